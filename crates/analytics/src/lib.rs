@@ -1,0 +1,1 @@
+//! Store to answers: the closed set of queries.

@@ -1,0 +1,1 @@
+//! Records to messages, attempts, outcomes and rejections.

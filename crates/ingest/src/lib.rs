@@ -1,0 +1,1 @@
+//! The outside world to bytes with positions: files, rotations, compressed history.

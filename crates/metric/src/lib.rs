@@ -1,0 +1,1 @@
+//! Each number defined once, as a fold from rows to mergeable cells.

@@ -1,0 +1,25 @@
+//! The words of Mailvane as types. Everything else in the workspace speaks them; nothing here does I/O or asks a clock.
+//!
+//! * [`word`]: the closed lists (status, outcome, reason, direction, ...), each with its written form and a stable code.
+//! * [`row`]: one fact each (message, attempt, outcome, rejection, auth, session, notice), and columns of them.
+//! * [`verdict`]: what a reply means.
+//! * [`id`], [`time`], [`stream`]: identity and time.
+
+pub mod address;
+pub mod column;
+pub mod hash;
+pub mod id;
+pub mod row;
+pub mod sink;
+pub mod stream;
+pub mod time;
+pub mod verdict;
+pub mod word;
+
+pub use address::Address;
+pub use id::{FileId, Position};
+pub use row::{AttemptRow, AuthRow, Batch, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
+pub use sink::Sink;
+pub use stream::Stream;
+pub use time::Time;
+pub use verdict::Verdict;

@@ -1,0 +1,1 @@
+//! Years and zones for heads that have none.

@@ -1,0 +1,3 @@
+//! One file per MTA.
+
+pub mod postfix;

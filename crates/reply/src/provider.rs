@@ -1,0 +1,1 @@
+//! Who runs a receiving system, from the name of its MX or relay host.

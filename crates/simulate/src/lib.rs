@@ -1,0 +1,1 @@
+//! A seeded mail host: traffic and incidents to log lines with their truth.

@@ -1,0 +1,1 @@
+//! Rows to disk and back: pending rows, segments, manifest, state.

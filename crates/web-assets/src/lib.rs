@@ -1,0 +1,1 @@
+//! The built dashboard, embedded in the binary.
