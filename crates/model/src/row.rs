@@ -178,6 +178,11 @@ rows! {
         delays_ms: Values<Option<[u32; 4]>>,
         /// The how-manieth try for this recipient on this hop, from 1.
         attempt: Values<u32>,
+        /// When this recipient was tried on this hop before (the last time); `None` at the first try. With it the recipients
+        /// tried in a span of time are counted once each without looking at other rows.
+        previous: Values<Option<Time>>,
+        /// Whether this is the first deferred attempt of the message on this hop, over all its recipients.
+        first_deferral: Values<bool>,
         /// Bytes of the message.
         size: Values<Option<u64>>,
         /// `TLSv1.3` and the like; empty without TLS or when the log does not say.
