@@ -1,1 +1,3 @@
 //! Numbers to text, SVG and HTML.
+
+pub mod sentence;
