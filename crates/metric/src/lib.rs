@@ -1,1 +1,21 @@
 //! Each number defined once, as a fold from rows to mergeable cells.
+//!
+//! * [`figure`]: what is counted, by name and code.
+//! * [`count`]: what one row adds to which figure: the definitions.
+//! * [`cell`], [`histogram`], [`encoding`]: mergeable sums of figures, and their bytes.
+//! * [`cube`], [`rollup`], [`window`]: sums by time and one dimension.
+
+pub mod cell;
+pub mod count;
+pub mod cube;
+pub mod encoding;
+pub mod figure;
+pub mod histogram;
+pub mod rollup;
+pub mod window;
+
+pub use cell::{Cell, Figures};
+pub use count::{Rate, Rates};
+pub use cube::{Cube, Width};
+pub use encoding::Error;
+pub use figure::{Door, Figure, Spread, Traffic};
