@@ -1,1 +1,343 @@
-//! What stands before the message of a line.
+//! What stands before the message of a line: syslog in its forms, and container prefixes. Detected line by line.
+//!
+//! | form | shape |
+//! |---|---|
+//! | RFC 3164, and Postfix's postlogd | `[<PRI>]Nov  2 08:15:01 host program[pid]: message` |
+//! | with a year | `2013 Jun 10 06:27:30.123 host program[pid]: message` |
+//! | RFC 3339 time | `2026-11-02T08:15:01.123456+01:00 host program[pid]: message` |
+//! | RFC 5424 | `<22>1 2026-11-02T08:15:01.12Z host program pid msgid data message` |
+//! | Solaris | `... program[pid]: [ID 801593 mail.notice] message` |
+//! | a daemon's own file | `Nov 22 02:56:20 program: message`, no host |
+//! | CRI (containers) | `2026-11-02T08:15:01.1Z stdout F ` before any of these, or before a bare message |
+//!
+//! JSON forms need unescaping and so a buffer: see [`crate::wrap`].
+
+use mailvane_model::word::Mta;
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_till, take_while1};
+use nom::character::complete::char;
+use nom::combinator::opt;
+use nom::sequence::preceded;
+use nom::{IResult, Parser};
+
+use crate::mta;
+use crate::record::{Body, Record, When};
+use crate::syntax::{clock, days_from_civil, find_byte, fraction, number, skip_blanks, trim_end, two_digits, whole_number};
+use mailvane_model::Time;
+
+/// The head of a line and the message after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Head<'a> {
+    /// When, as written.
+    pub when: When,
+    /// The host word; empty where the form has none.
+    pub host: &'a [u8],
+    /// The program as written.
+    pub program: &'a [u8],
+    /// The process id.
+    pub pid: Option<u32>,
+    /// The message.
+    pub message: &'a [u8],
+}
+
+/// A whole line to its record. Never fails: what is not known is [`Body::Unparsed`].
+/// A JSON line must be made plain first ([`crate::wrap::plain`]).
+#[inline]
+pub fn record(line: &[u8]) -> Record<'_> {
+    record_of(line, None)
+}
+
+/// As [`record`], with the MTA given: lines of programs that do not name themselves are then read as lines of it.
+pub fn record_of(line: &[u8], forced: Option<Mta>) -> Record<'_> {
+    let line = clean(line);
+    if line.is_empty() {
+        return Record::default();
+    }
+    let Some(head) = split(line) else { return Record { body: Body::Unparsed, ..Record::default() } };
+    let mut record = Record { when: head.when, host: head.host, program: head.program, pid: head.pid, ..Record::default() };
+    mta::read(head.message, forced, &mut record);
+    record
+}
+
+/// The line without NULs before it (a file that was truncated while open) and white space after it.
+#[inline]
+pub fn clean(line: &[u8]) -> &[u8] {
+    let mut line = line;
+    while let [0, rest @ ..] = line {
+        line = rest;
+    }
+    trim_end(line)
+}
+
+/// The head of a line; `None` where the line has none that is known.
+#[inline]
+pub fn split(line: &[u8]) -> Option<Head<'_>> {
+    match line.first()? {
+        b'A'..=b'S' => match yearless(line) {
+            Some((when, rest)) => Some(tagged(when, rest)),
+            None => bare(line),
+        },
+        b'0'..=b'9' => dated(line).or_else(|| bare(line)),
+        b'<' => with_priority(line),
+        _ => bare(line),
+    }
+}
+
+/// `<PRI>` before one of the other forms.
+fn with_priority(line: &[u8]) -> Option<Head<'_>> {
+    let (priority, rest) = number(&line[1..])?;
+    let rest = rest.strip_prefix(b">").filter(|_| priority <= 191)?;
+    match rest {
+        [b'1', b' ', ..] => rfc5424(&rest[2..]).ok().map(|(_, head)| head),
+        [b'<', ..] | [] => None,
+        _ => split(rest),
+    }
+}
+
+/// A time that starts with a digit: RFC 3339, a year before the month, CRI, or RFC 5424 without its priority.
+#[inline]
+fn dated(line: &[u8]) -> Option<Head<'_>> {
+    if line.get(4) == Some(&b'-') {
+        let (when, rest) = rfc3339(line)?;
+        let rest = rest.strip_prefix(b" ").or_else(|| rest.strip_prefix(b"\t"))?;
+        return Some(match cri(rest) {
+            Some(inner) => contained(when, inner),
+            None => tagged(when, rest),
+        });
+    }
+    if let Some(rest) = line.strip_prefix(b"1 ") {
+        return rfc5424(rest).ok().map(|(_, head)| head);
+    }
+    let (year, rest) = number(line)?;
+    let (when, rest) = yearless(rest.strip_prefix(b" ")?)?;
+    let When::Yearless { month, day, micros } = when else { return None };
+    if !(1970..=9999).contains(&year) {
+        return None;
+    }
+    let micros = days_from_civil(year as i32, month, day) * Time::DAY + micros;
+    Some(tagged(When::Local { micros }, rest))
+}
+
+/// `stdout F ` or `stderr P `: the rest of a CRI prefix. A partial line is read as it is, like any cut line.
+fn cri(rest: &[u8]) -> Option<&[u8]> {
+    let rest = rest.strip_prefix(b"stdout ").or_else(|| rest.strip_prefix(b"stderr "))?;
+    rest.strip_prefix(b"F ").or_else(|| rest.strip_prefix(b"P "))
+}
+
+/// A line inside a container's prefix: the inner time counts only when it is complete.
+pub(crate) fn contained(outer: When, inner: &[u8]) -> Head<'_> {
+    let inner = clean(inner);
+    let mut head = split(inner).unwrap_or(Head { message: inner, ..Head::default() });
+    if !matches!(head.when, When::Absolute { .. }) {
+        head.when = outer;
+    }
+    head
+}
+
+/// `Nov  2 08:15:01[.123] `: month, day (padded with a blank, a zero or not at all) and time.
+#[inline]
+fn yearless(line: &[u8]) -> Option<(When, &[u8])> {
+    let [m1, m2, m3, b' ', rest @ ..] = line else { return None };
+    let month = month(*m1, *m2, *m3)?;
+    let (day, rest) = match rest {
+        [b' ', low, b' ', rest @ ..] => (two_digits(b'0', *low)?, rest),
+        [low, b' ', rest @ ..] => (two_digits(b'0', *low)?, rest),
+        [high, low, b' ', rest @ ..] => (two_digits(*high, *low)?, rest),
+        _ => return None,
+    };
+    if day == 0 || day > DAYS[usize::from(month - 1)] {
+        return None;
+    }
+    let micros = clock(rest)?;
+    let (part, rest) = fraction(&rest[8..]);
+    let rest = rest.strip_prefix(b" ")?;
+    Some((When::Yearless { month, day, micros: micros + part }, rest))
+}
+
+/// The longest each month can be.
+const DAYS: [u8; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+#[inline]
+const fn month(m1: u8, m2: u8, m3: u8) -> Option<u8> {
+    Some(match [m1, m2, m3] {
+        [b'J', b'a', b'n'] => 1,
+        [b'F', b'e', b'b'] => 2,
+        [b'M', b'a', b'r'] => 3,
+        [b'A', b'p', b'r'] => 4,
+        [b'M', b'a', b'y'] => 5,
+        [b'J', b'u', b'n'] => 6,
+        [b'J', b'u', b'l'] => 7,
+        [b'A', b'u', b'g'] => 8,
+        [b'S', b'e', b'p'] => 9,
+        [b'O', b'c', b't'] => 10,
+        [b'N', b'o', b'v'] => 11,
+        [b'D', b'e', b'c'] => 12,
+        _ => return None,
+    })
+}
+
+/// `2026-11-02T08:15:01[.123456][Z|+01:00|+0100]`, with `T` or a blank between date and time.
+#[inline]
+pub(crate) fn rfc3339(text: &[u8]) -> Option<(When, &[u8])> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ', rest @ ..] = text else { return None };
+    let year = i32::from(two_digits(*y1, *y2)?) * 100 + i32::from(two_digits(*y3, *y4)?);
+    let (month, day) = (two_digits(*m1, *m2)?, two_digits(*d1, *d2)?);
+    if !(1..=12).contains(&month) || day == 0 || day > DAYS[usize::from(month - 1)] {
+        return None;
+    }
+    let micros = days_from_civil(year, month, day) * Time::DAY + clock(rest)?;
+    let (part, rest) = fraction(&rest[8..]);
+    let micros = micros + part;
+    match zone(rest) {
+        Some((offset_minutes, rest)) => {
+            Some((When::Absolute { micros: micros - i64::from(offset_minutes) * Time::MINUTE, offset_minutes }, rest))
+        }
+        None => Some((When::Local { micros }, rest)),
+    }
+}
+
+/// `Z`, `+01:00` or `+0100`: the offset east of UTC in minutes.
+#[inline]
+fn zone(text: &[u8]) -> Option<(i16, &[u8])> {
+    let (sign, digits) = match text {
+        [b'Z' | b'z', rest @ ..] => return Some((0, rest)),
+        [b'+', rest @ ..] => (1, rest),
+        [b'-', rest @ ..] => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes, rest) = match digits {
+        [h1, h2, b':', m1, m2, rest @ ..] | [h1, h2, m1, m2, rest @ ..] => (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?, rest),
+        _ => return None,
+    };
+    if hours > 15 || minutes > 59 {
+        return None;
+    }
+    Some((sign * (i16::from(hours) * 60 + i16::from(minutes)), rest))
+}
+
+/// `host program[pid]: message` after a time, or `program[pid]: message` where a daemon writes its own file.
+#[inline]
+fn tagged(when: When, rest: &[u8]) -> Head<'_> {
+    let rest = skip_blanks(rest);
+    let end = find_byte(rest, b' ').unwrap_or(rest.len());
+    let first = &rest[..end];
+    if first.starts_with(b"<") {
+        // FreeBSD writes `<mail.info>` before the host.
+        return tagged_after_host(when, skip_blanks(&rest[end..]));
+    }
+    if first.ends_with(b":") {
+        return with_program(when, b"", rest);
+    }
+    Head { host: first, ..with_program(when, first, skip_blanks(&rest[end..])) }
+}
+
+fn tagged_after_host(when: When, rest: &[u8]) -> Head<'_> {
+    let end = find_byte(rest, b' ').unwrap_or(rest.len());
+    with_program(when, &rest[..end], skip_blanks(&rest[end..]))
+}
+
+#[inline]
+fn with_program<'a>(when: When, host: &'a [u8], rest: &'a [u8]) -> Head<'a> {
+    let (program, pid, message) = program(rest);
+    Head { when, host, program, pid, message: solaris(message) }
+}
+
+/// `program[pid]: message`. The name ends at a bracket with digits, at a colon before a blank, or at a blank.
+#[inline]
+fn program(text: &[u8]) -> (&[u8], Option<u32>, &[u8]) {
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'[' => {
+                if let Some((pid, rest)) = number(&text[at + 1..])
+                    && let [b']', rest @ ..] = rest
+                {
+                    let rest = rest.strip_prefix(b":").unwrap_or(rest);
+                    return (&text[..at], u32::try_from(pid).ok(), skip_blanks(rest));
+                }
+            }
+            b':' if matches!(text.get(at + 1), None | Some(b' ')) => return (&text[..at], None, skip_blanks(&text[at + 1..])),
+            b' ' => return (&text[..at], None, skip_blanks(&text[at..])),
+            _ => {}
+        }
+        at += 1;
+    }
+    (text, None, &text[text.len()..])
+}
+
+/// The message without Solaris's `[ID 801593 mail.notice] `.
+#[inline]
+fn solaris(message: &[u8]) -> &[u8] {
+    if let Some(rest) = message.strip_prefix(b"[ID ")
+        && let Some(end) = find_byte(rest, b']')
+    {
+        return skip_blanks(&rest[end + 1..]);
+    }
+    message
+}
+
+/// A line without a time: `postfix/smtpd[812]: message`, as a container prints it.
+fn bare(line: &[u8]) -> Option<Head<'_>> {
+    let (program, pid, message) = program(line);
+    let known = pid.is_some() || program.len() < line.len() && line.get(program.len()) == Some(&b':');
+    known.then(|| Head { when: When::Missing, host: b"", program, pid, message: solaris(message) })
+}
+
+type Parsed<'a, T> = IResult<&'a [u8], T>;
+
+/// A header field of RFC 5424 and the blank after it; `-` stands for none.
+fn field(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let (rest, value) = take_while1(|byte| byte != b' ')(input)?;
+    let (rest, _) = opt(char(' ')).parse(rest)?;
+    Ok((rest, if value == b"-" { &value[..0] } else { value }))
+}
+
+/// One `[id name="value" ...]` of RFC 5424 section 6.3. `]` inside a value is escaped or quoted.
+fn element(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let (mut rest, _) = char('[').parse(input)?;
+    loop {
+        let (after, _) = take_till(|byte| byte == b'"' || byte == b']')(rest)?;
+        match after {
+            [b']', after @ ..] => return Ok((after, &input[..input.len() - after.len()])),
+            [b'"', after @ ..] => rest = after_quote(after),
+            _ => return Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Char))),
+        }
+    }
+}
+
+/// What follows the closing quote of a quoted text; backslash escapes.
+fn after_quote(text: &[u8]) -> &[u8] {
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'"' => return &text[at + 1..],
+            _ => at += 1,
+        }
+    }
+    &text[text.len()..]
+}
+
+fn structured_data(input: &[u8]) -> Parsed<'_, ()> {
+    if input.first() == Some(&b'[') {
+        let mut rest = input;
+        while rest.first() == Some(&b'[') {
+            rest = element(rest)?.0;
+        }
+        return Ok((rest, ()));
+    }
+    let (rest, _) = opt(tag("-")).parse(input)?;
+    Ok((rest, ()))
+}
+
+/// RFC 5424 section 6 after `<PRI>1 `: `time host app-name procid msgid data message`.
+fn rfc5424(input: &[u8]) -> Parsed<'_, Head<'_>> {
+    let (rest, time) = field(input)?;
+    let when = if time.is_empty() { Some((When::Missing, time)) } else { rfc3339(time) };
+    let Some((when, b"")) = when else { return Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Digit))) };
+    let (rest, (host, program, process, _)) = (field, field, field, field).parse(rest)?;
+    let (rest, ()) = structured_data(rest)?;
+    let (rest, _) = opt(preceded(char(' '), alt((tag(&b"\xef\xbb\xbf"[..]), tag(&b""[..]))))).parse(rest)?;
+    let pid = whole_number(process).and_then(|pid| u32::try_from(pid).ok());
+    Ok((&rest[rest.len()..], Head { when, host, program, pid, message: skip_blanks(rest) }))
+}

@@ -10,5 +10,7 @@ pub mod calendar;
 pub mod head;
 pub mod mta;
 pub mod record;
+mod syntax;
 
+pub use head::{record, record_of};
 pub use record::{Body, Client, Record, Severity, When};

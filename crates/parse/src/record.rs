@@ -1,6 +1,6 @@
 //! What a line has become: its head and the message of one daemon, borrowed from the line.
 
-use crate::mta::postfix;
+use crate::mta::{dovecot, postfix};
 
 /// The time of a head, before a year and a zone are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub struct Record<'a> {
     pub pid: Option<u32>,
     /// The severity word.
     pub severity: Severity,
+    /// How often the line stands for itself: N for `message repeated N times: [ ... ]`, whose inner message is the body; else 0.
+    pub repeated: u32,
     /// What the daemon says.
     pub body: Body<'a>,
 }
@@ -83,13 +85,15 @@ pub enum Body<'a> {
     Empty,
     /// Another program's line, or a known line without use.
     Ignored,
-    /// `last message repeated N times`, and the bracketed form with the message.
+    /// `last message repeated N times`; the form that carries the message is that message with [`Record::repeated`] set.
     Repeated {
         /// How often.
         times: u32,
     },
     /// A Postfix line.
     Postfix(postfix::Line<'a>),
+    /// A Dovecot line.
+    Dovecot(dovecot::Line<'a>),
     /// Neither known nor somebody else's: it is counted and shown.
     Unparsed,
 }

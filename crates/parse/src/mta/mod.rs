@@ -1,3 +1,62 @@
-//! One file per MTA.
+//! One file (or folder) per MTA, and the choice between them by the program of a line.
 
+pub mod dovecot;
 pub mod postfix;
+
+use mailvane_model::word::Mta;
+
+use crate::record::{Body, Record};
+use crate::syntax::{number, skip_blanks};
+
+/// Reads the message of a line into its record, whose head is filled.
+#[inline]
+pub(crate) fn read<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
+    if message.starts_with(b"message repeated ") || message.starts_with(b"last message repeated ") || record.program == b"last" {
+        if let Some(done) = repeated(message, forced, record) {
+            return done;
+        }
+    }
+    by_program(message, forced, record);
+}
+
+#[inline]
+fn by_program<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
+    let program = record.program;
+    match forced {
+        None => {
+            if let Some(tag) = postfix::tag(program) {
+                postfix::read(tag, message, record);
+            } else if dovecot::is_program(program, message) {
+                dovecot::read(message, record);
+            } else {
+                record.body = Body::Ignored;
+            }
+        }
+        Some(Mta::Postfix) => {
+            if dovecot::is_program(program, message) && postfix::tag(program).is_none() {
+                dovecot::read(message, record);
+            } else {
+                postfix::read(postfix::tag_of(program), message, record);
+            }
+        }
+        Some(_) => record.body = Body::Ignored,
+    }
+}
+
+/// `message repeated 3 times: [ message]` of rsyslog and `last message repeated 3 times` of older daemons.
+fn repeated<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) -> Option<()> {
+    let text = message.strip_prefix(b"last ").unwrap_or(message);
+    let (times, rest) = number(text.strip_prefix(b"message repeated ")?)?;
+    let times = u32::try_from(times).unwrap_or(u32::MAX);
+    let rest = rest.strip_prefix(b" time")?;
+    let rest = rest.strip_prefix(b"s").unwrap_or(rest);
+    match rest.strip_prefix(b": [") {
+        Some(inner) => {
+            let inner = inner.strip_suffix(b"]").unwrap_or(inner);
+            by_program(skip_blanks(inner), forced, record);
+            record.repeated = times;
+        }
+        None => record.body = Body::Repeated { times },
+    }
+    Some(())
+}

@@ -1,6 +1,22 @@
 //! The lines of Postfix: `syslog_name[/service]/daemon[pid]: [severity: ][QUEUEID: ]text`.
+//!
+//! The types are here; `tag` reads the program, [`syntax`] the parts that lines share, and one file each the lines of a
+//! group of daemons. Values are taken by their key, never by their position.
 
-use crate::record::Client;
+mod cleanup;
+mod delivery;
+mod manager;
+mod postscreen;
+mod smtpd;
+mod syntax;
+mod system;
+mod tag;
+#[cfg(test)]
+mod tests;
+
+use crate::record::{Body, Client, Record, Severity};
+
+pub(crate) use tag::{tag, tag_of};
 
 /// The daemon (or command) that wrote a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -8,8 +24,37 @@ use crate::record::Client;
 pub enum Daemon {
     #[default]
     Other,
-    Anvil, Bounce, Cleanup, Discard, Dnsblog, Error, Flush, Lmtp, Local, Master, Pickup, Pipe, PostfixScript, Postscreen, Postsuper,
-    Proxymap, Qmgr, Scache, Sendmail, Showq, Smtp, Smtpd, Tlsmgr, Tlsproxy, TrivialRewrite, Verify, Virtual, Qmqpd, Postdrop, Policyd,
+    Anvil,
+    Bounce,
+    Cleanup,
+    Discard,
+    Dnsblog,
+    Error,
+    Flush,
+    Lmtp,
+    Local,
+    Master,
+    Pickup,
+    Pipe,
+    PostfixScript,
+    Postscreen,
+    Postsuper,
+    Proxymap,
+    Qmgr,
+    Scache,
+    Sendmail,
+    Showq,
+    Smtp,
+    Smtpd,
+    Tlsmgr,
+    Tlsproxy,
+    TrivialRewrite,
+    Verify,
+    Virtual,
+    Qmqpd,
+    Postdrop,
+    Policyd,
+    Command,
 }
 
 /// A Postfix line.
@@ -84,8 +129,26 @@ pub struct Delivery<'a> {
 pub enum Verb {
     #[default]
     Reject,
-    RejectWarning, Hold, Discard, Filter, Redirect, Bcc, Prepend, Replace, Strip, Info, Warn, Delay, Hangup, Permit,
-    MilterReject, MilterHold, MilterDiscard, ProxyReject, ProxyAccept, Other,
+    RejectWarning,
+    Hold,
+    Discard,
+    Filter,
+    Redirect,
+    Bcc,
+    Prepend,
+    Replace,
+    Strip,
+    Info,
+    Warn,
+    Delay,
+    Hangup,
+    Permit,
+    MilterReject,
+    MilterHold,
+    MilterDiscard,
+    ProxyReject,
+    ProxyAccept,
+    Other,
 }
 
 /// A policy decision about a client, sender, recipient or message.
@@ -101,7 +164,7 @@ pub struct Decision<'a> {
     pub matched: &'a [u8],
     /// The client.
     pub client: Client<'a>,
-    /// Our reply: `550 5.1.1 <a@b>: Recipient address rejected: ...`.
+    /// Our reply: `550 5.1.1 <a@b>: Recipient address rejected: ...`; the text of the rule for a content check.
     pub reply: &'a [u8],
     /// `None` where the line has no `from=`.
     pub sender: Option<&'a [u8]>,
@@ -119,6 +182,7 @@ pub struct Decision<'a> {
 
 /// What a Postfix line says. Fields are as written; absent ones are empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[allow(missing_docs)] // The names of fields are those of the text above them.
 pub enum Event<'a> {
     /// A line of a known daemon that is not known: counted as unparsed.
     #[default]
@@ -163,6 +227,7 @@ pub enum Event<'a> {
     /// A delivery attempt.
     Delivery(Delivery<'a>),
     /// `host X said: ...`, `connect to X: ...` without `to=`: not a final result, the next host is tried.
+    /// `text` is the whole text, as it would stand in the parentheses of a delivery.
     HostSaid { peer: Client<'a>, text: &'a [u8] },
     /// `sender non-delivery notification: NEWID` and its kin. `kind` is as written before the colon.
     Notification { kind: &'a [u8], new_queue_id: &'a [u8] },
@@ -180,14 +245,54 @@ pub enum Event<'a> {
     AdminExpired,
     /// A limit of anvil was exceeded: `Connection rate limit exceeded: 61 from c for service smtp`.
     LimitExceeded { limit: &'a [u8], count: u32, client: Client<'a>, service: &'a [u8] },
-    /// postscreen: `CONNECT from`, `PASS NEW`, `PREGREET`, `DNSBL rank N for`, `HANGUP` and so on. `value` is the number or the text it carries.
+    /// postscreen and tlsproxy: `CONNECT`, `PASS NEW`, `PREGREET`, `DNSBL`, `HANGUP` and so on. `value` is the number or the text
+    /// it carries: the server of `CONNECT`, the rank of `DNSBL`, `11 after 0.2` of `PREGREET`, what follows `after` elsewhere.
     Postscreen { word: &'a [u8], client: Client<'a>, value: &'a [u8] },
     /// dnsblog: `addr A listed by domain D as R`.
     Listed { address: &'a [u8], domain: &'a [u8], result: &'a [u8] },
     /// anvil or scache statistics: name and value.
     Statistics { name: &'a [u8], value: &'a [u8], subject: &'a [u8] },
-    /// A daemon or the system started, reloaded or stopped. `version` where it is written.
+    /// A daemon or the system started, reloaded or stopped. `what` is the whole text, `version` is set where it is written.
     Lifecycle { what: &'a [u8], version: &'a [u8] },
+    /// A client broke the protocol: `improper command pipelining`, `bare <LF> received`, `non-SMTP command`.
+    Misbehaved { what: &'a [u8], stage: &'a [u8], client: Client<'a> },
+    /// `hostname X does not resolve to address A`: the name a client's address points to is not its own.
+    Unresolved { client: Client<'a>, text: &'a [u8] },
+    /// A known line for the reader only (`enabling PIX workarounds`, `skipped, still being delivered`).
+    Note { text: &'a [u8] },
     /// A warning, error, fatal or panic that no other event describes.
     Trouble { text: &'a [u8] },
+}
+
+/// Reads the message of a Postfix line into its record, whose head is filled.
+#[inline]
+pub(crate) fn read<'a>(tag: tag::Tag<'a>, message: &'a [u8], record: &mut Record<'a>) {
+    let (severity, text) = syntax::severity(message);
+    let (id, text) = syntax::queue_id(text);
+    let daemon = if tag.daemon == Daemon::Other { tag::infer(text, id) } else { tag.daemon };
+    let event = event(daemon, severity, id, text);
+    record.severity = severity;
+    record.body = Body::Postfix(Line { instance: tag.instance, service: tag.service, daemon, queue_id: id.id(), event });
+}
+
+/// The event of a text whose severity and queue id are taken off.
+#[inline]
+fn event<'a>(daemon: Daemon, severity: Severity, id: syntax::Id<'a>, text: &'a [u8]) -> Event<'a> {
+    let event = match daemon {
+        Daemon::Smtp | Daemon::Lmtp | Daemon::Local | Daemon::Virtual | Daemon::Pipe | Daemon::Error | Daemon::Discard => {
+            delivery::event(severity, id, text)
+        }
+        Daemon::Smtpd | Daemon::Qmqpd => smtpd::event(severity, text),
+        Daemon::Qmgr => manager::qmgr(text),
+        Daemon::Cleanup => cleanup::event(text),
+        Daemon::Bounce => manager::bounce(text),
+        Daemon::Pickup => manager::pickup(text),
+        Daemon::Postsuper => manager::postsuper(text),
+        Daemon::Postscreen | Daemon::Dnsblog | Daemon::Tlsproxy => postscreen::event(text),
+        _ => system::event(daemon, text),
+    };
+    match event {
+        Event::Unknown if severity != Severity::Info => Event::Trouble { text },
+        event => event,
+    }
 }

@@ -1,0 +1,241 @@
+//! The program of a Postfix line: `syslog_name[/service]/daemon`, and the daemon from the text where the tag lost it.
+
+use super::Daemon;
+use super::syntax::Id;
+use crate::syntax::split_at;
+
+/// The parts of a program.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tag<'a> {
+    pub(crate) instance: &'a [u8],
+    pub(crate) service: &'a [u8],
+    pub(crate) daemon: Daemon,
+}
+
+/// The tag of a program that is Postfix's: its last path part is a daemon, or its first part begins with `postfix`.
+#[inline]
+pub(crate) fn tag(program: &[u8]) -> Option<Tag<'_>> {
+    let Some(last) = memchr::memrchr(b'/', program) else {
+        // An RFC 5424 app-name ends at the first slash in some relays: what is left is the instance.
+        return program.starts_with(b"postfix").then_some(Tag { instance: program, ..Tag::default() });
+    };
+    let daemon = daemon(&program[last + 1..]);
+    if daemon == Daemon::Other && !program.starts_with(b"postfix") {
+        return None;
+    }
+    Some(split(program, last, daemon))
+}
+
+/// The tag of a program that is Postfix's because the operator says so.
+pub(crate) fn tag_of(program: &[u8]) -> Tag<'_> {
+    match memchr::memrchr(b'/', program) {
+        Some(last) => split(program, last, daemon(&program[last + 1..])),
+        None => Tag { instance: program, service: b"", daemon: daemon(program) },
+    }
+}
+
+#[inline]
+fn split(program: &[u8], last: usize, daemon: Daemon) -> Tag<'_> {
+    let before = &program[..last];
+    match memchr::memchr(b'/', before) {
+        Some(first) => Tag { instance: &before[..first], service: &before[first + 1..], daemon },
+        None => Tag { instance: before, service: b"", daemon },
+    }
+}
+
+/// The daemon of a word; `Other` for a word that is none.
+#[inline]
+fn daemon(word: &[u8]) -> Daemon {
+    match word {
+        b"smtpd" => Daemon::Smtpd,
+        b"qmgr" | b"nqmgr" | b"oqmgr" => Daemon::Qmgr,
+        b"smtp" => Daemon::Smtp,
+        b"cleanup" => Daemon::Cleanup,
+        b"bounce" | b"defer" | b"trace" => Daemon::Bounce,
+        b"lmtp" => Daemon::Lmtp,
+        b"local" => Daemon::Local,
+        b"virtual" => Daemon::Virtual,
+        b"pipe" => Daemon::Pipe,
+        b"error" | b"retry" => Daemon::Error,
+        b"discard" => Daemon::Discard,
+        b"pickup" => Daemon::Pickup,
+        b"postscreen" => Daemon::Postscreen,
+        b"dnsblog" => Daemon::Dnsblog,
+        b"tlsproxy" => Daemon::Tlsproxy,
+        b"anvil" => Daemon::Anvil,
+        b"scache" => Daemon::Scache,
+        b"verify" => Daemon::Verify,
+        b"master" => Daemon::Master,
+        b"postfix-script" => Daemon::PostfixScript,
+        b"postsuper" => Daemon::Postsuper,
+        b"postdrop" => Daemon::Postdrop,
+        b"sendmail" => Daemon::Sendmail,
+        b"trivial-rewrite" => Daemon::TrivialRewrite,
+        b"tlsmgr" => Daemon::Tlsmgr,
+        b"proxymap" | b"proxywrite" => Daemon::Proxymap,
+        b"flush" => Daemon::Flush,
+        b"showq" => Daemon::Showq,
+        b"qmqpd" => Daemon::Qmqpd,
+        b"policyd" | b"policy-spf" | b"policyd-spf" | b"spawn" => Daemon::Policyd,
+        _ => command(word),
+    }
+}
+
+/// The commands and rare daemons: they write warnings, and one treatment fits them all.
+fn command(word: &[u8]) -> Daemon {
+    match word {
+        b"postalias"
+        | b"postcat"
+        | b"postconf"
+        | b"postfix"
+        | b"postkick"
+        | b"postlock"
+        | b"postlog"
+        | b"postlogd"
+        | b"postmap"
+        | b"postmulti"
+        | b"postqueue"
+        | b"posttls-finger"
+        | b"nbdb_reindexd"
+        | b"postfix-tls-script"
+        | b"postfix-wrapper"
+        | b"postmulti-script"
+        | b"newaliases"
+        | b"mailq" => Daemon::Command,
+        _ => Daemon::Other,
+    }
+}
+
+/// The daemon from the text of a line whose tag does not say it.
+pub(crate) fn infer(text: &[u8], id: Id<'_>) -> Daemon {
+    match id {
+        Id::Queue(_) => infer_with_id(text),
+
+        Id::NoQueue => no_queue(text),
+        Id::None => infer_without_id(text),
+    }
+}
+
+/// Rejections: postscreen knows a client by `[address]:port` only.
+fn no_queue(text: &[u8]) -> Daemon {
+    match split_at(text, b" from ") {
+        Some((_, rest)) if rest.starts_with(b"[") => Daemon::Postscreen,
+        _ => Daemon::Smtpd,
+    }
+}
+
+fn infer_with_id(text: &[u8]) -> Daemon {
+    if text.starts_with(b"to=") {
+        return delivery_agent(text);
+    }
+    if text.starts_with(b"from=") || text == b"removed" || text.starts_with(b"removed (") || text.starts_with(b"skipped, ") {
+        return Daemon::Qmgr;
+    }
+    if text.starts_with(b"client=") {
+        return Daemon::Smtpd;
+    }
+    if text.starts_with(b"uid=") {
+        return Daemon::Pickup;
+    }
+    if text.starts_with(b"message-id=") || text.starts_with(b"resent-message-id=") || text == b"canceled" {
+        return Daemon::Cleanup;
+    }
+    if text.starts_with(b"sender ") || text.starts_with(b"postmaster ") {
+        return Daemon::Bounce;
+    }
+    if matches!(text, b"requeued" | b"placed on hold" | b"released from hold" | b"expired") {
+        return Daemon::Postsuper;
+    }
+    match split_at(text, b": ") {
+        Some((verb, rest)) if super::syntax::verb(verb).is_some() => {
+            let milter = verb.starts_with(b"milter-") && rest.starts_with(b"END-OF-MESSAGE") && !has_reply_code(rest);
+            if milter || rest.starts_with(b"header ") || rest.starts_with(b"body ") { Daemon::Cleanup } else { Daemon::Smtpd }
+        }
+        _ => Daemon::Smtp,
+    }
+}
+
+/// Whether the text after the client begins with a three-digit code: cleanup leaves it out.
+fn has_reply_code(text: &[u8]) -> bool {
+    matches!(split_at(text, b"]: "), Some((_, [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', ..])))
+}
+
+fn delivery_agent(text: &[u8]) -> Daemon {
+    let Some((_, relay)) = split_at(text, b"relay=") else { return Daemon::Smtp };
+    let relay = split_at(relay, b", ").map_or(relay, |(relay, _)| relay);
+    match relay {
+        b"local" => Daemon::Local,
+        b"virtual" => Daemon::Virtual,
+        b"none" if memchr::memmem::find(text, b"(delivery temporarily suspended: ").is_some() => Daemon::Error,
+        b"none" => Daemon::Smtp,
+        relay if memchr::memmem::find(relay, b"[private/").is_some() || relay.contains(&b'/') => Daemon::Lmtp,
+        relay if relay.contains(&b'[') => Daemon::Smtp,
+        _ => Daemon::Pipe,
+    }
+}
+
+/// Openings of lines without a queue id, and who writes them.
+const OPENINGS: &[(&[u8], Daemon)] = &[
+    (b"connect from ", Daemon::Smtpd),
+    (b"disconnect from ", Daemon::Smtpd),
+    (b"lost connection after ", Daemon::Smtpd),
+    (b"timeout after ", Daemon::Smtpd),
+    (b"too many errors after ", Daemon::Smtpd),
+    (b"improper command pipelining ", Daemon::Smtpd),
+    (b"bare <LF> received ", Daemon::Smtpd),
+    (b"non-SMTP command from ", Daemon::Smtpd),
+    (b"hostname ", Daemon::Smtpd),
+    (b"reject: ETRN ", Daemon::Smtpd),
+    (b"SSL_accept error ", Daemon::Smtpd),
+    (b"proxy-accept: ", Daemon::Smtpd),
+    (b"proxy-reject: ", Daemon::Smtpd),
+    (b"discarding EHLO keywords: ", Daemon::Smtpd),
+    (b"connect to ", Daemon::Smtp),
+    (b"SSL_connect error ", Daemon::Smtp),
+    (b"certificate verification failed for ", Daemon::Smtp),
+    (b"CONNECT from ", Daemon::Postscreen),
+    (b"DISCONNECT ", Daemon::Postscreen),
+    (b"PASS ", Daemon::Postscreen),
+    (b"PREGREET ", Daemon::Postscreen),
+    (b"HANGUP after ", Daemon::Postscreen),
+    (b"DNSBL rank ", Daemon::Postscreen),
+    (b"COMMAND ", Daemon::Postscreen),
+    (b"BARE NEWLINE ", Daemon::Postscreen),
+    (b"NON-SMTP COMMAND ", Daemon::Postscreen),
+    (b"ALLOWLIST", Daemon::Postscreen),
+    (b"DENYLIST", Daemon::Postscreen),
+    (b"WHITELIST", Daemon::Postscreen),
+    (b"BLACKLIST", Daemon::Postscreen),
+    (b"addr ", Daemon::Dnsblog),
+    (b"statistics: max connection ", Daemon::Anvil),
+    (b"statistics: max cache ", Daemon::Anvil),
+    (b"statistics: max ", Daemon::Scache),
+    (b"statistics: ", Daemon::Scache),
+    (b"cache ", Daemon::Verify),
+    (b"daemon started ", Daemon::Master),
+    (b"reload ", Daemon::Master),
+    (b"terminating on signal ", Daemon::Master),
+    (b"process ", Daemon::Master),
+    (b"starting the Postfix ", Daemon::PostfixScript),
+    (b"stopping the Postfix ", Daemon::PostfixScript),
+    (b"refreshing the Postfix ", Daemon::PostfixScript),
+    (b"the Postfix mail system ", Daemon::PostfixScript),
+    (b"Deleted: ", Daemon::Postsuper),
+    (b"Requeued: ", Daemon::Postsuper),
+    (b"Placed on hold: ", Daemon::Postsuper),
+    (b"Released from hold: ", Daemon::Postsuper),
+    (b"Expired: ", Daemon::Postsuper),
+];
+
+fn infer_without_id(text: &[u8]) -> Daemon {
+    if let Some((_, daemon)) = OPENINGS.iter().find(|(opening, _)| text.starts_with(opening)) {
+        return *daemon;
+    }
+    if memchr::memmem::find(text, b" TLS connection ").is_some() {
+        return if memchr::memmem::find(text, b" from ").is_some() { Daemon::Smtpd } else { Daemon::Smtp };
+    }
+    if memchr::memmem::find(text, b": SASL ").is_some() || memchr::memmem::find(text, b" limit exceeded: ").is_some() {
+        return Daemon::Smtpd;
+    }
+    Daemon::Other
+}
