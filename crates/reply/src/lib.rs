@@ -1,9 +1,16 @@
 //! Reply text to verdict: what it means, whose fault it is, what to do.
 //!
-//! * [`codes`]: basic and enhanced codes out of a reply.
+//! * [`codes`]: basic and enhanced codes out of a reply, and the reply out of what an MTA wrote around it.
+//! * [`normalise`]: one template for a thousand refusals.
 //! * [`provider`]: who runs a receiving system, from its host name.
-//! * [`judge`]: reply to verdict.
+//! * [`rule`], [`pack`], [`matcher`]: rule packs as data, compiled to automata.
+//! * [`judge`]: reply to verdict, cached.
 
 pub mod codes;
 pub mod judge;
+pub mod matcher;
+pub mod normalise;
+pub mod pack;
 pub mod provider;
+pub mod reason;
+pub mod rule;

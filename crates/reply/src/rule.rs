@@ -1,0 +1,210 @@
+//! A rule pack as it is written in TOML: one file a provider, and generic ones.
+//!
+//! ```toml
+//! provider = ["google"]            # left out: the rules hold for every provider
+//!
+//! [[rule]]
+//! id = "quota"                     # known everywhere as `<pack>/quota`
+//! reason = "mailbox_full"
+//! any = ["over quota"]             # at least one of these phrases; a blank at an end stands for a word border
+//! all = ["out of | exceeded", "storage"]  # each of these, where `|` parts alternatives
+//! not = ["whitelist"]              # none of these
+//! enhanced = ["5.2.2", "x.2.2"]    # x: any class
+//! basic = [552, 4]                 # a code, or a class
+//! stage = ["rcpt"]
+//! origin = "remote"                # or "local": written by our own MTA
+//! match = ["452 4.2.2 mailbox over quota"]
+//! miss = ["550 5.1.1 no such user"]
+//! ```
+
+use serde::Deserialize;
+
+/// How sure a kind of evidence is; also the order in which rules are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strength {
+    /// A token that only one refusal carries: `[TSS04]`, `S3150`.
+    Token,
+    /// Words that say what is meant.
+    Phrase,
+    /// A code whose meaning is certain at this provider, or everywhere.
+    Code,
+    /// Words that may mean several things: they yield to a telling code.
+    Hint,
+    /// A vague code with the step of the session: better than nothing.
+    Fallback,
+}
+
+/// Who must have written the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OriginSpec {
+    /// Our own MTA.
+    Local,
+    /// The far side.
+    Remote,
+}
+
+/// An example: a text, or a text with what else is known.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Example {
+    /// The reply or reason alone.
+    Text(String),
+    /// With its circumstances.
+    Full(FullExample),
+}
+
+/// An example with its circumstances.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FullExample {
+    /// The reply or reason.
+    pub text: String,
+    /// The step of the session, as a word of the closed list.
+    pub stage: String,
+    /// The enhanced code logged beside it.
+    pub enhanced: String,
+    /// Whether the attempt was deferred.
+    pub deferred: bool,
+    /// The provider; of a provider's pack its first one when left out.
+    pub provider: Option<String>,
+}
+
+impl Example {
+    /// The example in its full form.
+    pub fn full(&self) -> FullExample {
+        match self {
+            Example::Text(text) => FullExample { text: text.clone(), ..FullExample::default() },
+            Example::Full(full) => full.clone(),
+        }
+    }
+}
+
+/// One rule, as written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSpec {
+    /// Its name within the pack.
+    pub id: String,
+    /// What it means, a word of the closed list.
+    pub reason: String,
+    /// How sure it is; a phrase when it has words, else a code.
+    pub strength: Option<Strength>,
+    /// Among rules of one strength the higher is asked first.
+    #[serde(default)]
+    pub order: i32,
+    /// At least one of these phrases.
+    #[serde(default)]
+    pub any: Vec<String>,
+    /// Each of these; `|` parts alternatives.
+    #[serde(default)]
+    pub all: Vec<String>,
+    /// None of these.
+    #[serde(default)]
+    pub not: Vec<String>,
+    /// A regular expression over the template, letter case ignored.
+    pub pattern: Option<String>,
+    /// Enhanced codes; `x` as class stands for any.
+    #[serde(default)]
+    pub enhanced: Vec<String>,
+    /// Reply codes (550) or their classes (5).
+    #[serde(default)]
+    pub basic: Vec<u16>,
+    /// Steps of the session.
+    #[serde(default)]
+    pub stage: Vec<String>,
+    /// Who wrote it.
+    pub origin: Option<OriginSpec>,
+    /// Only deferred attempts, or only bounced ones.
+    pub deferred: Option<bool>,
+    /// Instead of the reason's scope.
+    pub scope: Option<String>,
+    /// Instead of the reason's fault.
+    pub fault: Option<String>,
+    /// Instead of what the code says.
+    pub permanent: Option<bool>,
+    /// Instead of what reason and permanence say.
+    pub retry: Option<bool>,
+    /// Instead of the confidence of its strength, percent.
+    pub confidence: Option<u8>,
+    /// Why it happens, instead of the reason's text.
+    pub cause: Option<String>,
+    /// What to do, in order, instead of the reason's steps.
+    #[serde(default)]
+    pub steps: Vec<String>,
+    /// Where to read on, before the provider's page.
+    #[serde(default)]
+    pub links: Vec<String>,
+    /// Examples that this rule must win.
+    #[serde(default, rename = "match")]
+    pub matches: Vec<Example>,
+    /// Examples that this rule must not win.
+    #[serde(default, rename = "miss")]
+    pub misses: Vec<Example>,
+}
+
+/// One file of rules.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackSpec {
+    /// The providers at which the rules hold; empty: everywhere.
+    #[serde(default)]
+    pub provider: Vec<String>,
+    /// The rules.
+    #[serde(default)]
+    pub rule: Vec<RuleSpec>,
+}
+
+/// Why a rule pack cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The file is no rule pack.
+    #[error("rule pack {pack}: {source}")]
+    Syntax {
+        /// Its name.
+        pack: String,
+        /// What the TOML reader says.
+        source: Box<toml::de::Error>,
+    },
+    /// A rule has a word that is not in a closed list, or a code that is none.
+    #[error("rule {rule}: {word:?} is no {kind}; {hint}")]
+    Word {
+        /// The rule.
+        rule: String,
+        /// The word.
+        word: String,
+        /// What it should be.
+        kind: &'static str,
+        /// The words that are allowed.
+        hint: String,
+    },
+    /// A rule asks for nothing, so it would take every reply.
+    #[error("rule {rule} has no condition; give it any, all, pattern, enhanced, basic or stage")]
+    NoCondition {
+        /// The rule.
+        rule: String,
+    },
+    /// A rule's phrase is too short to mean anything.
+    #[error("rule {rule}: the phrase {phrase:?} is empty; take it out")]
+    EmptyPhrase {
+        /// The rule.
+        rule: String,
+        /// The phrase.
+        phrase: String,
+    },
+    /// Two rules have one name.
+    #[error("rule {rule} is there twice; rename one of them")]
+    Twice {
+        /// The rule.
+        rule: String,
+    },
+    /// The phrases or patterns cannot be compiled.
+    #[error("rule packs cannot be compiled: {0}")]
+    Compile(String),
+}
+
+/// Reads one file of rules.
+pub fn read(pack: &str, text: &str) -> Result<PackSpec, PackError> {
+    toml::from_str(text).map_err(|source| PackError::Syntax { pack: pack.to_owned(), source: Box::new(source) })
+}
