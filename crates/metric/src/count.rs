@@ -78,6 +78,18 @@ pub const fn is_attempt(status: Status) -> bool {
     matches!(status, Status::Delivered | Status::Deferred | Status::Bounced)
 }
 
+/// Whether the next system took the message.
+#[inline]
+pub const fn is_delivered(status: Status) -> bool {
+    matches!(status, Status::Delivered)
+}
+
+/// Whether the next system, or we, refused the message: for now or for good.
+#[inline]
+pub const fn is_refusal(status: Status) -> bool {
+    matches!(status, Status::Deferred | Status::Bounced)
+}
+
 /// What an attempt adds to the step of time (or the window) that begins at `start`.
 #[inline]
 pub fn attempt(row: &AttemptRow<'_>, start: Time) -> Marks {

@@ -4,6 +4,8 @@
 //! * [`count`]: what one row adds to which figure: the definitions.
 //! * [`cell`], [`histogram`], [`encoding`]: mergeable sums of figures, and their bytes.
 //! * [`cube`], [`rollup`], [`window`]: sums by time and one dimension.
+//! * [`summary`]: the numbers of a whole input, for `mailvane report`.
+//! * [`sender`], [`template`]: what groups senders and texts.
 
 pub mod cell;
 pub mod count;
@@ -12,6 +14,9 @@ pub mod encoding;
 pub mod figure;
 pub mod histogram;
 pub mod rollup;
+pub mod sender;
+pub mod summary;
+pub mod template;
 pub mod window;
 
 pub use cell::{Cell, Figures};
