@@ -1,0 +1,715 @@
+// Types of the HTTP API. Written by `npm run types` from crates/server/openapi.json: change that file, not this one.
+
+/** The one error shape. */
+export interface ApiError {
+  /** What went wrong. */
+  error: {
+    /** Stable word: `bad_request`, `not_found`, `not_ready`, `overloaded`, `timeout`, `internal`. */
+    code: string;
+    /** What happened, for a person. */
+    message: string;
+    /** What to do about it. */
+    hint: string | null;
+  };
+}
+
+/** A share with its sample size. `value` = numerator / n, null when n is 0 (shown as `-`). */
+export interface Ratio {
+  value: number | null;
+  numerator: number;
+  n: number;
+}
+
+/** Seconds. All null when n is 0. */
+export interface Percentiles {
+  p50: number | null;
+  p90: number | null;
+  p95: number | null;
+  p99: number | null;
+  max: number | null;
+  n: number;
+}
+
+/** What the answer is about: repeats the request with defaults filled in and times resolved. */
+export interface Window {
+  since: string;
+  /** Exclusive. */
+  until: string;
+  /** Log time up to which every stream in the answer is committed; null when nothing has been read. */
+  complete_to: string | null;
+  population: 'ordinary' | 'notification' | 'probe' | 'own' | 'all';
+  direction: 'outbound' | 'inbound' | 'forwarded' | 'local' | 'unknown' | 'all';
+  /** `event`: attempts at their own time, outcomes when final. `arrival`: by time of arrival (cohort). */
+  clock: 'event' | 'arrival';
+  /** IANA name in which days are cut. */
+  time_zone: string;
+}
+
+/** How much of the input of this window was understood. */
+export interface Coverage {
+  lines: number;
+  /** Carried fields we use. */
+  recognised: number;
+  /** Known, without use for us, or another program's. */
+  ignored: number;
+  /** Neither. */
+  unparsed: number;
+  /** (recognised + ignored) / lines */
+  understood: Ratio;
+  /** Gaps (bytes gone before they were read) touching this window. */
+  gaps: number;
+  /** Log time of the first line read. */
+  data_from: string | null;
+  /** Log time of the last line read. */
+  data_to: string | null;
+}
+
+/** (chain, recipient) pairs by final state in the window; `queued` and `held` are those open at its end. */
+export interface Outcomes {
+  /** Somebody else took over; relayed ones are not in it. */
+  delivered: number;
+  /** Handed to a smarthost: accepted there, not arrived at the recipient. */
+  relayed: number;
+  bounced: number;
+  /** Of bounced: recipient scope and permanent. */
+  hard_bounced: number;
+  expired: number;
+  discarded: number;
+  deleted: number;
+  /** Refused after a queue id had been given. */
+  rejected: number;
+  unknown: number;
+  held: number;
+  queued: number;
+}
+
+/** Tries to deliver to one recipient, at their own time. */
+export interface Attempts {
+  total: number;
+  delivered: number;
+  deferred: number;
+  bounced: number;
+  expired: number;
+  /** Discarded, deleted, held, internal hops. */
+  other: number;
+  /** Of total: the far side was not contacted (delivery suspended and the like). */
+  not_contacted: number;
+}
+
+/** Each (chain, recipient) attempted in the window once. */
+export interface Recipients {
+  attempted: number;
+  /** With at least one deferred attempt in the window. */
+  deferred: number;
+  /** Whose only deferrals were greylisting. */
+  greylisted: number;
+  /** Whose last attempt was accepted. */
+  accepted_last: number;
+}
+
+/** The rates; each defined once in the metric crate. */
+export interface Rates {
+  /** bounced / (delivered + relayed + bounced + expired), the denominator of the next three as well */
+  bounce_rate: Ratio;
+  /** bounced with recipient scope and permanent / the same */
+  hard_bounce_rate: Ratio;
+  /** expired / the same */
+  expiry_rate: Ratio;
+  /** (bounced + expired) / the same */
+  failure_rate: Ratio;
+  /** recipients with a deferred attempt / recipients attempted */
+  deferral_rate: Ratio;
+  /** recipients greylisted / recipients attempted */
+  greylisted_rate: Ratio;
+  /** recipients whose last attempt was accepted / recipients attempted */
+  acceptance_now: Ratio;
+}
+
+/** Every figure of one group. */
+export interface Figures {
+  outcomes: Outcomes;
+  attempts: Attempts;
+  recipients: Recipients;
+  rates: Rates;
+  /** Arrival to delivery, of delivered and relayed recipients. */
+  delay: Percentiles;
+  /** Bytes of delivered and relayed recipients. */
+  bytes: number;
+}
+
+/** Percentiles of Postfix's a/b/c/d, of delivered attempts. */
+export interface DelayParts {
+  before_queue_manager: Percentiles;
+  in_queue: Percentiles;
+  connection: Percentiles;
+  transmission: Percentiles;
+}
+
+/** What arrived (first hops), at arrival. */
+export interface Received {
+  messages: number;
+  recipients: number;
+  bytes: number;
+}
+
+/** The door: refusals and logins in the window. Not subject to population and direction. */
+export interface Inbound {
+  /** Refusals by what was done. */
+  rejections: {
+    total: number;
+    reject: number;
+    defer: number;
+    discard: number;
+    hold: number;
+    warn: number;
+  };
+  /** Logins. */
+  auth: {
+    ok: number;
+    failed: number;
+  };
+  /** Inbound connections that ended. */
+  sessions: {
+    total: number;
+    /** Lost before the message. */
+    lost: number;
+  };
+}
+
+/** Delivery notifications (null sender) made here. */
+export interface Notifications {
+  sent: number;
+  delivered: number;
+  failed: number;
+  /** Sent to senders outside (backscatter suspects). */
+  to_outside: number;
+}
+
+/** Every number of one window. */
+export interface Summary {
+  window: Window;
+  coverage: Coverage;
+  /** Is mail flowing? One plain sentence. */
+  sentence: string;
+  /** `quiet`: nothing attempted in the window. `trouble`: a large share is refused, deferred or waits. */
+  health: 'good' | 'attention' | 'trouble' | 'quiet' | 'unknown';
+  received: Received;
+  figures: Figures;
+  delay_parts: DelayParts;
+  by_direction: Array<{
+    direction: 'outbound' | 'inbound' | 'forwarded' | 'local' | 'unknown';
+    outcomes: Outcomes;
+    rates: Rates;
+  }>;
+  inbound: Inbound;
+  notifications: Notifications;
+}
+
+/** `deferred` counts attempts, `deferred_recipients` each recipient once. `rejected` and `auth_failed` ignore population and direction. */
+export type Metric = 'received' | 'delivered' | 'relayed' | 'bounced' | 'hard_bounced' | 'expired' | 'discarded' | 'attempts' | 'deferred' | 'deferred_recipients' | 'rejected' | 'auth_failed' | 'bytes' | 'delay_p50' | 'delay_p95' | 'bounce_rate' | 'failure_rate' | 'deferral_rate' | 'acceptance_now';
+
+/** Values over time. `times[i]` is the start of step i; every series has as many values as there are times. */
+export interface Series {
+  window: Window;
+  /** Nominal width of a step in seconds. */
+  step_s: number;
+  times: string[];
+  series: Array<{
+    metric: Metric;
+    /** The group's key with `by`, else null; `other` is the folded rest. */
+    key: string | null;
+    label: string;
+    unit: 'count' | 'ratio' | 'seconds' | 'bytes';
+    /** null: not known (not yet complete) or n is 0. */
+    values: Array<number | null>;
+    /** Sample sizes, for ratios. */
+    n: number[] | null;
+  }>;
+}
+
+/** One group. */
+export interface BreakdownRow {
+  key: string;
+  /** For people. */
+  label: string;
+  figures: Figures;
+  /** The commonest reason among its failed or deferred attempts. */
+  top_reason: string | null;
+  /** Recipients deferred, bounced or expired in the window; `sort=trouble` orders by it. */
+  recipients_in_trouble: number;
+  first_seen: string | null;
+  last_seen: string | null;
+  explanation: Explanation | null;
+}
+
+/** Groups in order, and what was left out. */
+export interface Breakdown {
+  window: Window;
+  by: 'provider' | 'domain' | 'sender_domain' | 'sender' | 'relay' | 'instance' | 'reason' | 'client';
+  sort: string;
+  rows: BreakdownRow[];
+  /** How many groups there are; null when not known exactly. */
+  total_rows: number | null;
+  /** False when the long tail was folded. */
+  exact: boolean;
+  /** Of all groups together. */
+  total: Figures;
+}
+
+/** What a reason means, in words. */
+export interface Explanation {
+  title: string;
+  cause: string;
+  /** Steps. */
+  fix: string[];
+  /** Who must act. */
+  who: 'us' | 'recipient' | 'receiver' | 'network' | 'unknown';
+}
+
+/** What a reply means. */
+export interface Verdict {
+  /** One of the closed list of reasons. */
+  reason: string;
+  scope: 'unknown' | 'recipient' | 'sender' | 'message' | 'network' | 'local';
+  fault: 'unknown' | 'us' | 'recipient' | 'receiver' | 'network';
+  permanent: boolean;
+  /** Whether a retry can succeed. */
+  retry: boolean;
+  rule: string;
+  /** Percent. */
+  confidence: number;
+  explanation: Explanation | null;
+}
+
+/** Of messages: the state of their recipients (`mixed` when they differ; `deferred`: waiting for a retry; `queued`: not tried yet). `refused`: an inbound refusal. `lost`: a connection that ended before the message. */
+export type ItemStatus = 'delivered' | 'relayed' | 'bounced' | 'expired' | 'deferred' | 'queued' | 'held' | 'discarded' | 'deleted' | 'rejected' | 'mixed' | 'unknown' | 'refused' | 'lost';
+
+/** A message (its whole chain), a refusal or a lost connection. */
+export interface Item {
+  /** 16 hexadecimal digits, as `id` in `mailvane events`. */
+  id: string;
+  kind: 'message' | 'rejection' | 'session';
+  /** Arrival, or when it was refused. */
+  time: string;
+  /** When last something happened to it. */
+  last_time: string;
+  status: ItemStatus;
+  /** One plain sentence to paste to a user. */
+  sentence: string;
+  host: string;
+  instance: string;
+  queue_id: string | null;
+  message_id: string | null;
+  /** `<>` for the null sender. */
+  sender: string | null;
+  /** At most 5. */
+  recipients: string[];
+  recipient_count: number;
+  client_name: string | null;
+  client_ip: string | null;
+  sasl_user: string | null;
+  /** Bytes. */
+  size: number | null;
+  direction: 'outbound' | 'inbound' | 'forwarded' | 'local' | 'mixed' | 'unknown';
+  population: 'ordinary' | 'notification' | 'probe' | 'own';
+  provider: string | null;
+  reason: string | null;
+  reply_code: number | null;
+  enhanced_code: string | null;
+  reply_text: string | null;
+  attempts: number;
+  /** Arrival to the final state. */
+  delay_s: number | null;
+}
+
+/** What was searched, so that nothing found means something. */
+export interface Searched {
+  sources: string[];
+  since: string;
+  until: string;
+  complete_to: string | null;
+  /** Log time of the oldest row kept. */
+  data_from: string | null;
+  understood: Ratio;
+  /** How the words were read: `address`, `domain`, `ip`, `queue_id`, `message_id`, `text`, or `all` when q is empty. */
+  matched_as: 'address' | 'domain' | 'ip' | 'queue_id' | 'message_id' | 'text' | 'all';
+  /** In words. */
+  sentence: string;
+}
+
+/** Newest first. */
+export interface Messages {
+  window: Window;
+  items: Item[];
+  /** Give it as `cursor` for the next page; null at the end. */
+  next_cursor: string | null;
+  searched: Searched;
+}
+
+/** TLS of a hop or attempt. */
+export interface Tls {
+  version: string;
+  cipher: string | null;
+  verification: string | null;
+}
+
+/** One try for one recipient. */
+export interface Attempt {
+  id: string;
+  time: string;
+  recipient: string;
+  orig_recipient: string | null;
+  /** 1-based. */
+  attempt: number;
+  status: 'delivered' | 'deferred' | 'bounced' | 'expired' | 'discarded' | 'deleted' | 'held' | 'internal_hop';
+  handed_to: 'nobody' | 'mailbox' | 'remote' | 'smarthost' | 'filter' | 'command' | 'file' | null;
+  relay_host: string | null;
+  relay_ip: string | null;
+  relay_port: number | null;
+  provider: string | null;
+  contacted: boolean;
+  reply_code: number | null;
+  enhanced_code: string | null;
+  reply_text: string | null;
+  verdict: Verdict | null;
+  delay_s: number | null;
+  /** Before the queue manager, in the queue, connection, transmission. */
+  delays_s: number[] | null;
+  tls: Tls | null;
+  sentence: string;
+}
+
+/** One queue-id lifetime. */
+export interface Hop {
+  id: string;
+  queue_id: string;
+  host: string;
+  instance: string;
+  mta: string;
+  arrived: string;
+  removed: string | null;
+  client_name: string | null;
+  client_ip: string | null;
+  sasl_user: string | null;
+  service: string | null;
+  tls: Tls | null;
+  sender: string | null;
+  size: number | null;
+  recipients: number | null;
+  previous_hop: string | null;
+  next_hop: string | null;
+  /** How it came in. */
+  sentence: string;
+  attempts: Attempt[];
+}
+
+/** The state of one (chain, recipient). */
+export interface RecipientState {
+  recipient: string;
+  orig_recipient: string | null;
+  outcome: 'queued' | 'delivered' | 'bounced' | 'expired' | 'discarded' | 'deleted' | 'rejected' | 'unknown' | 'held';
+  handed_to: string | null;
+  time: string;
+  attempts: number;
+  deferrals: number;
+  /** About when it is tried again, where known. */
+  next_try: string | null;
+  expires: string | null;
+  provider: string | null;
+  relay_host: string | null;
+  reply_code: number | null;
+  enhanced_code: string | null;
+  reply_text: string | null;
+  verdict: Verdict | null;
+  delay_s: number | null;
+  sentence: string;
+}
+
+/** An inbound refusal. */
+export interface Rejection {
+  time: string;
+  client_name: string | null;
+  client_ip: string | null;
+  helo: string | null;
+  stage: string;
+  action: 'reject' | 'defer' | 'hold' | 'discard' | 'warn';
+  sender: string | null;
+  recipient: string | null;
+  reply_code: number | null;
+  enhanced_code: string | null;
+  reply_text: string | null;
+  verdict: Verdict | null;
+}
+
+/** Another message tied to this one. */
+export interface Related {
+  id: string;
+  queue_id: string;
+  /** `notification`: a delivery notification about this message. `bounce_of`: the message that this notification is about. */
+  relation: 'notification' | 'bounce_of';
+  time: string;
+  recipients: string[];
+  status: ItemStatus;
+  sentence: string;
+}
+
+/** A raw log line. */
+export interface Line {
+  source: string;
+  offset: number;
+  time: string | null;
+  /** Id of its hop. */
+  hop: string | null;
+  text: string;
+}
+
+/** The life of one message, hop by hop, or one refusal. */
+export interface Life {
+  item: Item;
+  recipients: RecipientState[];
+  /** In order of arrival. */
+  hops: Hop[];
+  rejection: Rejection | null;
+  related: Related[];
+  lines: Line[];
+  /** `pending`: they follow (compressed file): ask again. `gone`: the log no longer holds them. */
+  lines_state: 'complete' | 'partial' | 'pending' | 'gone';
+  lines_note: string | null;
+}
+
+/** Where bytes come from: a file with its rotations. */
+export interface Source {
+  /** Path or name. */
+  name: string;
+  kind: 'file' | 'journal' | 'syslog' | 'spool' | 'demo';
+  /** `reading`: history is being read. `live`: followed to its end. `waiting`: not there yet. `failed`: see problem. `done`: read once (import). */
+  state: 'reading' | 'live' | 'waiting' | 'failed' | 'done';
+  /** `shadow`: carries lines that another source of the stream feeds already. */
+  role: 'feed' | 'shadow';
+  shadow_of: string | null;
+  streams: string[];
+  /** With rotations. */
+  files: number;
+  /** Known so far, all rotations. */
+  bytes: number;
+  /** Bytes read and committed. */
+  offset: number;
+  /** 0 to 1; null when not known. */
+  progress: number | null;
+  /** Seconds from the write of a line to its commit, of the last commit. */
+  lag_s: number | null;
+  /** Written and not yet read. */
+  lag_bytes: number;
+  lines: number;
+  /** Log time of the last line. */
+  last_line: string | null;
+  problem: Problem | null;
+}
+
+/** Trouble with one command that ends it. */
+export interface Problem {
+  message: string;
+  hint: string | null;
+}
+
+/** One MTA instance on one origin. */
+export interface Stream {
+  name: string;
+  origin: string;
+  host: string;
+  instance: string;
+  mta: string;
+  version: string | null;
+  watermark: string | null;
+  open_messages: number;
+  feed: string | null;
+}
+
+/** How much of one daemon's lines was understood. */
+export interface DaemonCoverage {
+  source: string;
+  daemon: string;
+  lines: number;
+  recognised: number;
+  ignored: number;
+  unparsed: number;
+  understood: Ratio;
+}
+
+/** An unparsed line. */
+export interface Sample {
+  source: string;
+  daemon: string;
+  /** Lines of this shape. */
+  count: number;
+  /** One of them. */
+  text: string;
+  last_seen: string | null;
+}
+
+/** Bytes gone before they were read. */
+export interface Gap {
+  source: string;
+  from_offset: number | null;
+  to_offset: number | null;
+  from_time: string | null;
+  to_time: string | null;
+  text: string;
+}
+
+/** A named limit, how full it is and how often it was hit. */
+export interface Limit {
+  name: string;
+  limit: number;
+  value: number | null;
+  hits: number;
+}
+
+/** What is read, and how well. */
+export interface Sources {
+  coverage: Coverage;
+  sources: Source[];
+  streams: Stream[];
+  daemons: DaemonCoverage[];
+  samples: Sample[];
+  gaps: Gap[];
+  limits: Limit[];
+}
+
+/** Waiting mail of one group. */
+export interface QueueGroup {
+  key: string;
+  label: string;
+  messages: number;
+  recipients: number;
+  /** Arrival of the oldest. */
+  oldest: string | null;
+  top_reason: string | null;
+}
+
+/** In flight now. */
+export interface Queue {
+  as_of: string;
+  /** `inferred` from the log, `listed` by the mail software, or both. */
+  method: 'inferred' | 'listed' | 'both';
+  /** Messages that arrived before this may be missing. */
+  complete_since: string | null;
+  messages: number;
+  /** Still to deliver. */
+  recipients: number;
+  /** Messages not yet tried or tried right now. */
+  being_tried: number;
+  /** Messages waiting for a retry. */
+  waiting: number;
+  held: number;
+  /** Of messages: null sender. */
+  notifications: number;
+  by_provider: QueueGroup[];
+  by_reason: QueueGroup[];
+  by_domain: QueueGroup[];
+  /** The 10 that wait longest. */
+  oldest: Item[];
+}
+
+/** Trouble on this server: warnings and worse of the mail daemons, grouped by normalised text. */
+export interface Trouble {
+  window: Window;
+  groups: Array<{
+    level: 'info' | 'warning' | 'error' | 'fatal' | 'panic' | 'gap';
+    daemon: string;
+    /** Normalised. */
+    text: string;
+    sample: string;
+    count: number;
+    first: string;
+    last: string;
+    host: string;
+  }>;
+  total_groups: number;
+}
+
+/** A file of history being read. */
+export interface Reading {
+  name: string;
+  /** 0 to 1. */
+  progress: number;
+  bytes: number;
+  read: number;
+  time_reached: string | null;
+}
+
+/** Mail software found. */
+export interface Software {
+  mta: string;
+  version: string | null;
+  host: string;
+  instance: string;
+}
+
+/** The store. */
+export interface StoreNumbers {
+  bytes: number;
+  segments: number;
+  attempts: number;
+  messages: number;
+  rejections: number;
+  commits: number;
+  oldest: string | null;
+}
+
+/** Where Mailvane stands. */
+export interface Status {
+  version: string;
+  demo: boolean;
+  /** To be shown on every page, e.g. that the data is simulated. */
+  banner: string | null;
+  now: string;
+  started: string;
+  /** IANA name of the server's zone. */
+  time_zone: string;
+  /** `first_read`: history of the first start is being read. `no_source`: no mail log was found or can be read. */
+  state: 'first_read' | 'live' | 'no_source';
+  complete_to: string | null;
+  data_from: string | null;
+  software: Software[];
+  reading: Reading[];
+  /** Of all files of history together, 0 to 1. */
+  progress: number;
+  /** Messages so far. */
+  messages: number;
+  lines: number;
+  /** Over the last 10 s. */
+  lines_per_s: number;
+  /** e.g. `http://127.0.0.1:8624` */
+  listen: string;
+  streams: number;
+  store: StoreNumbers;
+  problems: Problem[];
+  /** In flight now. */
+  queue: {
+    messages: number;
+    recipients: number;
+  };
+}
+
+/** Counts of one minute of log time, hot rows included. Messages received; attempts by status (all directions, ordinary population, without internal hops); refusals; failed logins. */
+export interface Minute {
+  start: string;
+  received: number;
+  delivered: number;
+  deferred: number;
+  bounced: number;
+  expired: number;
+  rejected: number;
+  auth_failed: number;
+}
+
+/** Data of SSE event `tick`, once a second while something changes, at least every 5 s. The first of a connection carries the last 60 minutes, later ones those that changed; replace by `start`. */
+export interface Tick {
+  now: string;
+  complete_to: string | null;
+  /** Grows with every commit: when it changes, figures may be asked again. */
+  revision: number;
+  lines_per_s: number;
+  minutes: Minute[];
+}

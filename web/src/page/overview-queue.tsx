@@ -1,0 +1,55 @@
+// What is in flight now: how much, waiting for whom, how long.
+import type { Queue, QueueGroup } from '../api';
+import { address } from '../client';
+import { ago, count, dateTime } from '../format';
+import { now, refresh } from '../live';
+import { link } from '../location';
+import { Card, Empty, Failure } from '../part/pieces';
+import { useAsk } from '../query';
+import { reasonLabel } from '../words';
+
+/** How many groups the card shows. */
+const SHOWN = 6;
+
+function Groups({ groups }: { groups: readonly QueueGroup[] }) {
+  return (
+    <div class="scroll">
+      <table>
+        <thead><tr><th scope="col">Waiting for</th><th scope="col" class="end">Messages</th><th scope="col" class="end">Recipients</th><th scope="col" class="end">Oldest</th></tr></thead>
+        <tbody>
+          {groups.slice(0, SHOWN).map((group) => (
+            <tr key={group.key}>
+              <th scope="row">
+                <a href={link('/messages', { status: 'open', provider: group.key || null, range: '30d' })}>{group.label || 'not tried yet'}</a>
+                <span class="muted small"> {group.top_reason && reasonLabel(group.top_reason)}</span>
+              </th>
+              <td class="end number">{count(group.messages)}</td>
+              <td class="end number">{count(group.recipients)}</td>
+              <td class="end number" title={dateTime(group.oldest)}>{ago(group.oldest, now.value).replace(' ago', '')}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+export function QueueCard() {
+  const { data, error, again } = useAsk<Queue>(address('/queue'), refresh.value);
+  return (
+    <Card title="In the queue now" note={data ? <>{data.method === 'inferred' ? 'Inferred from the log' : 'As the mail software lists it'}{data.complete_since && <>; messages from before {dateTime(data.complete_since)} may be missing</>}</> : ' '} flush>
+      {error && !data && <Failure error={error} again={again} />}
+      {data && (
+        <dl class="facts inset">
+          <div><dt>Messages</dt><dd><a href={link('/messages', { status: 'open', range: '30d' })}>{count(data.messages)}</a> <small>{count(data.recipients)} recipients</small></dd></div>
+          <div><dt>Waiting for a retry</dt><dd>{count(data.waiting)}</dd></div>
+          <div><dt>New or being tried</dt><dd>{count(data.being_tried)}</dd></div>
+          <div><dt>On hold</dt><dd>{count(data.held)}</dd></div>
+          <div><dt>Notifications</dt><dd>{count(data.notifications)}</dd></div>
+        </dl>
+      )}
+      {data && data.messages === 0 && <Empty title="The queue is empty">Everything that arrived has been dealt with.</Empty>}
+      {data && data.by_provider.length > 0 && <Groups groups={data.by_provider} />}
+    </Card>
+  );
+}

@@ -1,0 +1,60 @@
+// The figures of the window as tiles. Each leads to the rows behind it.
+import type { Ratio, Summary } from '../api';
+import { brief, bytes, count, duration, NOTHING, ofN, ratio } from '../format';
+import { link, query } from '../location';
+import { LIST_FILTERS } from './messages-address';
+
+interface Tile {
+  label: string;
+  value: string;
+  of: string;
+  to: string | null;
+  bad?: boolean;
+}
+
+/** From here on a share of bounces or deferrals is marked. */
+const BAD_SHARE = 0.1;
+/** Below this share accepted is marked. */
+const LOW_ACCEPTANCE = 0.8;
+/** Smaller samples are not marked. */
+const MIN_SAMPLE = 20;
+
+const high = (share: Ratio) => share.n >= MIN_SAMPLE && (share.value ?? 0) >= BAD_SHARE;
+
+function tiles({ figures, received, inbound, window }: Summary): Tile[] {
+  const { outcomes, rates, delay, recipients } = figures;
+  const list = (status: string | null) => link('/messages', { direction: window.direction === 'all' ? null : window.direction, status }, LIST_FILTERS(query.value));
+  const low = rates.acceptance_now.n >= MIN_SAMPLE && (rates.acceptance_now.value ?? 1) < LOW_ACCEPTANCE;
+  return [
+    { label: 'Received', value: brief(received.messages), of: `messages, ${bytes(received.bytes)}`, to: list(null) },
+    { label: 'Delivered', value: brief(outcomes.delivered), of: outcomes.relayed ? `+ ${count(outcomes.relayed)} relayed` : 'recipients', to: list('delivered,relayed') },
+    { label: 'Accepted at last try', value: ratio(rates.acceptance_now), of: ofN(rates.acceptance_now), to: list(null), bad: low },
+    { label: 'Deferral rate', value: ratio(rates.deferral_rate), of: `${ofN(rates.deferral_rate)}${recipients.greylisted ? `, + ${brief(recipients.greylisted)} greylisted` : ''}`, to: list('had_deferral'), bad: high(rates.deferral_rate) },
+    { label: 'Bounce rate', value: ratio(rates.bounce_rate), of: ofN(rates.bounce_rate), to: list('bounced'), bad: high(rates.bounce_rate) },
+    { label: 'Hard bounce rate', value: ratio(rates.hard_bounce_rate), of: ofN(rates.hard_bounce_rate), to: list('bounced') },
+    { label: 'Expiry rate', value: ratio(rates.expiry_rate), of: ofN(rates.expiry_rate), to: list('expired'), bad: high(rates.expiry_rate) },
+    { label: 'Time to deliver', value: duration(delay.p50), of: delay.n ? `p95 ${duration(delay.p95)}, n ${brief(delay.n)}` : 'none yet', to: null },
+    { label: 'Refused at the door', value: brief(inbound.rejections.total), of: 'inbound, all mail', to: link('/messages', { status: 'refused', direction: null }, LIST_FILTERS(query.value)) },
+    { label: 'Failed logins', value: brief(inbound.auth.failed), of: `${count(inbound.auth.ok)} succeeded`, to: null },
+  ];
+}
+
+const PLACES = ['Received', 'Delivered', 'Accepted at last try', 'Deferral rate', 'Bounce rate', 'Hard bounce rate', 'Expiry rate', 'Time to deliver', 'Refused at the door', 'Failed logins'];
+
+export function Tiles({ summary, stale }: { summary: Summary | null; stale: boolean }) {
+  const shown = summary ? tiles(summary) : PLACES.map((label): Tile => ({ label, value: NOTHING, of: ' ', to: null }));
+  return (
+    <div class={`tiles${stale ? ' stale' : ''}`}>
+      {shown.map((tile) => {
+        const inner = (
+          <>
+            <span class="label">{tile.label}</span>
+            <span class="value">{tile.value}{tile.bad && <span class="flag" title="Needs a look"> !</span>}</span>
+            <span class="of">{tile.of}</span>
+          </>
+        );
+        return tile.to ? <a class="tile" href={tile.to} key={tile.label}>{inner}</a> : <div class="tile" key={tile.label}>{inner}</div>;
+      })}
+    </div>
+  );
+}

@@ -1,0 +1,162 @@
+// Outcomes over time as stacked bars: brush to set the range, legend to hide a series, a table for those who do not see it.
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import { brief, count, dateTime, day } from '../format';
+import { colour, colours } from '../theme';
+
+export interface Layer {
+  label: string;
+  /** A colour of the style sheet, `--delivered`. */
+  colour: string;
+  values: ReadonlyArray<number | null>;
+}
+
+interface Props {
+  title: string;
+  times: readonly string[];
+  stepSeconds: number;
+  layers: readonly Layer[];
+  onBrush: (since: number, until: number) => void;
+}
+
+const HEIGHT = 232;
+/** A narrower brush was a click. */
+const MIN_BRUSH_PX = 8;
+
+/** Cumulative sums over the visible layers, the last one on top. */
+export function stack(layers: ReadonlyArray<{ values: ReadonlyArray<number | null> }>, hidden: ReadonlySet<number>): number[][] {
+  const length = layers[0]?.values.length ?? 0;
+  const sums = new Array<number>(length).fill(0);
+  return layers.map((layer, index) => {
+    if (!hidden.has(index)) layer.values.forEach((value, at) => (sums[at] = (sums[at] ?? 0) + (value ?? 0)));
+    return sums.slice();
+  });
+}
+
+function timeLabels(_: uPlot, splits: number[], __: number, ___: number, increment: number): string[] {
+  return splits.map((seconds) => {
+    const date = new Date(seconds * 1000);
+    if (increment >= 86_400 || (date.getHours() === 0 && date.getMinutes() === 0)) return day(date.getTime());
+    return `${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`;
+  });
+}
+
+function options(layers: readonly Layer[], hidden: ReadonlySet<number>, width: number, onIndex: (index: number | null) => void, onBrush: Props['onBrush']): uPlot.Options {
+  const axis = { stroke: colour('--muted'), grid: { stroke: colour('--grid'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
+  const bars = uPlot.paths.bars?.({ size: [0.86, 46], align: 1 });
+  return {
+    width,
+    height: HEIGHT,
+    padding: [8, 6, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
+    scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.06)] } },
+    axes: [
+      { ...axis, values: timeLabels, size: 28 },
+      { ...axis, size: 46, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? brief(value) : '')) },
+    ],
+    // The tallest sum is drawn first, so that each layer shows above the one under it.
+    series: [{}, ...layers.map((layer, index) => ({ layer, index })).reverse().map(({ layer, index }) => ({
+      label: layer.label,
+      show: !hidden.has(index),
+      fill: colour(layer.colour),
+      stroke: colour(layer.colour),
+      width: 0,
+      points: { show: false },
+      ...(bars ? { paths: bars } : {}),
+    }))],
+    hooks: {
+      setCursor: [(plot) => onIndex(plot.cursor.idx ?? null)],
+      setSelect: [(plot) => {
+        const { left, width: wide } = plot.select;
+        plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        if (wide >= MIN_BRUSH_PX) onBrush(plot.posToVal(left, 'x') * 1000, plot.posToVal(left + wide, 'x') * 1000);
+      }],
+    },
+  };
+}
+
+export function OutcomeChart({ title, times, stepSeconds, layers, onBrush }: Props) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const [at, setAt] = useState<number | null>(null);
+  const [hidden, setHidden] = useState<ReadonlySet<number>>(new Set());
+  const brush = useRef(onBrush);
+  brush.current = onBrush;
+
+  const data = useMemo<uPlot.AlignedData>(() => {
+    const seconds = times.map((time) => Date.parse(time) / 1000);
+    return [seconds, ...stack(layers, hidden).reverse()];
+  }, [times, layers, hidden]);
+
+  // The canvas is made again for another look only; new numbers go into the one there is.
+  const look = `${layers.map((layer) => layer.label).join()}|${[...hidden].join()}|${colours.value}`;
+  useEffect(() => {
+    if (!host.current) return;
+    const width = host.current.clientWidth;
+    const made = new uPlot(options(layers, hidden, width, setAt, (since, until) => brush.current(since, until)), data, host.current);
+    plot.current = made;
+    const observer = new ResizeObserver(([entry]) => entry && made.setSize({ width: entry.contentRect.width, height: HEIGHT }));
+    observer.observe(host.current);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [look]);
+  useEffect(() => plot.current?.setData(data), [data]);
+
+  const move = (event: KeyboardEvent) => {
+    const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
+    if (!step) return;
+    event.preventDefault();
+    setAt((was) => Math.min(times.length - 1, Math.max(0, (was ?? (step > 0 ? -1 : times.length)) + step)));
+  };
+  const toggle = (index: number) => setHidden((was) => {
+    const next = new Set(was);
+    if (!next.delete(index)) next.add(index);
+    return next;
+  });
+  const shown = at !== null && at < times.length ? at : null;
+  const total = (layer: Layer) => layer.values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+  const summary = `${title}: ${layers.map((layer) => `${layer.label} ${count(total(layer))}`).join(', ')}. Arrow keys read single steps.`;
+
+  return (
+    <figure>
+      <div class="legend">
+        <span class="when number">{shown === null ? 'Whole range' : `${dateTime(times[shown])} + ${stepLabel(stepSeconds)}`}</span>
+        {layers.map((layer, index) => (
+          <button type="button" key={layer.label} aria-pressed={!hidden.has(index)} title="Show or hide" onClick={() => toggle(index)}>
+            <i style={{ background: `var(${layer.colour})`, borderColor: `var(${layer.colour})` }} />
+            {layer.label}
+            <b>{brief(shown === null ? total(layer) : layer.values[shown])}</b>
+          </button>
+        ))}
+      </div>
+      <div class="chart" ref={host} tabIndex={0} role="img" aria-label={summary} onKeyDown={move} onBlur={() => setAt(null)} />
+      <DataTable title={title} times={times} layers={layers} />
+    </figure>
+  );
+}
+
+function stepLabel(seconds: number): string {
+  if (seconds >= 86_400) return `${seconds / 86_400} d`;
+  if (seconds >= 3600) return `${seconds / 3600} h`;
+  return seconds >= 60 ? `${seconds / 60} min` : `${seconds} s`;
+}
+
+function DataTable({ title, times, layers }: { title: string; times: readonly string[]; layers: readonly Layer[] }) {
+  return (
+    <div class="visually-hidden">
+      <table>
+        <caption>{title}</caption>
+        <thead><tr><th scope="col">From</th>{layers.map((layer) => <th scope="col" key={layer.label}>{layer.label}</th>)}</tr></thead>
+        <tbody>
+          {times.map((time, index) => (
+            <tr key={time}><th scope="row">{dateTime(time)}</th>{layers.map((layer) => <td key={layer.label}>{count(layer.values[index])}</td>)}</tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
