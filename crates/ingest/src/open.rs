@@ -56,6 +56,7 @@ pub struct Input {
     modified: i64,
     consumed: Arc<AtomicU64>,
     empty: bool,
+    head: Vec<u8>,
     bytes: Box<dyn Read + Send>,
 }
 
@@ -98,10 +99,10 @@ impl Input {
         let empty = head.is_empty();
         let counted = Counted { source: io::Cursor::new(head).chain(source), consumed: Arc::clone(&consumed) };
         let mut bytes = decoder(compression, counted).map_err(|error| Error::of_open(path, error))?;
-        let text = read_head_kept(&mut bytes)?;
-        refuse_binary(path, &text.0)?;
-        let bytes = Box::new(io::Cursor::new(text.0).chain(Failing(text.1)).chain(bytes));
-        Ok(Self { path: path.to_path_buf(), compression, on_disk_bytes: size, modified, consumed, empty, bytes })
+        let (head, failure) = read_head_kept(&mut bytes);
+        refuse_binary(path, &head)?;
+        let bytes = Box::new(io::Cursor::new(head.clone()).chain(Failing(failure)).chain(bytes));
+        Ok(Self { path: path.to_path_buf(), compression, on_disk_bytes: size, modified, consumed, empty, head, bytes })
     }
 
     /// Its name in messages: the path, or `-`.
@@ -127,6 +128,11 @@ impl Input {
     /// Whether it has no byte at all.
     pub fn is_empty(&self) -> bool {
         self.empty
+    }
+
+    /// Its first decompressed bytes, at most 8 KiB; reading hands them over again.
+    pub fn head(&self) -> &[u8] {
+        &self.head
     }
 
     /// A counter of the bytes on disk read so far, to show progress from another thread.
@@ -226,7 +232,7 @@ fn read_head<R: Read>(source: &mut R) -> io::Result<Vec<u8>> {
 }
 
 /// The first decompressed bytes, and the error that ended them if one did.
-fn read_head_kept(source: &mut dyn Read) -> Result<(Vec<u8>, Option<io::Error>), Error> {
+fn read_head_kept(source: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
     let mut head = vec![0; HEAD_BYTES];
     let mut used = 0;
     while used < head.len() {
@@ -236,12 +242,12 @@ fn read_head_kept(source: &mut dyn Read) -> Result<(Vec<u8>, Option<io::Error>),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 head.truncate(used);
-                return Ok((head, Some(error)));
+                return (head, Some(error));
             }
         }
     }
     head.truncate(used);
-    Ok((head, None))
+    (head, None)
 }
 
 /// Formats that are told by their first bytes and that we do not read.
