@@ -91,7 +91,7 @@ export function summary(items, window, query, now) {
   return {
     window: window.json,
     coverage: coverage(now),
-    sentence: empty ? 'No mail was sent in this time.' : `Mail is flowing, but Microsoft 365 refuses most of what we send it since ${iso(now - 3 * HOUR).slice(11, 16)} UTC: our IP is on a block list.`,
+    sentence: empty ? 'No mail was sent in this time.' : `Mail is flowing, but Microsoft 365 refuses most of what we send it since ${hhmm(now - 3 * HOUR).slice(0, 5)}: our IP is on a block list.`,
     health: empty ? 'quiet' : 'attention',
     received: { messages: arrived.length, recipients: arrived.length, bytes: arrived.reduce((sum, m) => sum + m.size, 0) },
     figures: all,
@@ -151,7 +151,10 @@ export function breakdown(items, window, query) {
   return { window: window.json, by, sort, rows: rows.slice(0, Number(query.get('limit') ?? 20)), total_rows: rows.length, exact: true, total: figures(messages, window) };
 }
 
-const hhmm = (time) => iso(time).slice(11, 19);
+let zone = 'UTC';
+/** Sentences are written in the reader's zone. */
+export const speakIn = (name) => (zone = name ?? 'UTC');
+const hhmm = (time) => new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', timeZone: zone }).format(time);
 function sentence(m) {
   if (m.kind === 'rejection') return `${m.action === 'defer' ? 'Put off' : 'Refused'} by us at ${hhmm(m.time)}: ${LABELS[m.reason] ?? m.reason.replaceAll('_', ' ')} (${m.code} ${m.enhanced}).`;
   const last = m.attempts.at(-1);

@@ -24,6 +24,7 @@ function fail(status, code, message, hint) {
 
 function answer(path, query, now) {
   const items = known(now);
+  answers.speakIn(query.get('time_zone'));
   const windowOf = (fallback, direction) => answers.readWindow(query, now, fallback, direction);
   const bad = fail(400, 'bad_request', `since: \`${query.get('since')}\` is neither a time nor a span`, 'give RFC 3339 (2026-03-01T00:00:00Z) or a span such as 24h');
   const figures = windowOf('24h', 'outbound');

@@ -1,7 +1,7 @@
 // The life of one message, hop by hop, or one refusal: what happened, in words and in the log's own lines.
 import type { Attempt, Hop, Life as Answer, Line, RecipientState, Rejection, Related, Verdict } from '../api';
 import { address } from '../client';
-import { bytes, clock, count, dateClock, duration } from '../format';
+import { bytes, clock, count, dateClock, duration, ZONE } from '../format';
 import { refresh } from '../live';
 import { link } from '../location';
 import { Badge, Card, Copy, Failure } from '../part/pieces';
@@ -39,12 +39,12 @@ function AttemptEntry({ attempt, many }: { attempt: Attempt; many: boolean }) {
     <li>
       <Dot status={attempt.status} />
       <div class="spread">
-        <span><strong>{statusLook(attempt.status).label}</strong>{many && <> · {attempt.recipient}</>} <span class="muted">try {attempt.attempt}</span></span>
+        <span><strong>{attempt.status === 'deferred' ? 'put off' : statusLook(attempt.status).label}</strong>{many && <> · {attempt.recipient}</>} <span class="muted">try {attempt.attempt}</span></span>
         <time class="at" dateTime={attempt.time}>{dateClock(attempt.time)}</time>
       </div>
       <p class="break">{attempt.sentence}</p>
       {facts.length > 0 && <p class="muted small break">{facts.join(' · ')}</p>}
-      {reply && <p class="reply mono">{reply}</p>}
+      {reply && !attempt.sentence.includes(attempt.reply_text ?? reply) && <p class="reply mono">{reply}</p>}
       {attempt.verdict && <p class="small muted">Means: {reasonLabel(attempt.verdict.reason)}{attempt.verdict.permanent ? ', final' : ', for now'}{!attempt.contacted && '; the far side was not asked'}</p>}
     </li>
   );
@@ -78,16 +78,17 @@ function HopEntry({ hop, index, total, many }: { hop: Hop; index: number; total:
   );
 }
 
-function VerdictCard({ verdict }: { verdict: Verdict }) {
+/** At our own door the advice to senders is of no use: only the cause is shown. */
+function VerdictCard({ verdict, atOurDoor }: { verdict: Verdict; atOurDoor: boolean }) {
   const { explanation } = verdict;
   const facts = [verdict.scope !== 'unknown' && `about the ${verdict.scope}`, verdict.permanent ? 'final' : 'for now', verdict.retry ? 'a retry can succeed' : 'a retry cannot succeed', verdict.rule && `rule ${verdict.rule}`, `${verdict.confidence} % sure`].filter(Boolean);
   return (
-    <Card title="What it means">
+    <Card title={atOurDoor ? 'Why' : 'What it means'}>
       <div class="verdict prose">
         <p><strong>{explanation?.title ?? reasonLabel(verdict.reason)}</strong></p>
-        {explanation && <p>{explanation.cause}</p>}
-        {whoActs(explanation?.who ?? verdict.fault) && <p>{whoActs(explanation?.who ?? verdict.fault)}</p>}
-        {explanation && explanation.fix.length > 0 && <ol>{explanation.fix.map((step) => <li key={step}>{step}</li>)}</ol>}
+        {explanation && !atOurDoor && <p>{explanation.cause}</p>}
+        {!atOurDoor && whoActs(explanation?.who ?? verdict.fault) && <p>{whoActs(explanation?.who ?? verdict.fault)}</p>}
+        {explanation && !atOurDoor && explanation.fix.length > 0 && <ol>{explanation.fix.map((step) => <li key={step}>{step}</li>)}</ol>}
         <p class="muted small">{facts.join(' · ')}</p>
       </div>
     </Card>
@@ -102,7 +103,7 @@ function Recipients({ states }: { states: readonly RecipientState[] }) {
           <div class="spread"><strong class="break">{state.recipient}</strong><Badge status={state.outcome === 'queued' && state.deferrals > 0 ? 'deferred' : state.outcome === 'delivered' && state.handed_to === 'smarthost' ? 'relayed' : state.outcome} /></div>
           {state.orig_recipient && <p class="muted small break">addressed as {state.orig_recipient}</p>}
           {states.length > 1 && <p class="small break">{state.sentence}</p>}
-          <p class="muted small number">
+          <p class="muted small">
             {[`${count(state.attempts)} ${state.attempts === 1 ? 'try' : 'tries'}`, state.deferrals > 0 && `${count(state.deferrals)} deferred`, state.delay_s !== null && `after ${duration(state.delay_s)}`, state.next_try && `next try about ${clock(state.next_try)}`, state.expires && `gives up ${dateClock(state.expires)}`].filter(Boolean).join(' · ')}
           </p>
         </div>
@@ -189,7 +190,7 @@ function Lines({ lines, state, note }: { lines: readonly Line[]; state: Answer['
 }
 
 export function Life({ id }: { id: string }) {
-  const { data, error, again } = useAsk<Answer>(address(`/messages/${encodeURIComponent(id)}`), refresh.value);
+  const { data, error, again } = useAsk<Answer>(address(`/messages/${encodeURIComponent(id)}`, { time_zone: ZONE }), refresh.value);
   if (error && !data) {
     return (
       <>
@@ -224,7 +225,7 @@ export function Life({ id }: { id: string }) {
             <Lines lines={data.lines} state={data.lines_state} note={data.lines_note} />
           </div>
           <div>
-            {verdict && <VerdictCard verdict={verdict} />}
+            {verdict && <VerdictCard verdict={verdict} atOurDoor={data.rejection !== null} />}
             {data.recipients.length > 0 && <Recipients states={data.recipients} />}
             <Facts answer={data} />
             <RelatedCard related={data.related} />

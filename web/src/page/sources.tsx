@@ -70,13 +70,13 @@ function CoverageTable({ daemons }: { daemons: readonly DaemonCoverage[] }) {
   return (
     <div class="scroll">
       <table>
-        <thead><tr><th scope="col">Daemon</th><th scope="col" class="end">Lines</th><th scope="col" class="end">Used</th><th scope="col" class="end wide">Without use</th><th scope="col" class="end">Not understood</th><th scope="col" class="end">Understood</th></tr></thead>
+        <thead><tr><th scope="col">Daemon</th><th scope="col" class="end">Lines</th><th scope="col" class="end wide">Used</th><th scope="col" class="end wide">Without use</th><th scope="col" class="end">Not understood</th><th scope="col" class="end">Understood</th></tr></thead>
         <tbody>
           {daemons.map((row) => (
             <tr key={row.source + row.daemon}>
-              <th scope="row" class="break">{row.daemon}</th>
+              <th scope="row">{row.daemon}</th>
               <td class="end number">{count(row.lines)}</td>
-              <td class="end number">{count(row.recognised)}</td>
+              <td class="end number wide">{count(row.recognised)}</td>
               <td class="end number wide">{count(row.ignored)}</td>
               <td class="end number">{count(row.unparsed)}</td>
               <td class="end number">{ratio(row.understood)}</td>

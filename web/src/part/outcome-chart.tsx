@@ -41,16 +41,17 @@ function timeLabels(_: uPlot, splits: number[], __: number, ___: number, increme
   });
 }
 
-function options(layers: readonly Layer[], hidden: ReadonlySet<number>, width: number, onIndex: (index: number | null) => void, onBrush: Props['onBrush']): uPlot.Options {
+function options(stepSeconds: number, layers: readonly Layer[], hidden: ReadonlySet<number>, width: number, onIndex: (index: number | null) => void, onBrush: Props['onBrush']): uPlot.Options {
   const axis = { stroke: colour('--muted'), grid: { stroke: colour('--grid'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
   const bars = uPlot.paths.bars?.({ size: [0.86, 46], align: 1 });
   return {
     width,
     height: HEIGHT,
-    padding: [8, 6, 0, 0],
+    padding: [8, 14, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
-    scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.06)] } },
+    // A bar begins at its time: the last one needs its width.
+    scales: { x: { time: true, range: (_, min, max) => [min, max + stepSeconds] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.06)] } },
     axes: [
       { ...axis, values: timeLabels, size: 28 },
       { ...axis, size: 46, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? brief(value) : '')) },
@@ -81,6 +82,8 @@ export function OutcomeChart({ title, times, stepSeconds, layers, onBrush }: Pro
   const plot = useRef<uPlot | null>(null);
   const [at, setAt] = useState<number | null>(null);
   const [hidden, setHidden] = useState<ReadonlySet<number>>(new Set());
+  const step = useRef(stepSeconds);
+  step.current = stepSeconds;
   const brush = useRef(onBrush);
   brush.current = onBrush;
 
@@ -90,11 +93,11 @@ export function OutcomeChart({ title, times, stepSeconds, layers, onBrush }: Pro
   }, [times, layers, hidden]);
 
   // The canvas is made again for another look only; new numbers go into the one there is.
-  const look = `${layers.map((layer) => layer.label).join()}|${[...hidden].join()}|${colours.value}`;
+  const look = `${stepSeconds}|${layers.map((layer) => layer.label).join()}|${[...hidden].join()}|${colours.value}`;
   useEffect(() => {
     if (!host.current) return;
     const width = host.current.clientWidth;
-    const made = new uPlot(options(layers, hidden, width, setAt, (since, until) => brush.current(since, until)), data, host.current);
+    const made = new uPlot(options(step.current, layers, hidden, width, setAt, (since, until) => brush.current(since, until)), data, host.current);
     plot.current = made;
     const observer = new ResizeObserver(([entry]) => entry && made.setSize({ width: entry.contentRect.width, height: HEIGHT }));
     observer.observe(host.current);
