@@ -8,6 +8,7 @@
 //! | RFC 5424 | `<22>1 2026-11-02T08:15:01.12Z host program pid msgid data message` |
 //! | Solaris | `... program[pid]: [ID 801593 mail.notice] message` |
 //! | a daemon's own file | `Nov 22 02:56:20 program: message`, no host |
+//! | multilog | `@400000004c91b044077a9e94 program: message`, TAI64N |
 //! | CRI (containers) | `2026-11-02T08:15:01.1Z stdout F ` before any of these, or before a bare message |
 //!
 //! JSON forms need unescaping and so a buffer: see [`crate::wrap`].
@@ -62,11 +63,17 @@ pub fn record_of(line: &[u8], forced: Option<Mta>) -> Record<'_> {
 /// The line without NULs before it (a file that was truncated while open) and white space after it.
 #[inline]
 pub fn clean(line: &[u8]) -> &[u8] {
+    trim_end(clean_start(line))
+}
+
+/// The line without NULs before it.
+#[inline]
+pub(crate) fn clean_start(line: &[u8]) -> &[u8] {
     let mut line = line;
     while let [0, rest @ ..] = line {
         line = rest;
     }
-    trim_end(line)
+    line
 }
 
 /// The head of a line; `None` where the line has none that is known.
@@ -79,8 +86,22 @@ pub fn split(line: &[u8]) -> Option<Head<'_>> {
         },
         b'0'..=b'9' => dated(line).or_else(|| bare(line)),
         b'<' => with_priority(line),
+        b'@' => tai64n(line),
         _ => bare(line),
     }
+}
+
+/// `@` and 24 hexadecimal digits: seconds since 1970 TAI plus 2^62, and nanoseconds. TAI was 10 seconds ahead of UTC in 1970,
+/// and multilog knows no leap seconds.
+fn tai64n(line: &[u8]) -> Option<Head<'_>> {
+    let (stamp, rest) = line[1..].split_at_checked(24)?;
+    let hexadecimal =
+        |text: &[u8]| text.iter().try_fold(0u64, |value, byte| (*byte as char).to_digit(16).map(|digit| value << 4 | u64::from(digit)));
+    let (seconds, nanos) = (hexadecimal(&stamp[..16])?, hexadecimal(&stamp[16..])?);
+    let seconds = i64::try_from(seconds).ok()?.checked_sub((1 << 62) + 10)?;
+    let micros = seconds.checked_mul(Time::SECOND)?.checked_add(i64::try_from(nanos / 1000).ok()?)?;
+    let rest = rest.strip_prefix(b" ")?;
+    Some(with_program(When::Absolute { micros, offset_minutes: 0 }, b"", skip_blanks(rest)))
 }
 
 /// `<PRI>` before one of the other forms.
@@ -198,7 +219,7 @@ pub(crate) fn rfc3339(text: &[u8]) -> Option<(When, &[u8])> {
 
 /// `Z`, `+01:00` or `+0100`: the offset east of UTC in minutes.
 #[inline]
-fn zone(text: &[u8]) -> Option<(i16, &[u8])> {
+pub(crate) fn zone(text: &[u8]) -> Option<(i16, &[u8])> {
     let (sign, digits) = match text {
         [b'Z' | b'z', rest @ ..] => return Some((0, rest)),
         [b'+', rest @ ..] => (1, rest),

@@ -3,14 +3,19 @@
 //!
 //! * [`head`]: what stands before the message: syslog in its forms, journald JSON, container wrappers.
 //! * [`calendar`]: years and zones for heads that have none.
+//! * [`wrap`]: JSON around a line, taken off before anything else.
 //! * [`mta`]: one file per MTA.
+//! * [`fields`]: everything understood, by name, for people and programs.
 //! * [`record`]: what a line has become.
 
 pub mod calendar;
+pub mod fields;
 pub mod head;
 pub mod mta;
 pub mod record;
 mod syntax;
+pub mod wrap;
 
+pub use fields::Field;
 pub use head::{record, record_of};
 pub use record::{Body, Client, Record, Severity, When};

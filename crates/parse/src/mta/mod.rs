@@ -11,10 +11,9 @@ use crate::syntax::{number, skip_blanks};
 /// Reads the message of a line into its record, whose head is filled.
 #[inline]
 pub(crate) fn read<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
-    if message.starts_with(b"message repeated ") || message.starts_with(b"last message repeated ") || record.program == b"last" {
-        if let Some(done) = repeated(message, forced, record) {
-            return done;
-        }
+    let may_repeat = message.starts_with(b"message repeated ") || message.starts_with(b"last message repeated ");
+    if may_repeat && repeated(message, forced, record).is_some() {
+        return;
     }
     by_program(message, forced, record);
 }

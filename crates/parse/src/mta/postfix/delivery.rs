@@ -27,7 +27,7 @@ pub(super) fn event<'a>(severity: Severity, id: Id<'a>, text: &'a [u8]) -> Event
 #[inline]
 pub(super) fn delivery(text: &[u8]) -> Option<Delivery<'_>> {
     let mut delivery = Delivery::default();
-    let (to, mut rest) = recipient(text.strip_prefix(b"to=")?)?;
+    let (to, mut rest) = recipient(text.strip_prefix(b"to=")?);
     delivery.to = to;
     loop {
         if let Some(value) = rest.strip_prefix(b"status=") {
@@ -35,7 +35,7 @@ pub(super) fn delivery(text: &[u8]) -> Option<Delivery<'_>> {
             return Some(delivery);
         }
         if let Some(value) = rest.strip_prefix(b"orig_to=") {
-            let (orig_to, after) = recipient(value)?;
+            let (orig_to, after) = recipient(value);
             delivery.orig_to = Some(orig_to);
             rest = after;
             continue;
@@ -73,14 +73,13 @@ fn until_comma(text: &[u8]) -> (&[u8], &[u8]) {
 /// An address of `to=` or `orig_to=`, in brackets or (before 2.x) bare, and the list after it. Postfix always goes on with
 /// `relay=` or `orig_to=`, which tells the bracket that closes an address from one inside an unquoted local part.
 #[inline]
-fn recipient(text: &[u8]) -> Option<(&[u8], &[u8])> {
+fn recipient(text: &[u8]) -> (&[u8], &[u8]) {
     let Some(inside) = text.strip_prefix(b"<") else {
-        let (value, rest) = until_comma(text);
-        return Some((value, rest));
+        return until_comma(text);
     };
     let strict = angle(inside, |rest| rest.starts_with(b", relay=") || rest.starts_with(b", orig_to="));
     let (value, rest) = strict.or_else(|| angle(inside, |rest| rest.is_empty() || rest.starts_with(b", "))).unwrap_or((inside, b""));
-    Some((value, rest.strip_prefix(b", ").unwrap_or(rest)))
+    (value, rest.strip_prefix(b", ").unwrap_or(rest))
 }
 
 /// `sent (250 2.0.0 OK)`: the word, and the text up to the last bracket (there is none in a record that was cut).
@@ -110,7 +109,7 @@ fn status(word: &[u8]) -> DeliveryStatus {
 
 /// Seconds with a fraction, in milliseconds; saturating.
 #[inline]
-pub(super) fn milliseconds(text: &[u8]) -> Option<u32> {
+pub(crate) fn milliseconds(text: &[u8]) -> Option<u32> {
     milliseconds_at(text).map(|(value, _)| value)
 }
 

@@ -16,6 +16,8 @@ mod tests;
 
 use crate::record::{Body, Client, Record, Severity};
 
+pub(crate) use delivery::milliseconds;
+pub(crate) use syntax::{angle, peer};
 pub(crate) use tag::{tag, tag_of};
 
 /// The daemon (or command) that wrote a line.
@@ -55,6 +57,45 @@ pub enum Daemon {
     Postdrop,
     Policyd,
     Command,
+}
+
+impl Daemon {
+    /// The name of the program; `None` where it is not known or is one of many commands.
+    pub const fn word(self) -> Option<&'static str> {
+        Some(match self {
+            Daemon::Other | Daemon::Command => return None,
+            Daemon::Anvil => "anvil",
+            Daemon::Bounce => "bounce",
+            Daemon::Cleanup => "cleanup",
+            Daemon::Discard => "discard",
+            Daemon::Dnsblog => "dnsblog",
+            Daemon::Error => "error",
+            Daemon::Flush => "flush",
+            Daemon::Lmtp => "lmtp",
+            Daemon::Local => "local",
+            Daemon::Master => "master",
+            Daemon::Pickup => "pickup",
+            Daemon::Pipe => "pipe",
+            Daemon::PostfixScript => "postfix-script",
+            Daemon::Postscreen => "postscreen",
+            Daemon::Postsuper => "postsuper",
+            Daemon::Proxymap => "proxymap",
+            Daemon::Qmgr => "qmgr",
+            Daemon::Scache => "scache",
+            Daemon::Sendmail => "sendmail",
+            Daemon::Showq => "showq",
+            Daemon::Smtp => "smtp",
+            Daemon::Smtpd => "smtpd",
+            Daemon::Tlsmgr => "tlsmgr",
+            Daemon::Tlsproxy => "tlsproxy",
+            Daemon::TrivialRewrite => "trivial-rewrite",
+            Daemon::Verify => "verify",
+            Daemon::Virtual => "virtual",
+            Daemon::Qmqpd => "qmqpd",
+            Daemon::Postdrop => "postdrop",
+            Daemon::Policyd => "policyd",
+        })
+    }
 }
 
 /// A Postfix line.
