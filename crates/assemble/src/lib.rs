@@ -1,1 +1,31 @@
-//! Records to messages, attempts, outcomes and rejections.
+//! Records to messages, attempts, outcomes and rejections: one state machine for the lives of messages.
+//!
+//! * [`Assembler`]: feed it records in the order of each stream, move its clock of log time, take its changed state.
+//! * [`config`]: what is ours, and the limits.
+//! * Inside: `life`, `lives` (open messages), `chain` (hops joined), `attempt`, `ending` (how lives end), `outcome` (rows),
+//!   `session` (connections by process), `relay` (who took over), `ours` (what was found to be ours), `postfix` (its lines).
+
+mod assembler;
+mod attempt;
+mod chain;
+pub mod config;
+mod ending;
+mod life;
+mod lives;
+pub mod network;
+mod outcome;
+pub mod ours;
+mod postfix;
+mod relay;
+mod reply;
+mod session;
+mod statistics;
+mod streams;
+mod text;
+mod verdict;
+
+pub use assembler::Assembler;
+pub use config::{Config, Limits, Ours};
+pub use network::Network;
+pub use ours::{Evidence, Found, Taken};
+pub use statistics::Statistics;

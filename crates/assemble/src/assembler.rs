@@ -1,0 +1,267 @@
+//! The assembler: its state, its clock, and how a line finds its life.
+
+use std::collections::VecDeque;
+
+use mailvane_model::word::Mta;
+use mailvane_model::{Position, Sink, Time};
+use mailvane_parse::{Body, Record};
+
+use crate::chain::Waiting;
+use crate::config::{self, Config};
+use crate::life::{Flags, Life, LifeRef, QueueKey};
+use crate::lives::Lives;
+use crate::ours::{self, Found};
+use crate::outcome::{View, note};
+use crate::session::Sessions;
+use crate::statistics::Statistics;
+use crate::streams::Streams;
+use crate::verdict::Verdicts;
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// A message was opened a while ago: tell of it, and of its outcomes that waited for a former hop.
+    Announce,
+    /// A message left the queue and lines of it were missing: they do not come any more.
+    Late,
+    /// A hop waited for its next or former one.
+    Link,
+    /// A filter kept a message.
+    Filter,
+}
+
+/// Timers of one kind; their delay is the same, so they stand in the order in which they were set.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms(VecDeque<(Time, LifeRef)>);
+
+/// Timers by kind.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    announce: Alarms,
+    late: Alarms,
+    link: Alarms,
+    filter: Alarms,
+}
+
+impl Timers {
+    fn queue(&mut self, alarm: Alarm) -> &mut Alarms {
+        match alarm {
+            Alarm::Announce => &mut self.announce,
+            Alarm::Late => &mut self.late,
+            Alarm::Link => &mut self.link,
+            Alarm::Filter => &mut self.filter,
+        }
+    }
+
+    /// Sets a timer that counts from `from`.
+    #[inline]
+    pub(crate) fn set(&mut self, alarm: Alarm, from: Time, at: LifeRef) {
+        let wait = match alarm {
+            Alarm::Announce => config::ANNOUNCE_WAIT,
+            Alarm::Late => config::LATE,
+            Alarm::Link => config::LINK_WAIT,
+            Alarm::Filter => config::FILTER_WAIT,
+        };
+        self.queue(alarm).0.push_back((from.plus(wait), at));
+    }
+
+    fn due(&mut self, alarm: Alarm, watermark: Time) -> Option<LifeRef> {
+        let queue = &mut self.queue(alarm).0;
+        if queue.front()?.0 > watermark {
+            return None;
+        }
+        queue.pop_front().map(|(_, at)| at)
+    }
+
+    fn len(&self) -> usize {
+        self.announce.0.len() + self.late.0.len() + self.link.0.len() + self.filter.0.len()
+    }
+}
+
+/// Where a line stands: its stream, its bytes, its time, its process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Here {
+    pub(crate) stream: u32,
+    pub(crate) position: Position,
+    pub(crate) time: Time,
+    pub(crate) pid: Option<u32>,
+}
+
+/// Turns records into rows. Feed each stream in the order of its lines; streams may be mixed in any way.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    pub(crate) config: Config,
+    pub(crate) streams: Streams,
+    pub(crate) lives: Lives,
+    pub(crate) sessions: Sessions,
+    pub(crate) verdicts: Verdicts,
+    pub(crate) timers: Timers,
+    pub(crate) waiting: Waiting,
+    pub(crate) counts: Statistics,
+    watermark: Time,
+    /// The hour of log time in which the open messages were last looked through for stale ones.
+    swept: i64,
+}
+
+impl Assembler {
+    /// An assembler that has seen nothing.
+    pub fn new(config: Config) -> Self {
+        Assembler { config, ..Assembler::default() }
+    }
+
+    /// Feeds one record. `origin` is that of the source; host word and instance come from the record.
+    pub fn record(&mut self, origin: &str, position: Position, time: Time, record: &Record<'_>, sink: &mut impl Sink) {
+        self.counts.records += 1;
+        match &record.body {
+            Body::Postfix(line) => {
+                let stream = self.streams.of(origin, record.host, line.instance, Mta::Postfix);
+                let here = Here { stream, position, time, pid: record.pid };
+                self.postfix_line(here, record, line, sink);
+            }
+            Body::Repeated { times } => {
+                let stream = self.streams.of(origin, record.host, b"", Mta::Unknown);
+                let here = Here { stream, position, time, pid: record.pid };
+                self.repeated(here, *times, sink);
+            }
+            _ => {}
+        }
+    }
+
+    /// Moves the clock of log time: every source has been read up to `watermark`. Waits that ended by then are ended.
+    pub fn advance(&mut self, watermark: Time, sink: &mut impl Sink) {
+        if watermark <= self.watermark {
+            return;
+        }
+        self.watermark = watermark;
+        for alarm in [Alarm::Announce, Alarm::Late, Alarm::Link, Alarm::Filter] {
+            while let Some(at) = self.timers.due(alarm, watermark) {
+                self.ring(alarm, at, watermark, sink);
+            }
+        }
+        let hour = watermark.0.div_euclid(Time::HOUR);
+        if hour > self.swept {
+            self.swept = hour;
+            self.sweep(watermark, sink);
+            let lives = &self.lives;
+            self.waiting.sweep(|at| lives.get(at).is_some());
+            self.sessions.sweep(watermark.plus(-config::SESSION_WAIT));
+        }
+    }
+
+    /// Ends messages without a line for longer than the longest queue lifetime.
+    fn sweep(&mut self, watermark: Time, sink: &mut impl Sink) {
+        let limit = watermark.plus(-self.config.limits.lifetime);
+        let stale: Vec<LifeRef> = self.lives.all().filter(|(_, life)| life.seen < limit && life.held_by == 0).map(|(at, _)| at).collect();
+        for at in stale {
+            self.counts.stale += 1;
+            self.give_up(at, note::STALE, sink);
+        }
+    }
+
+    /// End of input: tells the state of everything that is still open (`queued`, `held`, `unknown`). The state itself does not
+    /// change, so that reading can go on later.
+    pub fn finish(&self, sink: &mut impl Sink) {
+        let view = self.view();
+        for (_, life) in self.lives.all() {
+            if self.is_telling(life) {
+                sink.message(&view.message(life));
+            }
+            if life.flags.has(Flags::PROBE) {
+                continue;
+            }
+            for place in 0..life.recipients.len() {
+                self.finish_recipient(life, place, sink);
+            }
+        }
+    }
+
+    /// What was taken for ours, and why.
+    pub fn ours(&self) -> Found {
+        ours::found(&self.config, self.streams.all().map(|state| &state.learned))
+    }
+
+    /// Counts of what is open, and of limits that were hit.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            lives: self.lives.len() as u64,
+            recipients: self.lives.all().map(|(_, life)| life.recipients.len() as u64).sum(),
+            sessions: self.sessions.len() as u64,
+            timers: (self.timers.len() + self.waiting.len()) as u64,
+            streams: u64::from(self.streams.len()),
+            ..self.counts
+        }
+    }
+
+    /// What rows are made from.
+    pub(crate) fn view(&self) -> View<'_> {
+        View { config: &self.config, streams: &self.streams, lives: &self.lives, verdicts: &self.verdicts }
+    }
+
+    /// The life of a queue id, if one is open; the line is noted as one of its lines.
+    #[inline]
+    pub(crate) fn known(&mut self, here: Here, queue_id: &[u8], sink: &mut impl Sink) -> Option<LifeRef> {
+        let at = self.lives.by_key(&QueueKey::of(here.stream, queue_id))?;
+        let limits = self.config.limits;
+        let life = self.lives.get_mut(at)?;
+        if here.time.0 - life.seen.0 > limits.lifetime {
+            self.counts.stale += 1;
+            self.give_up(at, note::STALE, sink);
+            return None;
+        }
+        if life.lines.len() < limits.lines {
+            life.lines.push(here.position);
+        } else {
+            self.counts.lines_over_limit += 1;
+        }
+        life.seen = life.seen.max(here.time);
+        self.lives.touch(at);
+        Some(at)
+    }
+
+    /// The life of a queue id; where none is open the log began in its middle, and it is made with unknown parts.
+    pub(crate) fn known_or_new(&mut self, here: Here, queue_id: &[u8], sink: &mut impl Sink) -> LifeRef {
+        match self.known(here, queue_id, sink) {
+            Some(at) => at,
+            None => self.create(here, queue_id, 0, sink),
+        }
+    }
+
+    /// Makes a life. `ordinal` tells apart several that begin on one line.
+    pub(crate) fn create(&mut self, here: Here, queue_id: &[u8], ordinal: u32, sink: &mut impl Sink) -> LifeRef {
+        if self.lives.len() >= self.config.limits.lives {
+            self.close_oldest(sink);
+        }
+        let key = QueueKey::of(here.stream, queue_id);
+        let at = self.lives.insert(key, here.position.life(ordinal));
+        if let Some(life) = self.lives.get_mut(at) {
+            life.stream = here.stream;
+            life.queue_id = life.texts.add(&crate::text::lossy(queue_id));
+            life.opened = here.time;
+            life.seen = here.time;
+            life.lines.push(here.position);
+        }
+        self.lives.touch(at);
+        self.timers.set(Alarm::Announce, here.time, at);
+        at
+    }
+
+    /// Makes room when too many messages are open: the oldest tenth of a percent goes at once, so that looking for it is rare.
+    fn close_oldest(&mut self, sink: &mut impl Sink) {
+        let mut ages: Vec<(Time, LifeRef)> = self.lives.all().map(|(at, life)| (life.opened, at)).collect();
+        let count = (ages.len() / 1000).max(1).min(ages.len());
+        if count < ages.len() {
+            ages.select_nth_unstable_by_key(count - 1, |(opened, at)| (*opened, at.slot));
+        }
+        ages.truncate(count);
+        ages.sort_unstable_by_key(|(opened, at)| (*opened, at.slot));
+        for (_, at) in ages {
+            self.counts.lives_over_limit += 1;
+            self.give_up(at, note::LIMIT, sink);
+        }
+    }
+
+    /// Whether there is something to tell of a message that was not told.
+    pub(crate) fn is_telling(&self, life: &Life) -> bool {
+        crate::ending::is_message(life) && (life.told == 0 || life.flags.has(Flags::RETELL))
+    }
+}

@@ -1,0 +1,292 @@
+//! One try to deliver one message to one recipient.
+
+use mailvane_model::word::{Outcome, Reason, Status};
+use mailvane_model::{AttemptRow, Sink, Time};
+use mailvane_reply::judge::Failure;
+
+use crate::assembler::{Assembler, Here};
+use crate::life::{Flags, LastView, LifeRef, Place, State};
+use crate::network;
+use crate::ours::Evidence;
+use crate::relay::{self, Agent, Delivered, Route};
+use crate::reply;
+use crate::text::{self, Mailbox};
+
+/// How an attempt ended, in the words of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Accepted,
+    Deferred,
+    Bounced,
+    Expired,
+}
+
+/// A try as a line tells it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Try<'a> {
+    pub(crate) to: &'a [u8],
+    pub(crate) original: Option<&'a [u8]>,
+    pub(crate) agent: Agent,
+    pub(crate) relay_host: &'a [u8],
+    pub(crate) relay_ip: &'a [u8],
+    pub(crate) relay_port: u16,
+    pub(crate) reused: bool,
+    pub(crate) delay_ms: Option<u32>,
+    pub(crate) delays_ms: Option<[u32; 4]>,
+    pub(crate) tls: &'a [u8],
+    pub(crate) enhanced: &'a [u8],
+    pub(crate) ended: Ended,
+    pub(crate) text: &'a [u8],
+}
+
+impl Assembler {
+    /// Takes one try in: the attempt is told, and the outcome when it is final.
+    pub(crate) fn attempt(&mut self, at: LifeRef, here: Here, line: &Try<'_>, sink: &mut impl Sink) {
+        let to = Mailbox::of(line.to, false);
+        let original = line.original.map(|original| Mailbox::of(original, false)).unwrap_or_default();
+        let relay_host = text::lossy(line.relay_host);
+        let relay_host = if &*relay_host == "none" { "" } else { &*relay_host };
+        let relay_ip = text::lossy(line.relay_ip);
+        let reply_text = text::lossy(line.text);
+        let delivered = Delivered {
+            agent: line.agent,
+            relay_host,
+            relay_ip: &relay_ip,
+            relay_port: line.relay_port,
+            domain: to.address().domain,
+            text: &reply_text,
+            accepted: line.ended == Ended::Accepted,
+        };
+        let Some(stream) = self.lives.get(at).map(|life| life.stream) else { return };
+        let route = relay::route(&self.config, &self.streams.get(stream).learned, &delivered);
+        self.learn(at, &route, &delivered, &original);
+        let Some(place) = self.recipient(at, &to, &original) else { return };
+        let last = self.last(line, &delivered, &route);
+        self.tell_attempt(at, place, here, line, &route, last, sink);
+        self.take_in(at, place, here.time, line, &route, last, sink);
+    }
+
+    /// The place of the recipient in its life.
+    fn recipient(&mut self, at: LifeRef, to: &Mailbox<'_>, original: &Mailbox<'_>) -> Option<usize> {
+        let most = self.config.limits.recipients;
+        let life = self.lives.get_mut(at)?;
+        let (address, before) = (to.address(), original.address());
+        let before = if before == address { Default::default() } else { before };
+        if let Some(place) = life.find(address, before) {
+            return Some(place);
+        }
+        if life.recipients.len() >= most {
+            self.counts.recipients_over_limit += 1;
+        }
+        // A recipient that a policy line named before expansion becomes the one that is tried.
+        Some(life.add(address, before))
+    }
+
+    /// What the reply says, and what it means.
+    fn last<'a>(&mut self, line: &'a Try<'_>, delivered: &Delivered<'a>, route: &Route<'a>) -> LastView<'a> {
+        let provider = if delivered.agent == Agent::Smtp && !route.filter { self.verdicts.provider(delivered.relay_host) } else { 0 };
+        let reply = reply::read(delivered.text);
+        let dsn = std::str::from_utf8(line.enhanced).unwrap_or("");
+        let mut last = LastView {
+            reply_code: reply.code,
+            enhanced: if dsn.is_empty() || dsn.ends_with(".0.0") && !reply.enhanced.is_empty() { reply.enhanced } else { dsn },
+            text: delivered.text,
+            relay_host: delivered.relay_host,
+            relay_ip: delivered.relay_ip,
+            provider,
+            next_queue_id: route.next_queue_id,
+            filter: route.filter,
+            ..LastView::default()
+        };
+        if line.ended != Ended::Accepted {
+            let deferred = line.ended == Ended::Deferred;
+            let failure = Failure {
+                provider: self.verdicts.provider_name(provider),
+                text: delivered.text,
+                enhanced_code: last.enhanced,
+                stage: reply.stage,
+                deferred,
+            };
+            let verdict = self.verdicts.judge(&failure);
+            (last.reason, last.scope, last.fault, last.permanent) = (verdict.reason, verdict.scope, verdict.fault, verdict.permanent);
+        }
+        last
+    }
+
+    /// The attempt as a row.
+    #[allow(clippy::too_many_arguments)] // The parts of one line, taken apart once.
+    fn tell_attempt(&mut self, at: LifeRef, place: usize, here: Here, line: &Try<'_>, route: &Route<'_>, last: LastView<'_>, sink: &mut impl Sink) {
+        let failed = line.ended != Ended::Accepted;
+        let (rule, confidence, retry) = if failed { self.rule(&last, line) } else { Default::default() };
+        let Some(life) = self.lives.get_mut(at) else { return };
+        let life_id = life.id;
+        let direction = {
+            let view = self.view();
+            let Some(life) = self.lives.get(at) else { return };
+            let recipient = &life.recipients[place];
+            view.direction(life, place_of(route, recipient.place), life.address(recipient), life.original(recipient))
+        };
+        let process = here.pid.map(|pid| (here.stream, pid));
+        let tls = match process {
+            Some(process) if line.agent == Agent::Smtp => self.sessions.tls(process, line.relay_ip, life_id, line.reused).cloned(),
+            _ => None,
+        };
+        let Some(life) = self.lives.get_mut(at) else { return };
+        life.direct(direction);
+        let Some(life) = self.lives.get(at) else { return };
+        let view = self.view();
+        let recipient = &life.recipients[place];
+        let status = status(line, route);
+        let tls_summary = text::lossy(line.tls);
+        let tls = tls.as_ref();
+        sink.attempt(&AttemptRow {
+            id: here.position.event(life.id, 0),
+            message: life.id,
+            time: here.time,
+            arrived: life.opened,
+            stream: &self.streams.get(life.stream).stream,
+            position: here.position,
+            queue_id: life.texts.get(life.queue_id),
+            message_id: life.texts.get(life.message_id),
+            sender: life.sender(),
+            recipient: life.address(recipient),
+            orig_recipient: life.original(recipient),
+            sasl_user: life.texts.get(life.sasl_user),
+            client_ip: life.texts.get(life.client_ip),
+            relay_host: last.relay_host,
+            relay_ip: last.relay_ip,
+            relay_port: line.relay_port,
+            provider: self.verdicts.provider_name(last.provider),
+            direction,
+            handed_to: if failed { Default::default() } else { route.handed_to },
+            status,
+            population: view.population(life),
+            contacted: line.agent != Agent::Error && !last.text.starts_with("delivery temporarily suspended"),
+            reply_code: last.reply_code,
+            enhanced_code: last.enhanced,
+            reply_text: last.text,
+            stage: reply::read(last.text).stage,
+            reason: last.reason,
+            scope: last.scope,
+            fault: last.fault,
+            permanent: last.permanent,
+            retry,
+            rule: &rule,
+            confidence,
+            delay_ms: line.delay_ms,
+            delays_ms: line.delays_ms,
+            attempt: recipient.attempts + 1,
+            previous: recipient.latest,
+            first_deferral: status == Status::Deferred && !life.flags.has(Flags::DEFERRED),
+            size: life.size,
+            tls_version: tls.map_or("", |tls| &tls.version),
+            tls_cipher: tls.map_or("", |tls| &tls.cipher),
+            tls_verification: if tls_summary.is_empty() { tls.map_or("", |tls| &tls.verification) } else { &tls_summary },
+        });
+    }
+
+    fn rule(&self, last: &LastView<'_>, line: &Try<'_>) -> (std::sync::Arc<str>, u8, bool) {
+        let verdict = self.verdicts.judge(&Failure {
+            provider: self.verdicts.provider_name(last.provider),
+            text: last.text,
+            enhanced_code: last.enhanced,
+            stage: reply::read(last.text).stage,
+            deferred: line.ended == Ended::Deferred,
+        });
+        (verdict.rule.clone(), verdict.confidence, verdict.retry)
+    }
+
+    /// What the attempt makes of the recipient.
+    #[allow(clippy::too_many_arguments)] // The parts of one line, taken apart once.
+    fn take_in(&mut self, at: LifeRef, place: usize, time: Time, line: &Try<'_>, route: &Route<'_>, last: LastView<'_>, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get_mut(at) else { return };
+        let flags = life.flags;
+        let recipient = &mut life.recipients[place];
+        recipient.attempts = recipient.attempts.saturating_add(1);
+        recipient.first = recipient.first.or(Some(time));
+        recipient.latest = recipient.latest.max(Some(time));
+        recipient.place = place_of(route, recipient.place);
+        let was_final = recipient.state == State::Final;
+        if line.ended == Ended::Deferred {
+            recipient.deferrals = recipient.deferrals.saturating_add(1);
+            recipient.greylisted = recipient.greylisted.saturating_add(u32::from(last.reason == Some(Reason::Greylisted)));
+            if !was_final {
+                recipient.last = Some(last.keep());
+                life.settle(place, State::Deferred);
+            }
+            life.flags.set(Flags::DEFERRED);
+            return;
+        }
+        if was_final {
+            return;
+        }
+        recipient.handed_to = if line.ended == Ended::Accepted { route.handed_to } else { Default::default() };
+        recipient.ended = time;
+        recipient.outcome = match line.ended {
+            Ended::Accepted if route.discarded => Outcome::Discarded,
+            Ended::Accepted | Ended::Deferred => Outcome::Delivered,
+            Ended::Bounced => Outcome::Bounced,
+            Ended::Expired => Outcome::Expired,
+        };
+        if route.hop {
+            recipient.last = Some(last.keep());
+            life.settle(place, State::Hop);
+            if route.filter {
+                self.streams.get_mut(self.lives.get(at).map_or(0, |life| life.stream)).learned.filters = true;
+            }
+            self.seek_next(at, place, sink);
+            return;
+        }
+        let waits = flags.has(Flags::UNCERTAIN | Flags::LINKABLE);
+        recipient.last = waits.then(|| last.keep());
+        life.settle(place, State::Final);
+        if !flags.has(Flags::UNCERTAIN | Flags::PROBE) {
+            self.tell_now(at, place, last, sink);
+        }
+        if flags.has(Flags::CLOSED) {
+            self.try_end(at, false, sink);
+        }
+    }
+
+    /// What a delivery shows to be ours.
+    fn learn(&mut self, at: LifeRef, route: &Route<'_>, delivered: &Delivered<'_>, original: &Mailbox<'_>) {
+        let Some(life) = self.lives.get(at) else { return };
+        let state = self.streams.get_mut(life.stream);
+        if route.place == Place::Here && delivered.accepted {
+            state.learned.domain(delivered.domain, Evidence::DeliveredHere);
+            state.dirty = true;
+        }
+        if delivered.agent != Agent::Smtp || route.filter || !delivered.accepted {
+            return;
+        }
+        if route.proves_smarthost {
+            state.learned.smarthost(delivered.relay_host);
+            state.dirty = true;
+        }
+        if life.flags.has(Flags::OUTSIDE) && original.address().is_unknown() && life.previous.is_none() {
+            let inside = relay::is_inside(network::address(delivered.relay_ip.as_bytes()));
+            if inside {
+                state.learned.domain(delivered.domain, Evidence::RelayedInside);
+            } else {
+                let client = life.texts.get(life.client_ip);
+                state.learned.reached(client, delivered.domain);
+            }
+            state.dirty = true;
+        }
+    }
+}
+
+fn place_of(route: &Route<'_>, former: Place) -> Place {
+    if route.place == Place::Unknown { former } else { route.place }
+}
+
+fn status(line: &Try<'_>, route: &Route<'_>) -> Status {
+    match line.ended {
+        Ended::Accepted if route.discarded => Status::Discarded,
+        Ended::Accepted if route.hop => Status::InternalHop,
+        Ended::Accepted => Status::Delivered,
+        Ended::Deferred => Status::Deferred,
+        Ended::Bounced => Status::Bounced,
+        Ended::Expired => Status::Expired,
+    }
+}

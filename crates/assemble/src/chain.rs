@@ -1,0 +1,203 @@
+//! Hops joined into chains: by the queue id that the next hop gave, by XFORWARD, by requeueing.
+
+use ahash::AHashMap;
+
+use mailvane_model::{Sink, Time};
+
+use crate::assembler::{Alarm, Assembler};
+use crate::config;
+use crate::life::{Flags, LifeRef, QueueKey, State};
+use crate::outcome::MOST_HOPS;
+
+/// Deliveries that wait for a life of a queue id that has not been seen yet.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    by_queue_id: AHashMap<Box<str>, Vec<(LifeRef, u32)>>,
+}
+
+impl Waiting {
+    /// Whether nobody waits.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_queue_id.is_empty()
+    }
+
+    /// A recipient waits for a queue id.
+    pub(crate) fn add(&mut self, queue_id: &str, at: LifeRef, place: usize) {
+        self.by_queue_id.entry(queue_id.into()).or_default().push((at, place as u32));
+    }
+
+    /// Who waits for a queue id.
+    fn of(&self, queue_id: &str) -> Option<&[(LifeRef, u32)]> {
+        self.by_queue_id.get(queue_id).map(Vec::as_slice)
+    }
+
+    /// Nobody waits for it any more.
+    fn remove(&mut self, queue_id: &str, at: LifeRef, place: u32) {
+        if let Some(list) = self.by_queue_id.get_mut(queue_id) {
+            list.retain(|each| *each != (at, place));
+            if list.is_empty() {
+                self.by_queue_id.remove(queue_id);
+            }
+        }
+    }
+
+    /// Forgets those whose life has ended.
+    pub(crate) fn sweep(&mut self, is_open: impl Fn(LifeRef) -> bool) {
+        self.by_queue_id.retain(|_, list| {
+            list.retain(|(at, _)| is_open(*at));
+            !list.is_empty()
+        });
+    }
+
+    /// How many queue ids are waited for.
+    pub(crate) fn len(&self) -> usize {
+        self.by_queue_id.len()
+    }
+}
+
+impl Assembler {
+    /// A delivery was a hop: its next life is looked for, now and when it appears.
+    pub(crate) fn seek_next(&mut self, at: LifeRef, place: usize, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        let recipient = &life.recipients[place];
+        let (filter, time) = (recipient.last.as_ref().is_some_and(|last| last.filter), recipient.ended);
+        let queue_id: String = recipient.last.as_ref().map(|last| last.next_queue_id.to_string()).unwrap_or_default();
+        let child = if queue_id.is_empty() { life.child } else { self.next_by_id(at, &queue_id, time) };
+        if let Some(child) = child {
+            self.bind(at, place, child, sink);
+            return;
+        }
+        if !queue_id.is_empty() {
+            self.waiting.add(&queue_id, at, place);
+        }
+        self.timers.set(if filter { Alarm::Filter } else { Alarm::Link }, time, at);
+    }
+
+    /// The life that a reply names, among the streams where it can be.
+    fn next_by_id(&self, at: LifeRef, queue_id: &str, time: Time) -> Option<LifeRef> {
+        let stream = self.lives.get(at)?.stream;
+        let own = self.candidate(at, stream, queue_id, time);
+        own.or_else(|| (0..self.streams.len()).filter(|each| *each != stream).find_map(|each| self.candidate(at, each, queue_id, time)))
+    }
+
+    fn candidate(&self, at: LifeRef, stream: u32, queue_id: &str, time: Time) -> Option<LifeRef> {
+        let next = self.lives.by_key(&QueueKey::of(stream, queue_id.as_bytes()))?;
+        self.fits(at, next, time).then_some(next)
+    }
+
+    /// Whether one life can have brought the other: not itself, no circle, near in time, no other message-id, and
+    /// on another machine the same message-id for certain.
+    fn fits(&self, at: LifeRef, next: LifeRef, time: Time) -> bool {
+        let (Some(life), Some(child)) = (self.lives.get(at), self.lives.get(next)) else { return false };
+        if at == next || child.previous.is_some_and(|previous| previous != at) || (child.opened.0 - time.0).abs() > config::LINK_WAIT {
+            // A message that waited long in the filter's queue is older than the reply by that time.
+            let waited = child.opened < time && child.opened >= life.opened;
+            if at == next || child.previous.is_some_and(|previous| previous != at) || !waited {
+                return false;
+            }
+        }
+        let (mine, theirs) = (life.texts.get(life.message_id), child.texts.get(child.message_id));
+        let same_machine = self.streams.get(life.stream).machine == self.streams.get(child.stream).machine;
+        let conflict = !mine.is_empty() && !theirs.is_empty() && mine != theirs;
+        let certain = same_machine || !mine.is_empty() && mine == theirs;
+        !conflict && certain && !self.is_before(next, at)
+    }
+
+    /// Whether `first` is among the hops before `later`.
+    fn is_before(&self, first: LifeRef, later: LifeRef) -> bool {
+        let mut at = Some(later);
+        for _ in 0..MOST_HOPS {
+            match at {
+                Some(here) if here == first => return true,
+                Some(here) => at = self.lives.get(here).and_then(|life| life.previous),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// A life appeared (or its message-id did): whoever waited for its queue id is joined to it.
+    pub(crate) fn appeared(&mut self, next: LifeRef, sink: &mut impl Sink) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let Some(life) = self.lives.get(next) else { return };
+        let queue_id = life.texts.get(life.queue_id).to_owned();
+        let Some(list) = self.waiting.of(&queue_id).map(<[_]>::to_vec) else { return };
+        for (at, place) in list {
+            let time = self.lives.get(at).and_then(|life| life.recipients.get(place as usize)).map(|recipient| recipient.ended);
+            let Some(time) = time else {
+                self.waiting.remove(&queue_id, at, place);
+                continue;
+            };
+            if self.fits(at, next, time) {
+                self.waiting.remove(&queue_id, at, place);
+                self.bind(at, place as usize, next, sink);
+            }
+        }
+    }
+
+    /// Joins two lives: `next` came from `at`.
+    pub(crate) fn link(&mut self, at: LifeRef, next: LifeRef) -> bool {
+        let Some(child) = self.lives.get(next) else { return false };
+        if child.previous == Some(at) {
+            return true;
+        }
+        if child.previous.is_some() || self.is_before(next, at) {
+            return false;
+        }
+        let child_id = child.id;
+        let Some(life) = self.lives.get_mut(at) else { return false };
+        life.held_by += 1;
+        if life.child_id == 0 {
+            (life.child, life.child_id) = (Some(next), child_id);
+        }
+        life.flags.set(Flags::RETELL);
+        let life_id = life.id;
+        if let Some(child) = self.lives.get_mut(next) {
+            child.previous = Some(at);
+            child.previous_id = life_id;
+            child.flags.set(Flags::RETELL);
+        }
+        self.lives.touch(at);
+        self.lives.touch(next);
+        self.counts.links += 1;
+        true
+    }
+
+    /// A recipient's delivery brought the life `next`: its outcome is told there.
+    pub(crate) fn bind(&mut self, at: LifeRef, place: usize, next: LifeRef, sink: &mut impl Sink) {
+        if !self.link(at, next) {
+            return;
+        }
+        if let Some(life) = self.lives.get_mut(at) {
+            life.recipients[place].next = Some(next);
+        }
+        self.settled_origin(next, sink);
+        self.try_end(at, false, sink);
+    }
+
+    /// It is known now where a life came from: what waited for that is told, what was told already is told anew.
+    pub(crate) fn settled_origin(&mut self, at: LifeRef, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get_mut(at) else { return };
+        life.flags.clear(Flags::UNCERTAIN | Flags::LINKABLE);
+        let final_places: Vec<(usize, bool)> = (0..life.recipients.len())
+            .filter(|place| life.recipients[*place].state == State::Final)
+            .map(|place| (place, life.recipients[place].told > 0))
+            .collect();
+        let probe = life.flags.has(Flags::PROBE);
+        self.lives.touch(at);
+        for (place, told) in final_places {
+            match (probe, told) {
+                (true, _) => {}
+                (false, true) => self.revise(at, place, sink),
+                (false, false) => self.tell(at, place, sink),
+            }
+        }
+        if self.lives.get(at).is_some_and(|life| life.flags.has(Flags::CLOSED) && self.is_telling(life)) {
+            self.tell_message(at, sink);
+        }
+        self.try_end(at, false, sink);
+    }
+}

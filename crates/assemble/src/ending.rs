@@ -1,0 +1,308 @@
+//! How lives end, and how messages and outcomes are told.
+
+use mailvane_model::word::Outcome;
+use mailvane_model::{Sink, Time};
+
+use crate::assembler::{Alarm, Assembler};
+use crate::config;
+use crate::life::{Flags, Last, LastView, Life, LifeRef, State};
+use crate::outcome::note;
+
+/// Whether a life is a message that was accepted: it reached the queue, or somebody spoke of its recipients.
+pub(crate) fn is_message(life: &Life) -> bool {
+    !life.flags.has(Flags::REJECTED)
+        && (life.flags.has(Flags::ACTIVE | Flags::HELD | Flags::DISCARDED | Flags::NOTIFICATION) || !life.recipients.is_empty())
+}
+
+impl Assembler {
+    /// A timer rang.
+    pub(crate) fn ring(&mut self, alarm: Alarm, at: LifeRef, watermark: Time, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get_mut(at) else { return };
+        match alarm {
+            Alarm::Announce => {
+                let flags = life.flags;
+                life.flags.clear(Flags::UNCERTAIN);
+                if !flags.has(Flags::ACTIVE | Flags::CLOSED) {
+                    let from = life.opened;
+                    self.timers.set(Alarm::Filter, from, at);
+                }
+                if flags.has(Flags::UNCERTAIN) {
+                    self.lives.touch(at);
+                    self.tell_waiting(at, sink);
+                }
+                if self.lives.get(at).is_some_and(|life| self.is_telling(life)) {
+                    self.tell_message(at, sink);
+                }
+                self.try_end(at, false, sink);
+            }
+            Alarm::Late => {
+                if is_abandoned(life) && (life.message_id.is_empty() || life.flags.has(Flags::CANCELED)) {
+                    self.drop_life(at);
+                } else {
+                    self.try_end(at, true, sink);
+                }
+            }
+            Alarm::Link => {
+                life.flags.clear(Flags::LINKABLE);
+                self.resolve_hops(at, false, watermark, sink);
+                self.try_end(at, true, sink);
+            }
+            Alarm::Filter => {
+                if is_abandoned(life) {
+                    self.drop_life(at);
+                } else {
+                    self.resolve_hops(at, true, watermark, sink);
+                    self.try_end(at, true, sink);
+                }
+            }
+        }
+    }
+
+    /// Hops that waited long enough for their next one are final.
+    fn resolve_hops(&mut self, at: LifeRef, filter: bool, watermark: Time, sink: &mut impl Sink) {
+        let wait = if filter { config::FILTER_WAIT } else { config::LINK_WAIT };
+        let Some(life) = self.lives.get(at) else { return };
+        let waited = |place: &usize| {
+            let recipient = &life.recipients[*place];
+            recipient.state == State::Hop
+                && recipient.next.is_none()
+                && recipient.last.as_ref().is_some_and(|last| last.filter) == filter
+                && recipient.ended.plus(wait) <= watermark
+        };
+        let places: Vec<usize> = (0..life.recipients.len()).filter(waited).collect();
+        for place in places {
+            let Some(life) = self.lives.get_mut(at) else { return };
+            life.settle(place, State::Final);
+            let recipient = &mut life.recipients[place];
+            if filter {
+                (recipient.outcome, recipient.note) = (Outcome::Unknown, note::FILTER);
+            }
+            self.lives.touch(at);
+            self.tell(at, place, sink);
+        }
+    }
+
+    /// The message left the queue.
+    pub(crate) fn close(&mut self, at: LifeRef, time: Time, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get_mut(at) else { return };
+        if life.flags.has(Flags::CLOSED) {
+            return;
+        }
+        life.flags.set(Flags::CLOSED | Flags::RETELL);
+        life.flags.clear(Flags::HELD);
+        life.removed = Some(time);
+        let waits = is_incomplete(life);
+        let uncertain = life.flags.has(Flags::UNCERTAIN);
+        if waits {
+            self.timers.set(Alarm::Late, time, at);
+        }
+        if !uncertain && self.lives.get(at).is_some_and(is_message) {
+            self.tell_message(at, sink);
+        }
+        self.try_end(at, false, sink);
+    }
+
+    /// Ends a life that left the queue, if nothing more can be said of it. `late`: lines out of order cannot come any more.
+    pub(crate) fn try_end(&mut self, at: LifeRef, late: bool, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        let flags = life.flags;
+        if !flags.has(Flags::CLOSED) || flags.has(Flags::UNCERTAIN | Flags::LINKABLE) || life.held_by > 0 {
+            return;
+        }
+        if !late && is_incomplete(life) {
+            return;
+        }
+        if life.unsettled > 0 {
+            if life.recipients.iter().any(|recipient| recipient.state == State::Hop && recipient.next.is_none()) {
+                return;
+            }
+            let note = if flags.has(Flags::LOST_END) { note::LOST_END } else { note::LOST_LINE };
+            self.settle_lost(at, note, sink);
+        }
+        self.end(at, sink);
+    }
+
+    /// Recipients whose last line is missing are unknown.
+    fn settle_lost(&mut self, at: LifeRef, note: u8, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        let open = |place: &usize| matches!(life.recipients[*place].state, State::Waiting | State::Deferred);
+        let places: Vec<usize> = (0..life.recipients.len()).filter(open).collect();
+        for place in places {
+            let Some(life) = self.lives.get_mut(at) else { return };
+            life.settle(place, State::Final);
+            let ended = life.removed.unwrap_or(life.seen);
+            let recipient = &mut life.recipients[place];
+            (recipient.outcome, recipient.note, recipient.ended) = (Outcome::Unknown, note, ended);
+            self.lives.touch(at);
+            self.tell(at, place, sink);
+        }
+    }
+
+    /// Gives a life up: whatever is open of it is unknown.
+    pub(crate) fn give_up(&mut self, at: LifeRef, note: u8, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get_mut(at) else { return };
+        life.flags.clear(Flags::UNCERTAIN | Flags::LINKABLE);
+        let hops: Vec<usize> = (0..life.recipients.len())
+            .filter(|place| life.recipients[*place].state == State::Hop && life.recipients[*place].next.is_none())
+            .collect();
+        for place in hops {
+            life.settle(place, State::Deferred);
+        }
+        self.tell_waiting(at, sink);
+        self.settle_lost(at, note, sink);
+        self.end(at, sink);
+    }
+
+    /// The end of a life: its row as it is now, and what it means for the hop before it.
+    fn end(&mut self, at: LifeRef, sink: &mut impl Sink) {
+        if self.lives.get(at).is_some_and(|life| self.is_telling(life)) {
+            self.tell_message(at, sink);
+        }
+        let Some(previous) = self.lives.get(at).map(|life| life.previous) else { return };
+        if let Some(previous) = previous {
+            self.answer_for(at, previous, sink);
+        }
+        self.lives.remove(at);
+        if let Some(previous) = previous
+            && let Some(parent) = self.lives.get_mut(previous)
+        {
+            parent.held_by = parent.held_by.saturating_sub(1);
+            self.lives.touch(previous);
+            self.try_end(previous, true, sink);
+        }
+    }
+
+    /// Recipients of the former hop of whom this one never spoke get their outcome here.
+    fn answer_for(&mut self, at: LifeRef, previous: LifeRef, sink: &mut impl Sink) {
+        let (Some(life), Some(parent)) = (self.lives.get(at), self.lives.get(previous)) else { return };
+        let flags = life.flags;
+        let view = self.view();
+        let silent = |place: &usize| {
+            let recipient = &parent.recipients[*place];
+            recipient.state == State::Hop && recipient.next == Some(at) && !view.covers(at, parent, *place)
+        };
+        let places: Vec<usize> = (0..parent.recipients.len()).filter(silent).collect();
+        let ended = life.removed.unwrap_or(life.seen);
+        let outcome = if flags.has(Flags::DISCARDED) {
+            Outcome::Discarded
+        } else if flags.has(Flags::REJECTED) {
+            Outcome::Rejected
+        } else if flags.has(Flags::DELETED) {
+            Outcome::Deleted
+        } else if flags.has(Flags::EXPIRED) {
+            Outcome::Expired
+        } else {
+            Outcome::Unknown
+        };
+        for place in places {
+            let Some(parent) = self.lives.get_mut(previous) else { return };
+            parent.settle(place, State::Final);
+            let recipient = &mut parent.recipients[place];
+            recipient.outcome = outcome;
+            recipient.note = if outcome == Outcome::Unknown { note::NEXT_HOP } else { note::NONE };
+            recipient.ended = ended;
+            self.tell(previous, place, sink);
+        }
+    }
+
+    /// Forgets a life of which nothing was told (a transaction that the client gave up).
+    fn drop_life(&mut self, at: LifeRef) {
+        if self.lives.get(at).is_some_and(|life| life.held_by == 0 && life.previous.is_none()) {
+            self.lives.remove(at);
+        }
+    }
+
+    /// Tells a message as it is now.
+    pub(crate) fn tell_message(&mut self, at: LifeRef, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        sink.message(&self.view().message(life));
+        if let Some(life) = self.lives.get_mut(at) {
+            life.told += 1;
+            life.flags.clear(Flags::RETELL);
+        }
+        self.lives.touch(at);
+    }
+
+    /// Tells the outcomes that waited until the former hop was known, or was known not to be.
+    pub(crate) fn tell_waiting(&mut self, at: LifeRef, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        if life.flags.has(Flags::PROBE) {
+            return;
+        }
+        let waiting = |place: &usize| life.recipients[*place].state == State::Final && life.recipients[*place].told == 0;
+        let places: Vec<usize> = (0..life.recipients.len()).filter(waiting).collect();
+        for place in places {
+            self.tell(at, place, sink);
+        }
+    }
+
+    /// Tells the outcome of a recipient from what was kept of its last attempt.
+    pub(crate) fn tell(&mut self, at: LifeRef, place: usize, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        if life.flags.has(Flags::PROBE | Flags::UNCERTAIN) {
+            return;
+        }
+        let recipient = &life.recipients[place];
+        let last = recipient.last.as_deref().map(Last::view).unwrap_or_default();
+        let row = self.view().outcome(life, place, last, true, (recipient.outcome, recipient.ended));
+        sink.outcome(&row, None);
+        self.told(at, place);
+    }
+
+    /// Tells the outcome of a recipient whose last attempt stands in the line that is being read.
+    #[inline]
+    pub(crate) fn tell_now(&mut self, at: LifeRef, place: usize, last: LastView<'_>, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        let recipient = &life.recipients[place];
+        let row = self.view().outcome(life, place, last, true, (recipient.outcome, recipient.ended));
+        sink.outcome(&row, None);
+        self.told(at, place);
+    }
+
+    /// Tells an outcome again after the hop before it was found.
+    pub(crate) fn revise(&mut self, at: LifeRef, place: usize, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        let recipient = &life.recipients[place];
+        let last = recipient.last.as_deref().map(Last::view).unwrap_or_default();
+        let state = (recipient.outcome, recipient.ended);
+        let mut former = self.view().outcome(life, place, last, false, state);
+        former.rev = recipient.told.saturating_sub(1);
+        let row = self.view().outcome(life, place, last, true, state);
+        sink.outcome(&row, Some(&former));
+        self.told(at, place);
+    }
+
+    fn told(&mut self, at: LifeRef, place: usize) {
+        if let Some(life) = self.lives.get_mut(at) {
+            life.recipients[place].told += 1;
+        }
+    }
+
+    /// The outcome of one recipient if the input ended here.
+    pub(crate) fn finish_recipient(&self, life: &Life, place: usize, sink: &mut impl Sink) {
+        let view = self.view();
+        let Some((outcome, _)) = view.open_state(life, place) else { return };
+        let recipient = &life.recipients[place];
+        let last = recipient.last.as_deref().map(Last::view).unwrap_or_default();
+        let time = if recipient.state == State::Final { recipient.ended } else { life.removed.unwrap_or(life.seen) };
+        let mut row = view.outcome(life, place, last, true, (outcome, time));
+        if let Some((_, note)) = view.open_state(life, place) {
+            row.note = note::text(note);
+        }
+        sink.outcome(&row, None);
+    }
+}
+
+/// Whether lines of a message that left the queue are missing, so that it waits for late ones.
+fn is_incomplete(life: &Life) -> bool {
+    let decided = life.flags.has(Flags::REJECTED | Flags::DISCARDED | Flags::DELETED | Flags::LOST_END | Flags::REQUEUED);
+    let open = life.recipients.iter().any(|recipient| matches!(recipient.state, State::Waiting | State::Deferred));
+    let few = life.flags.has(Flags::ACTIVE) && (life.recipients.len() as u64) < u64::from(life.expected.unwrap_or(0));
+    let unexplained = life.flags.has(Flags::ACTIVE) && !life.flags.has(Flags::OPENED | Flags::NOTIFICATION) && life.sender().is_null() && life.previous.is_none();
+    decided || open || few || unexplained
+}
+
+/// Whether a transaction was begun and never finished.
+fn is_abandoned(life: &Life) -> bool {
+    !is_message(life) && !life.flags.has(Flags::CLOSED) && life.recipients.is_empty()
+}

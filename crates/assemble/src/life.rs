@@ -1,0 +1,428 @@
+//! One message while it is open: its envelope, its recipients, and what ties it to other hops.
+
+use ahash::AHashMap;
+
+use mailvane_model::word::{Direction, Fault, HandedTo, Outcome, Reason, Scope};
+use mailvane_model::{Address, Position, Time, hash};
+
+use crate::text::{Short, Span, Texts};
+
+/// A queue id in one stream, of fixed size so that looking it up follows no pointer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct QueueKey {
+    stream: u32,
+    length: u8,
+    bytes: [u8; 19],
+}
+
+impl QueueKey {
+    /// The key of a queue id. An id longer than any MTA writes is folded to its hash.
+    #[inline]
+    pub(crate) fn of(stream: u32, queue_id: &[u8]) -> Self {
+        let mut bytes = [0; 19];
+        if queue_id.len() <= bytes.len() {
+            bytes[..queue_id.len()].copy_from_slice(queue_id);
+        } else {
+            bytes[..8].copy_from_slice(&hash::bytes(queue_id).to_le_bytes());
+            bytes[8..].copy_from_slice(&queue_id[..11]);
+        }
+        QueueKey { stream, length: u8::try_from(queue_id.len()).unwrap_or(u8::MAX), bytes }
+    }
+}
+
+/// Points to a life; a pointer to a life that has ended finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LifeRef {
+    /// Where it is kept.
+    pub(crate) slot: u32,
+    /// How often the slot had been used.
+    pub(crate) generation: u32,
+}
+
+/// What is known of a message beside its texts, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags(pub(crate) u32);
+
+impl Flags {
+    /// The line that opened it was seen (`client=`, `uid=`).
+    pub(crate) const OPENED: u32 = 1;
+    /// The queue manager took it up: sender, size and recipient count are known.
+    pub(crate) const ACTIVE: u32 = 1 << 1;
+    /// It left the queue.
+    pub(crate) const CLOSED: u32 = 1 << 2;
+    /// It is on hold.
+    pub(crate) const HELD: u32 = 1 << 3;
+    /// It is an address verification probe.
+    pub(crate) const PROBE: u32 = 1 << 4;
+    /// It may be a later hop whose former hop is not known yet: its outcomes wait.
+    pub(crate) const UNCERTAIN: u32 = 1 << 5;
+    /// It was thrown away whole.
+    pub(crate) const DISCARDED: u32 = 1 << 6;
+    /// It was refused whole after it had a queue id.
+    pub(crate) const REJECTED: u32 = 1 << 7;
+    /// It was submitted by a local program.
+    pub(crate) const PICKED_UP: u32 = 1 << 8;
+    /// It is a delivery notification that a daemon of ours made.
+    pub(crate) const NOTIFICATION: u32 = 1 << 9;
+    /// Its sender is known (the null sender included).
+    pub(crate) const SENDER: u32 = 1 << 10;
+    /// It changed since the last call of `take_changes`.
+    pub(crate) const DIRTY: u32 = 1 << 11;
+    /// It stands in the stored state.
+    pub(crate) const STORED: u32 = 1 << 12;
+    /// A new life took its queue id before its end was seen.
+    pub(crate) const LOST_END: u32 = 1 << 13;
+    /// It could still be found to be a later hop, also after its outcomes were told.
+    pub(crate) const LINKABLE: u32 = 1 << 14;
+    /// A recipient was deferred on this hop.
+    pub(crate) const DEFERRED: u32 = 1 << 15;
+    /// The client, or the program, is known to be ours by the way it came in.
+    pub(crate) const SUBMITTED: u32 = 1 << 16;
+    /// The message row told last is out of date.
+    pub(crate) const RETELL: u32 = 1 << 17;
+    /// The administrator deleted it.
+    pub(crate) const DELETED: u32 = 1 << 18;
+    /// The queue manager gave it up.
+    pub(crate) const EXPIRED: u32 = 1 << 19;
+    /// It was put back into the queue under a new id.
+    pub(crate) const REQUEUED: u32 = 1 << 20;
+    /// The client comes from outside.
+    pub(crate) const OUTSIDE: u32 = 1 << 21;
+    /// The client gave the transaction up.
+    pub(crate) const CANCELED: u32 = 1 << 22;
+
+    /// Whether any of the bits is set.
+    #[inline]
+    pub(crate) fn has(self, bits: u32) -> bool {
+        self.0 & bits != 0
+    }
+
+    /// Sets bits.
+    #[inline]
+    pub(crate) fn set(&mut self, bits: u32) {
+        self.0 |= bits;
+    }
+
+    /// Clears bits.
+    #[inline]
+    pub(crate) fn clear(&mut self, bits: u32) {
+        self.0 &= !bits;
+    }
+}
+
+/// How far a recipient has come on this hop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Known, not tried yet.
+    #[default]
+    Waiting,
+    /// Tried and deferred.
+    Deferred,
+    /// Handed to a filter or another host of ours: the outcome is that of the next hop.
+    Hop,
+    /// Final on this hop.
+    Final,
+}
+
+/// Where a recipient's mail goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Not known yet.
+    #[default]
+    Unknown,
+    /// To a mailbox, program or file here.
+    Here,
+    /// To another system.
+    Remote,
+}
+
+/// What the last attempt said, kept while the outcome is still to be told (or told again).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Last {
+    pub(crate) reply_code: u16,
+    pub(crate) enhanced: Short,
+    pub(crate) text: Box<str>,
+    pub(crate) relay_host: Box<str>,
+    pub(crate) relay_ip: Box<str>,
+    pub(crate) provider: u16,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) scope: Scope,
+    pub(crate) fault: Fault,
+    pub(crate) permanent: bool,
+    /// The queue id that the next hop gave, where the reply names one.
+    pub(crate) next_queue_id: Box<str>,
+    /// Whether the next hop is a filter.
+    pub(crate) filter: bool,
+}
+
+/// [`Last`], borrowed: from the line while it is read, from the recipient later.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LastView<'a> {
+    pub(crate) reply_code: u16,
+    pub(crate) enhanced: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) relay_host: &'a str,
+    pub(crate) relay_ip: &'a str,
+    pub(crate) provider: u16,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) scope: Scope,
+    pub(crate) fault: Fault,
+    pub(crate) permanent: bool,
+    pub(crate) next_queue_id: &'a str,
+    pub(crate) filter: bool,
+}
+
+impl Last {
+    /// Borrowed.
+    pub(crate) fn view(&self) -> LastView<'_> {
+        LastView {
+            reply_code: self.reply_code,
+            enhanced: self.enhanced.get(),
+            text: &self.text,
+            relay_host: &self.relay_host,
+            relay_ip: &self.relay_ip,
+            provider: self.provider,
+            reason: self.reason,
+            scope: self.scope,
+            fault: self.fault,
+            permanent: self.permanent,
+            next_queue_id: &self.next_queue_id,
+            filter: self.filter,
+        }
+    }
+}
+
+impl LastView<'_> {
+    /// Kept.
+    pub(crate) fn keep(&self) -> Box<Last> {
+        Box::new(Last {
+            reply_code: self.reply_code,
+            enhanced: Short::of(self.enhanced),
+            text: self.text.into(),
+            relay_host: self.relay_host.into(),
+            relay_ip: self.relay_ip.into(),
+            provider: self.provider,
+            reason: self.reason,
+            scope: self.scope,
+            fault: self.fault,
+            permanent: self.permanent,
+            next_queue_id: self.next_queue_id.into(),
+            filter: self.filter,
+        })
+    }
+}
+
+/// One recipient of one hop.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recipient {
+    pub(crate) local: Span,
+    pub(crate) domain: Span,
+    pub(crate) original_local: Span,
+    pub(crate) original_domain: Span,
+    pub(crate) state: State,
+    pub(crate) place: Place,
+    pub(crate) outcome: Outcome,
+    pub(crate) handed_to: HandedTo,
+    /// A word beside the outcome, by number (see [`crate::outcome::note`]).
+    pub(crate) note: u8,
+    pub(crate) attempts: u32,
+    pub(crate) deferrals: u32,
+    pub(crate) greylisted: u32,
+    pub(crate) first: Option<Time>,
+    pub(crate) latest: Option<Time>,
+    /// When it became final.
+    pub(crate) ended: Time,
+    /// How many revisions of its outcome were told.
+    pub(crate) told: u32,
+    pub(crate) next: Option<LifeRef>,
+    pub(crate) last: Option<Box<Last>>,
+}
+
+/// One message on one stream, from its first line until nothing more can be said of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Life {
+    pub(crate) id: u64,
+    pub(crate) generation: u32,
+    pub(crate) stream: u32,
+    pub(crate) key: QueueKey,
+    pub(crate) flags: Flags,
+    pub(crate) texts: Texts,
+    pub(crate) queue_id: Span,
+    pub(crate) message_id: Span,
+    pub(crate) sender_local: Span,
+    pub(crate) sender_domain: Span,
+    pub(crate) client_name: Span,
+    pub(crate) client_ip: Span,
+    pub(crate) sasl_user: Span,
+    pub(crate) service: Span,
+    pub(crate) opened: Time,
+    pub(crate) seen: Time,
+    pub(crate) removed: Option<Time>,
+    pub(crate) size: Option<u64>,
+    pub(crate) expected: Option<u32>,
+    pub(crate) lines: Vec<Position>,
+    pub(crate) recipients: Vec<Recipient>,
+    index: Option<Box<AHashMap<u64, u32>>>,
+    pub(crate) previous: Option<LifeRef>,
+    pub(crate) previous_id: u64,
+    /// The first later hop, and its id, which stays when it has ended.
+    pub(crate) child: Option<LifeRef>,
+    pub(crate) child_id: u64,
+    /// How many open later hops need it.
+    pub(crate) held_by: u32,
+    pub(crate) bounce_of: u64,
+    /// How many revisions of its row were told.
+    pub(crate) told: u32,
+    /// The directions of its recipients, a bit for each code.
+    pub(crate) directions: u8,
+    /// How many recipients are not final yet (waiting, deferred or at the next hop).
+    pub(crate) unsettled: u32,
+}
+
+/// Recipients past this number are found by a map.
+const INDEX_FROM: usize = 24;
+
+impl Life {
+    /// The life as it is when its slot is used anew; buffers keep their room.
+    pub(crate) fn renew(&mut self) {
+        const KEEP: usize = 32;
+        let mut lines = std::mem::take(&mut self.lines);
+        let mut recipients = std::mem::take(&mut self.recipients);
+        let mut texts = std::mem::take(&mut self.texts);
+        lines.clear();
+        recipients.clear();
+        texts.clear();
+        if recipients.capacity() > KEEP {
+            recipients = Vec::new();
+        }
+        if lines.capacity() > KEEP * 8 {
+            lines = Vec::new();
+        }
+        *self = Life { generation: self.generation, lines, recipients, texts, ..Life::default() };
+    }
+
+    /// The envelope sender.
+    pub(crate) fn sender(&self) -> Address<'_> {
+        Address { local: self.texts.get(self.sender_local), domain: self.texts.get(self.sender_domain) }
+    }
+
+    /// The recipient's address.
+    pub(crate) fn address(&self, recipient: &Recipient) -> Address<'_> {
+        Address { local: self.texts.get(recipient.local), domain: self.texts.get(recipient.domain) }
+    }
+
+    /// The recipient's address before expansion; unknown where it is the same.
+    pub(crate) fn original(&self, recipient: &Recipient) -> Address<'_> {
+        Address { local: self.texts.get(recipient.original_local), domain: self.texts.get(recipient.original_domain) }
+    }
+
+    /// The place of a recipient in the list. The same address reached by two aliases is two recipients.
+    #[inline]
+    pub(crate) fn find(&self, address: Address<'_>, original: Address<'_>) -> Option<usize> {
+        if let Some(index) = &self.index {
+            return index.get(&recipient_hash(address, original)).map(|place| *place as usize);
+        }
+        self.recipients.iter().position(|recipient| self.address(recipient) == address && self.original(recipient) == original)
+    }
+
+    /// Adds a recipient and gives its place.
+    pub(crate) fn add(&mut self, address: Address<'_>, original: Address<'_>) -> usize {
+        let recipient = Recipient {
+            local: self.texts.add(address.local),
+            domain: self.texts.add(address.domain),
+            original_local: self.texts.add(original.local),
+            original_domain: self.texts.add(original.domain),
+            ..Recipient::default()
+        };
+        self.push(recipient)
+    }
+
+    /// Adds a recipient whose texts are already here.
+    pub(crate) fn push(&mut self, recipient: Recipient) -> usize {
+        let place = self.recipients.len();
+        if recipient.state != State::Final {
+            self.unsettled += 1;
+        }
+        self.recipients.push(recipient);
+        if place + 1 == INDEX_FROM {
+            let all = (0_u32..).zip(&self.recipients);
+            self.index = Some(Box::new(all.map(|(place, each)| (recipient_hash(self.address(each), self.original(each)), place)).collect()));
+        } else if place >= INDEX_FROM {
+            let each = &self.recipients[place];
+            let key = recipient_hash(self.address(each), self.original(each));
+            if let Some(index) = &mut self.index {
+                index.insert(key, place as u32);
+            }
+        }
+        place
+    }
+
+    /// Changes the state of a recipient, and the count of those unsettled with it.
+    #[inline]
+    pub(crate) fn settle(&mut self, place: usize, state: State) {
+        let recipient = &mut self.recipients[place];
+        match (recipient.state == State::Final, state == State::Final) {
+            (false, true) => self.unsettled = self.unsettled.saturating_sub(1),
+            (true, false) => self.unsettled += 1,
+            _ => {}
+        }
+        recipient.state = state;
+    }
+
+    /// Notes the direction of one of its recipients.
+    #[inline]
+    pub(crate) fn direct(&mut self, direction: Direction) {
+        self.directions |= 1 << direction.code();
+    }
+
+    /// The direction of its recipients together.
+    pub(crate) fn direction(&self) -> Direction {
+        // What is not known of one recipient does not make the others' direction mixed.
+        let known = self.directions & !1;
+        match known.count_ones() {
+            0 => Direction::Unknown,
+            1 => Direction::from_code(known.trailing_zeros() as u8).unwrap_or_default(),
+            _ => Direction::Mixed,
+        }
+    }
+}
+
+fn recipient_hash(address: Address<'_>, original: Address<'_>) -> u64 {
+    hash::words(&[
+        hash::bytes(address.local.as_bytes()),
+        hash::bytes(address.domain.as_bytes()),
+        hash::bytes(original.local.as_bytes()),
+        hash::bytes(original.domain.as_bytes()),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipients_are_found_before_and_after_the_index_is_built() {
+        let mut life = Life::default();
+        let names: Vec<String> = (0..100).map(|number| format!("user{number}")).collect();
+        for name in &names {
+            let address = Address { local: name, domain: "example.com" };
+            assert_eq!(life.find(address, Address::default()), None);
+            let place = life.add(address, Address::default());
+            assert_eq!(life.find(address, Address::default()), Some(place));
+        }
+        assert_eq!(life.find(Address { local: "user0", domain: "example.com" }, Address::default()), Some(0));
+        assert_eq!(life.find(Address { local: "user0", domain: "example.com" }, Address { local: "all", domain: "example.com" }), None);
+        assert_eq!(life.unsettled, 100);
+    }
+
+    #[test]
+    fn directions_add_up() {
+        let mut life = Life::default();
+        assert_eq!(life.direction(), Direction::Unknown);
+        life.direct(Direction::Outbound);
+        life.direct(Direction::Unknown);
+        assert_eq!(life.direction(), Direction::Outbound);
+        life.direct(Direction::Local);
+        assert_eq!(life.direction(), Direction::Mixed);
+    }
+}

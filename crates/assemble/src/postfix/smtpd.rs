@@ -1,0 +1,282 @@
+//! Lines of the servers: connections, logins, messages opened, postscreen.
+
+use mailvane_model::word::{AuthResult, Level, Stage};
+use mailvane_model::{AuthRow, SessionRow, Sink};
+use mailvane_parse::mta::postfix::{Daemon, Event, Line};
+use mailvane_parse::record::{Client, Severity};
+
+use super::{daemon_name, ordinal};
+use crate::assembler::{Alarm, Assembler, Here};
+use crate::life::{Flags, Life, LifeRef, QueueKey};
+use crate::network::{self, Kind};
+use crate::ours;
+use crate::reply;
+use crate::session::Tls;
+use crate::text;
+
+/// Names of services by which users submit mail.
+const SUBMISSION: &[&[u8]] = &[b"submission", b"submissions", b"smtps", b"587", b"465", b"submission-tls"];
+
+impl Assembler {
+    /// `connect from client`
+    pub(crate) fn connect(&mut self, here: Here, client: &Client<'_>) {
+        let Some(pid) = here.pid else { return };
+        let limit = self.config.limits.sessions;
+        let within = self.sessions.open((here.stream, pid), limit, &text::lossy(client.name), &text::lossy(client.ip), here.time);
+        self.counts.sessions_over_limit += u64::from(!within);
+    }
+
+    /// `disconnect from client commands`
+    pub(crate) fn disconnect(&mut self, here: Here, line: &Line<'_>, client: &Client<'_>, commands: &[u8], sink: &mut impl Sink) {
+        let session = here.pid.and_then(|pid| self.sessions.close((here.stream, pid)));
+        let (name, ip) = (text::lossy(client.name), text::lossy(client.ip));
+        let known = session.as_ref();
+        sink.session(&SessionRow {
+            id: here.position.event(0, ordinal::SESSION),
+            time: here.time,
+            stream: &self.streams.get(here.stream).stream,
+            position: here.position,
+            client_name: &name,
+            client_ip: &ip,
+            service: &text::lossy(line.service),
+            tls: known.map_or("", |session| &session.tls),
+            commands: &text::lossy(commands),
+            lost_after: known.map_or(Stage::Unknown, |session| session.lost_after),
+            messages: known.map_or(0, |session| session.messages),
+        });
+        let Some(session) = session else { return };
+        // A transaction that did not reach the queue by now was given up.
+        if let Some(at) = session.life
+            && self.lives.get(at).is_some_and(|life| !life.flags.has(Flags::ACTIVE))
+        {
+            self.timers.set(Alarm::Late, here.time, at);
+        }
+        self.sessions.keep(session);
+    }
+
+    /// `lost connection after DATA from client`
+    pub(crate) fn lost(&mut self, here: Here, stage: &[u8]) {
+        if let Some(session) = here.pid.and_then(|pid| self.sessions.get_mut((here.stream, pid))) {
+            session.lost_after = reply::inbound_stage(stage);
+        }
+    }
+
+    /// A failed login.
+    pub(crate) fn auth_failed(&mut self, here: Here, client: &Client<'_>, method: &[u8], reason: &[u8], user: &[u8], sink: &mut impl Sink) {
+        sink.auth(&AuthRow {
+            id: here.position.event(0, ordinal::AUTH),
+            time: here.time,
+            stream: &self.streams.get(here.stream).stream,
+            position: here.position,
+            client_name: &text::lossy(client.name),
+            client_ip: &text::lossy(client.ip),
+            user: &text::lossy(user),
+            method: &text::lossy(method),
+            result: AuthResult::Failed,
+            reply_text: &text::lossy(reason),
+        });
+    }
+
+    /// A TLS connection was established.
+    pub(crate) fn tls(&mut self, here: Here, inbound: bool, verification: &[u8], peer: &Client<'_>, version: &[u8], cipher: &[u8]) {
+        let Some(pid) = here.pid else { return };
+        let process = (here.stream, pid);
+        if inbound {
+            if let Some(session) = self.sessions.get_mut(process) {
+                session.tls.clear();
+                session.tls.push_str(&text::lossy(version));
+                session.tls.push(' ');
+                session.tls.push_str(&text::lossy(cipher));
+            }
+            return;
+        }
+        let tls = Tls {
+            ip: peer.ip.into(),
+            version: text::lossy(version).into(),
+            cipher: text::lossy(cipher).into(),
+            verification: text::lossy(verification).to_ascii_lowercase().into(),
+            since: here.time,
+            used_by: None,
+        };
+        let within = self.sessions.set_tls(process, self.config.limits.tls, tls);
+        self.counts.sessions_over_limit += u64::from(!within);
+    }
+
+    /// A TLS connection failed: outgoing ones are our mail, incoming ones mostly scanners.
+    pub(crate) fn tls_failed(&mut self, here: Here, line: &Line<'_>, inbound: bool, reason: &[u8], severity: Severity, sink: &mut impl Sink) {
+        if !inbound && let Some(pid) = here.pid {
+            self.sessions.drop_tls((here.stream, pid));
+        }
+        let level = if inbound && severity <= Severity::Warning { Level::Info } else { Level::Warning };
+        self.notice(here, daemon_name(line.daemon), level, &text::lossy(reason), sink);
+    }
+
+    /// `client=...`: a message was opened. On an open life that was opened before it means that its queue id is used again.
+    pub(crate) fn opened(&mut self, here: Here, line: &Line<'_>, sink: &mut impl Sink) {
+        let Event::Opened { client, sasl_method, sasl_username, orig_queue_id, orig_client, .. } = &line.event else { return };
+        let user = text::lossy(sasl_username);
+        if !user.is_empty() {
+            self.logged_in(here, client, &user, sasl_method, sink);
+        }
+        let Some(queue_id) = line.queue_id else {
+            return;
+        };
+        let at = self.begin(here, queue_id, sink);
+        let real = if orig_client.ip.is_empty() && orig_client.name.is_empty() { client } else { orig_client };
+        let hop = self.is_own_client(client);
+        let submission = SUBMISSION.contains(&line.service);
+        let (has_original, is_xforward) = (!orig_queue_id.is_empty() && *orig_queue_id != b"NOQUEUE", !std::ptr::eq(real, client));
+        let Some(life) = self.lives.get_mut(at) else { return };
+        fill(life, real, &user, line.service);
+        let trusted = !user.is_empty() || submission;
+        if trusted || !is_xforward && hop {
+            life.flags.set(Flags::SUBMITTED);
+        } else if !real.ip.is_empty() {
+            life.flags.set(Flags::OUTSIDE);
+        }
+        if is_xforward && is_loopback(real) {
+            life.flags.set(Flags::SUBMITTED);
+        }
+        // Only a host of ours hands over what another life of ours brought.
+        if hop && !trusted && (has_original || !is_xforward) {
+            life.flags.set(Flags::UNCERTAIN | Flags::LINKABLE);
+            self.timers.set(Alarm::Link, here.time, at);
+        } else {
+            life.flags.clear(Flags::UNCERTAIN | Flags::LINKABLE);
+        }
+        if let Some(session) = here.pid.and_then(|pid| self.sessions.get_mut((here.stream, pid))) {
+            session.messages += 1;
+            session.life = Some(at);
+        }
+        if has_original {
+            self.forwarded_from(at, here, orig_queue_id);
+        }
+        self.appeared(at, sink);
+    }
+
+    /// XFORWARD names the former hop: both are on this machine.
+    fn forwarded_from(&mut self, at: LifeRef, here: Here, former: &[u8]) {
+        let machine = self.streams.get(here.stream).machine;
+        let streams = (0..self.streams.len()).filter(|each| self.streams.get(*each).machine == machine);
+        let former = streams.filter_map(|stream| self.lives.by_key(&QueueKey::of(stream, former))).find(|each| *each != at);
+        if let Some(former) = former {
+            self.link(former, at);
+        }
+    }
+
+    /// The life that an opening line begins.
+    pub(crate) fn begin(&mut self, here: Here, queue_id: &[u8], sink: &mut impl Sink) -> LifeRef {
+        let Some(former) = self.lives.by_key(&QueueKey::of(here.stream, queue_id)) else { return self.new_opened(here, queue_id, sink) };
+        let Some(life) = self.lives.get_mut(former) else { return self.new_opened(here, queue_id, sink) };
+        let late = !life.flags.has(Flags::OPENED | Flags::CLOSED) && (here.time.0 - life.opened.0).abs() <= crate::config::LATE;
+        if late {
+            life.flags.set(Flags::OPENED);
+            life.opened = life.opened.min(here.time);
+            life.lines.push(here.position);
+            self.lives.touch(former);
+            return former;
+        }
+        let closed = life.flags.has(Flags::CLOSED);
+        self.lives.release_key(former);
+        if !closed {
+            self.lose_end(former, sink);
+        }
+        self.new_opened(here, queue_id, sink)
+    }
+
+    /// The end of a message was not seen, and its queue id belongs to another one now.
+    fn lose_end(&mut self, at: LifeRef, sink: &mut impl Sink) {
+        self.counts.lost_ends += 1;
+        let Some(life) = self.lives.get_mut(at) else { return };
+        life.flags.set(Flags::CLOSED | Flags::LOST_END | Flags::RETELL);
+        life.flags.clear(Flags::HELD);
+        let seen = life.seen;
+        self.lives.touch(at);
+        self.timers.set(Alarm::Late, seen, at);
+        self.try_end(at, true, sink);
+    }
+
+    fn new_opened(&mut self, here: Here, queue_id: &[u8], sink: &mut impl Sink) -> LifeRef {
+        let at = self.create(here, queue_id, 0, sink);
+        if let Some(life) = self.lives.get_mut(at) {
+            life.flags.set(Flags::OPENED);
+        }
+        at
+    }
+
+    /// `uid=N from=<sender>`: a local program submitted a message, or a requeued one goes on.
+    pub(crate) fn picked_up(&mut self, here: Here, queue_id: Option<&[u8]>, sender: &[u8], former: &[u8], sink: &mut impl Sink) {
+        let Some(queue_id) = queue_id else { return };
+        let at = self.begin(here, queue_id, sink);
+        let Some(life) = self.lives.get_mut(at) else { return };
+        super::queue::set_sender(life, sender);
+        life.flags.clear(Flags::UNCERTAIN | Flags::LINKABLE);
+        life.service = life.texts.add("pickup");
+        life.flags.set(Flags::PICKED_UP);
+        if !former.is_empty() {
+            life.flags.clear(Flags::PICKED_UP);
+            self.requeued_as(at, here, former, sink);
+        }
+        self.appeared(at, sink);
+    }
+
+    /// A login that succeeded is told once for each connection.
+    fn logged_in(&mut self, here: Here, client: &Client<'_>, user: &str, method: &[u8], sink: &mut impl Sink) {
+        if let Some(session) = here.pid.and_then(|pid| self.sessions.get_mut((here.stream, pid))) {
+            if session.authenticated {
+                return;
+            }
+            session.authenticated = true;
+        }
+        sink.auth(&AuthRow {
+            id: here.position.event(0, ordinal::AUTH),
+            time: here.time,
+            stream: &self.streams.get(here.stream).stream,
+            position: here.position,
+            client_name: &text::lossy(client.name),
+            client_ip: &text::lossy(client.ip),
+            user,
+            method: &text::lossy(method),
+            result: AuthResult::Ok,
+            reply_text: "",
+        });
+    }
+
+    /// Whether a client is this machine or a host of ours by its address or given name, so that it may hand over a later hop.
+    fn is_own_client(&self, client: &Client<'_>) -> bool {
+        let name = text::lossy(client.name);
+        is_loopback(client)
+            || ours::is_network(&self.config, network::address(client.ip))
+            || self.config.ours.hosts.iter().any(|host| host.eq_ignore_ascii_case(&name))
+    }
+
+    /// What postscreen says of a client: a connection that ended with it never reached smtpd.
+    pub(crate) fn postscreen(&mut self, here: Here, line: &Line<'_>, word: &[u8], client: &Client<'_>, value: &[u8], sink: &mut impl Sink) {
+        let _ = (line, value);
+        if !word.eq_ignore_ascii_case(b"HANGUP") {
+            return;
+        }
+        sink.session(&SessionRow {
+            id: here.position.event(0, ordinal::SESSION),
+            time: here.time,
+            stream: &self.streams.get(here.stream).stream,
+            position: here.position,
+            client_name: &text::lossy(client.name),
+            client_ip: &text::lossy(client.ip),
+            service: daemon_name(Daemon::Postscreen),
+            lost_after: Stage::Connect,
+            ..SessionRow::default()
+        });
+    }
+}
+
+fn fill(life: &mut Life, client: &Client<'_>, user: &str, service: &[u8]) {
+    life.client_name = life.texts.add(&text::lossy(client.name));
+    life.client_ip = life.texts.add(&text::lossy(client.ip));
+    life.sasl_user = life.texts.add(user);
+    life.service = life.texts.add(&text::lossy(service));
+}
+
+fn is_loopback(client: &Client<'_>) -> bool {
+    network::kind(network::address(client.ip)) == Kind::Loopback || client.name.starts_with(b"localhost")
+}

@@ -1,0 +1,160 @@
+//! The parts of a delivery text that a row needs: basic code, enhanced code, step of the session. Meaning is for `reply`.
+
+use memchr::memmem;
+
+use mailvane_model::word::Stage;
+
+/// The codes in a delivery or refusal text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reply<'a> {
+    /// The basic code (RFC 5321 section 4.2), 0 when there is none.
+    pub(crate) code: u16,
+    /// The enhanced code in the text (RFC 3463), empty when there is none.
+    pub(crate) enhanced: &'a str,
+    /// The step that the reply answers.
+    pub(crate) stage: Stage,
+}
+
+/// Reads `250 2.0.0 Ok`, `host mx[ip] said: 550 5.1.1 ... (in reply to RCPT TO command)` and their kin.
+pub(crate) fn read(text: &str) -> Reply<'_> {
+    let bytes = text.as_bytes();
+    if bytes.first().is_some_and(u8::is_ascii_digit) {
+        return Reply { stage: Stage::EndOfMessage, ..codes(text) };
+    }
+    let said = [&b" said: "[..], b" refused to talk to me: "];
+    for (place, marker) in said.iter().enumerate() {
+        if let Some(at) = memmem::find(bytes, marker) {
+            let stage = if place == 1 { Stage::Connect } else { stage_of(bytes) };
+            return Reply { stage, ..codes(&text[at + marker.len()..]) };
+        }
+    }
+    Reply { stage: stage_of_local_text(bytes), ..Reply::default() }
+}
+
+/// The codes at the start of a reply: `550 5.1.1 text`, `550-5.1.1 text`, `5.7.1 text`.
+pub(crate) fn codes(text: &str) -> Reply<'_> {
+    let bytes = text.as_bytes();
+    let (code, rest) = match bytes {
+        [a @ b'2'..=b'5', b, c, rest @ ..] if b.is_ascii_digit() && c.is_ascii_digit() && !matches!(rest.first(), Some(b'.' | b'0'..=b'9')) => {
+            let code = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
+            let skip = if matches!(rest.first(), Some(b' ' | b'-')) { 4 } else { 3 };
+            (code, &text[skip..])
+        }
+        _ => (0, text),
+    };
+    Reply { code, enhanced: enhanced(rest), stage: Stage::Unknown }
+}
+
+/// An enhanced code at the start of a text, also in Cisco's form `#5.1.0`.
+fn enhanced(text: &str) -> &str {
+    let text = text.strip_prefix('#').unwrap_or(text);
+    let bytes = text.as_bytes();
+    if !(matches!(bytes.first(), Some(b'2' | b'4' | b'5')) && bytes.get(1) == Some(&b'.')) {
+        return "";
+    }
+    let length = bytes.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.').unwrap_or(bytes.len());
+    let code = text[..length].trim_end_matches('.');
+    let parts = code.split('.').filter(|part| !part.is_empty() && part.len() <= 3).count();
+    if parts == 3 && code.split('.').count() == 3 { code } else { "" }
+}
+
+/// The step in `(in reply to RCPT TO command)` at the end of a text.
+fn stage_of(text: &[u8]) -> Stage {
+    let marker = b"(in reply to ";
+    let Some(at) = memmem::rfind(text, marker) else { return Stage::Unknown };
+    let step = &text[at + marker.len()..];
+    let starts = [
+        (&b"RCPT"[..], Stage::Rcpt),
+        (b"end of DATA", Stage::EndOfMessage),
+        (b"MAIL", Stage::Mail),
+        (b"DATA", Stage::Data),
+        (b"BDAT", Stage::Data),
+        (b"EHLO", Stage::Helo),
+        (b"HELO", Stage::Helo),
+        (b"LHLO", Stage::Helo),
+        (b"STARTTLS", Stage::Starttls),
+        (b"AUTH", Stage::Auth),
+        (b"initial", Stage::Connect),
+    ];
+    starts.iter().find(|(word, _)| step.starts_with(word)).map_or(Stage::Other, |(_, stage)| *stage)
+}
+
+/// The step that Postfix's own texts name: `lost connection with X while performing the EHLO handshake`.
+fn stage_of_local_text(text: &[u8]) -> Stage {
+    if text.starts_with(b"connect to ") {
+        return Stage::Connect;
+    }
+    let Some(at) = memmem::find(text, b" while ") else { return Stage::Unknown };
+    let step = &text[at + 7..];
+    let starts = [
+        (&b"receiving the initial"[..], Stage::Connect),
+        (b"performing the EHLO", Stage::Helo),
+        (b"performing the HELO", Stage::Helo),
+        (b"performing the LHLO", Stage::Helo),
+        (b"sending MAIL", Stage::Mail),
+        (b"sending RCPT", Stage::Rcpt),
+        (b"sending DATA", Stage::Data),
+        (b"sending message body", Stage::Data),
+        (b"sending end of data", Stage::EndOfMessage),
+    ];
+    starts.iter().find(|(word, _)| step.starts_with(word)).map_or(Stage::Other, |(_, stage)| *stage)
+}
+
+/// The step of an inbound decision or of a lost connection (`RCPT`, `END-OF-MESSAGE`, `DATA (5123 bytes)`).
+pub(crate) fn inbound_stage(word: &[u8]) -> Stage {
+    let starts = [
+        (&b"RCPT"[..], Stage::Rcpt),
+        (b"CONNECT", Stage::Connect),
+        (b"HELO", Stage::Helo),
+        (b"EHLO", Stage::Helo),
+        (b"MAIL", Stage::Mail),
+        (b"DATA", Stage::Data),
+        (b"BDAT", Stage::Data),
+        (b"END-OF-MESSAGE", Stage::EndOfMessage),
+        (b"header", Stage::EndOfMessage),
+        (b"body", Stage::EndOfMessage),
+        (b"mime-header", Stage::EndOfMessage),
+        (b"nested-header", Stage::EndOfMessage),
+        (b"AUTH", Stage::Auth),
+        (b"STARTTLS", Stage::Starttls),
+        (b"VRFY", Stage::Vrfy),
+        (b"ETRN", Stage::Etrn),
+        (b"UNKNOWN", Stage::Other),
+    ];
+    let named = starts.iter().find(|(name, _)| word.len() >= name.len() && word[..name.len()].eq_ignore_ascii_case(name));
+    match named {
+        Some((_, stage)) => *stage,
+        None if word.is_empty() || word.eq_ignore_ascii_case(b"unknown") => Stage::Unknown,
+        None => Stage::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_remote_replies() {
+        let text = "host mx.example.net[192.0.2.1] said: 550 5.1.1 <a@example.net>: unknown (in reply to RCPT TO command)";
+        assert_eq!(read(text), Reply { code: 550, enhanced: "5.1.1", stage: Stage::Rcpt });
+        let text = "host mx.example.net[192.0.2.1] said: 450-4.2.1 slow 450 4.2.1 down (in reply to end of DATA command)";
+        assert_eq!(read(text), Reply { code: 450, enhanced: "4.2.1", stage: Stage::EndOfMessage });
+        let text = "host mx.example.net[192.0.2.1] refused to talk to me: 421 4.7.0 try later";
+        assert_eq!(read(text), Reply { code: 421, enhanced: "4.7.0", stage: Stage::Connect });
+        assert_eq!(read("250 2.0.0 Ok: queued as X").code, 250);
+        assert_eq!(read("250 ok dirdel").enhanced, "");
+        assert_eq!(read("unknown user: \"x\""), Reply::default());
+        assert_eq!(read("connect to mx.example.net[192.0.2.1]:25: Connection timed out").stage, Stage::Connect);
+        assert_eq!(read("lost connection with x[192.0.2.1] while sending RCPT TO").stage, Stage::Rcpt);
+    }
+
+    #[test]
+    fn odd_codes() {
+        assert_eq!(codes("554-5.7.1 no").enhanced, "5.7.1");
+        assert_eq!(codes("550 #5.1.0 Address rejected").enhanced, "5.1.0");
+        assert_eq!(codes("5.7.1 Spam"), Reply { code: 0, enhanced: "5.7.1", stage: Stage::Unknown });
+        assert_eq!(codes("550 5.7 no").enhanced, "");
+        assert_eq!(codes("2500 x").code, 0);
+        assert_eq!(codes("452").code, 452);
+    }
+}

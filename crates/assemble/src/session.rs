@@ -1,0 +1,167 @@
+//! Inbound connections and outgoing TLS, known by process.
+
+use ahash::AHashMap;
+
+use mailvane_model::Time;
+use mailvane_model::word::Stage;
+
+use crate::life::LifeRef;
+
+/// A connection that a server process has open.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Session {
+    pub(crate) client_name: String,
+    pub(crate) client_ip: String,
+    pub(crate) tls: String,
+    pub(crate) since: Time,
+    pub(crate) lost_after: Stage,
+    pub(crate) messages: u32,
+    /// Whether a login was told.
+    pub(crate) authenticated: bool,
+    /// The message opened last.
+    pub(crate) life: Option<LifeRef>,
+}
+
+/// What TLS an outgoing connection has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tls {
+    pub(crate) ip: Box<[u8]>,
+    pub(crate) version: Box<str>,
+    pub(crate) cipher: Box<str>,
+    pub(crate) verification: Box<str>,
+    pub(crate) since: Time,
+    /// The queue id of the message that used it last; a new connection without a line of its own has no TLS.
+    pub(crate) used_by: Option<u64>,
+}
+
+/// A process of a stream.
+pub(crate) type Process = (u32, u32);
+
+/// Connections by process.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    open: AHashMap<Process, Session>,
+    tls: AHashMap<Process, Tls>,
+    /// Sessions that ended, to use their room again.
+    spare: Vec<Session>,
+}
+
+/// How many ended sessions keep their room.
+const SPARE: usize = 64;
+
+impl Sessions {
+    /// How many are open.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Opens a session; one that the process still had is dropped. False when the limit was hit and another one had to go.
+    pub(crate) fn open(&mut self, process: Process, limit: usize, name: &str, ip: &str, since: Time) -> bool {
+        let within = self.open.len() < limit || self.open.contains_key(&process);
+        if !within {
+            let oldest = self.open.iter().min_by_key(|(process, session)| (session.since, **process)).map(|(process, _)| *process);
+            if let Some(oldest) = oldest {
+                self.open.remove(&oldest);
+            }
+        }
+        let mut session = self.spare.pop().unwrap_or_default();
+        session.client_name.clear();
+        session.client_name.push_str(name);
+        session.client_ip.clear();
+        session.client_ip.push_str(ip);
+        session.tls.clear();
+        session.since = since;
+        session.lost_after = Stage::Unknown;
+        session.messages = 0;
+        session.authenticated = false;
+        session.life = None;
+        if let Some(former) = self.open.insert(process, session) {
+            self.keep(former);
+        }
+        within
+    }
+
+    /// The open session of a process.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, process: Process) -> Option<&mut Session> {
+        self.open.get_mut(&process)
+    }
+
+    /// The open session of a process.
+    #[inline]
+    pub(crate) fn get(&self, process: Process) -> Option<&Session> {
+        self.open.get(&process)
+    }
+
+    /// Ends the session of a process.
+    #[inline]
+    pub(crate) fn close(&mut self, process: Process) -> Option<Session> {
+        self.open.remove(&process)
+    }
+
+    /// Gives the room of an ended session back.
+    #[inline]
+    pub(crate) fn keep(&mut self, session: Session) {
+        if self.spare.len() < SPARE {
+            self.spare.push(session);
+        }
+    }
+
+    /// An outgoing connection got TLS.
+    pub(crate) fn set_tls(&mut self, process: Process, limit: usize, tls: Tls) -> bool {
+        let within = self.tls.len() < limit || self.tls.contains_key(&process);
+        if !within {
+            self.tls.clear();
+        }
+        self.tls.insert(process, tls);
+        within
+    }
+
+    /// The TLS of a delivery by a process to an address, if its connection has any.
+    pub(crate) fn tls(&mut self, process: Process, ip: &[u8], life: u64, reused: bool) -> Option<&Tls> {
+        let tls = self.tls.get_mut(&process)?;
+        if &*tls.ip != ip || !reused && tls.used_by.is_some_and(|by| by != life) {
+            return None;
+        }
+        tls.used_by = Some(life);
+        self.tls.get(&process)
+    }
+
+    /// Forgets what began before `limit` and never ended.
+    pub(crate) fn sweep(&mut self, limit: Time) {
+        self.open.retain(|_, session| session.since >= limit);
+        self.tls.retain(|_, tls| tls.since >= limit);
+    }
+
+    /// Forgets the outgoing TLS of a process (it went on without).
+    pub(crate) fn drop_tls(&mut self, process: Process) {
+        self.tls.remove(&process);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_belongs_to_the_connection_that_it_was_made_for() {
+        let mut sessions = Sessions::default();
+        let tls = Tls { ip: (*b"192.0.2.1").into(), version: "TLSv1.3".into(), ..Tls::default() };
+        sessions.set_tls((0, 7), 10, tls);
+        assert!(sessions.tls((0, 7), b"192.0.2.2", 1, false).is_none());
+        assert!(sessions.tls((0, 7), b"192.0.2.1", 1, false).is_some());
+        assert!(sessions.tls((0, 7), b"192.0.2.1", 1, false).is_some());
+        assert!(sessions.tls((0, 7), b"192.0.2.1", 2, true).is_some());
+        assert!(sessions.tls((0, 7), b"192.0.2.1", 3, false).is_none());
+    }
+
+    #[test]
+    fn the_oldest_session_goes_when_there_are_too_many() {
+        let mut sessions = Sessions::default();
+        assert!(sessions.open((0, 1), 2, "a", "192.0.2.1", Time(1)));
+        assert!(sessions.open((0, 2), 2, "b", "192.0.2.2", Time(2)));
+        assert!(!sessions.open((0, 3), 2, "c", "192.0.2.3", Time(3)));
+        assert!(sessions.get((0, 1)).is_none());
+        assert!(sessions.get((0, 3)).is_some());
+    }
+}
