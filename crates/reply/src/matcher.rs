@@ -190,6 +190,10 @@ impl Matcher {
         let bytes = template.as_bytes();
         if let Some(automaton) = &self.automaton {
             for found in automaton.find_overlapping_iter(template) {
+                // The word in a placeholder (`{host}`) is ours, not theirs.
+                if found.start() > 0 && bytes[found.start() - 1] == b'{' && bytes.get(found.end()) == Some(&b'}') {
+                    continue;
+                }
                 let left = found.start() == 0 || !bytes[found.start() - 1].is_ascii_alphanumeric();
                 let right = found.end() == bytes.len() || !bytes[found.end()].is_ascii_alphanumeric();
                 for (borders, phrase) in &self.phrases[found.pattern().as_usize()] {
@@ -280,6 +284,13 @@ impl Compiler {
             return Err(PackError::NoCondition { rule: name });
         }
         let strength = spec.strength.unwrap_or(if words { Strength::Phrase } else { Strength::Code });
+        let origin = match spec.origin {
+            Some(OriginSpec::Local) => Some(Origin::Local),
+            Some(OriginSpec::Remote) => Some(Origin::Remote),
+            // What a provider's pack knows is what that provider says.
+            None if !providers.is_empty() => Some(Origin::Remote),
+            None => None,
+        };
         let rule = Rule {
             reason: word(&name, &spec.reason, "reason", Reason::from_word, || list(Reason::ALL.iter().map(|word| word.word())))?,
             scope: optional(&name, spec.scope.as_deref(), "scope", Scope::from_word, || list(Scope::ALL.iter().map(|word| word.word())))?,
@@ -288,7 +299,7 @@ impl Compiler {
             retry: spec.retry,
             confidence: spec.confidence.unwrap_or_else(|| usual_confidence(strength, !providers.is_empty())).min(100),
             strength,
-            level: level(owner, !providers.is_empty(), strength),
+            level: level(owner, !providers.is_empty(), origin == Some(Origin::Local), strength),
             order: spec.order,
             providers: providers.to_vec(),
             any: self.phrases_of(&name, spec.any.iter().map(String::as_str))?,
@@ -305,10 +316,7 @@ impl Compiler {
                 .iter()
                 .map(|stage| word(&name, stage, "stage", Stage::from_word, || list(Stage::ALL.iter().map(|word| word.word()))))
                 .collect::<Result<_, _>>()?,
-            origin: spec.origin.map(|origin| match origin {
-                OriginSpec::Local => Origin::Local,
-                OriginSpec::Remote => Origin::Remote,
-            }),
+            origin,
             deferred: spec.deferred,
             name: name.into(),
         };
@@ -360,9 +368,11 @@ impl Compiler {
         let patterns = if pattern_count == 0 {
             None
         } else {
-            let config = Regex::config().match_kind(regex_automata::MatchKind::All);
-            let built = Regex::builder().configure(config).build_many(&self.patterns);
-            Some(built.map_err(|error| PackError::Compile(error.to_string()))?)
+            // Bytes, not characters: replies are nearly always ASCII, and the automaton stays small.
+            let config = Regex::config().match_kind(regex_automata::MatchKind::All).utf8_empty(false);
+            let syntax = regex_automata::util::syntax::Config::new().unicode(false).utf8(false);
+            let built = Regex::builder().configure(config).syntax(syntax).build_many(&self.patterns);
+            Some(built.map_err(|error| PackError::Compile(full_text(&error)))?)
         };
         Ok(Matcher {
             rules: self.rules,
@@ -377,9 +387,9 @@ impl Compiler {
     }
 }
 
-/// The order of evidence: the user, the provider's tokens, phrases and codes, the generic ones, then hints, then
-/// vague codes.
-const fn level(owner: Owner, of_provider: bool, strength: Strength) -> u8 {
+/// The order of evidence: the user, the provider's tokens, phrases and codes, the words of our own MTA, the generic
+/// ones, then hints, then vague codes.
+const fn level(owner: Owner, of_provider: bool, local: bool, strength: Strength) -> u8 {
     let step = strength as u8;
     match (owner, of_provider, strength) {
         (Owner::User, true, _) => step,
@@ -389,6 +399,7 @@ const fn level(owner: Owner, of_provider: bool, strength: Strength) -> u8 {
         (Owner::Mailvane, true, Strength::Fallback) => 40,
         (Owner::Mailvane, false, Strength::Fallback) => 41,
         (Owner::Mailvane, true, _) => 10 + step,
+        (Owner::Mailvane, false, _) if local => 15 + step,
         (Owner::Mailvane, false, _) => 20 + step,
     }
 }
@@ -438,6 +449,17 @@ fn optional<T>(
     hint: impl Fn() -> String,
 ) -> Result<Option<T>, PackError> {
     text.map(|text| word(rule, text, kind, read, hint)).transpose()
+}
+
+/// An error with what caused it: the automaton builders keep the reason in the source.
+fn full_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {

@@ -338,7 +338,9 @@ impl<'t, 'o> Writer<'t, 'o> {
             self.out.push_str(piece);
             return;
         }
-        if enhanced_length(piece) == piece.len() && !piece.is_empty() {
+        // Enhanced codes, and the answers of block lists.
+        let list_answer = piece.starts_with("127.") && piece.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if list_answer || (enhanced_length(piece) == piece.len() && !piece.is_empty()) {
             self.out.push_str(piece);
             return;
         }

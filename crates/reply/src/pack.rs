@@ -15,7 +15,7 @@ macro_rules! packs {
     };
 }
 
-packs! { "local" "generic" "code" }
+packs! { "local" "recipient" "sender" "content" "remote" "code" }
 
 /// Reads all packs, the user's first, and gives their common version.
 pub fn load(user: &[(&str, &str)]) -> Result<(Vec<(String, Owner, PackSpec)>, u32), PackError> {
