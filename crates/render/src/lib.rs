@@ -1,3 +1,4 @@
 //! Numbers to text, SVG and HTML.
 
 pub mod sentence;
+pub mod text;

@@ -1,9 +1,9 @@
 //! One plain sentence for what happened to a message, ready to be pasted to a user.
 
 use chrono::{DateTime, TimeZone};
+use mailvane_model::Time;
 use mailvane_model::row::{OutcomeRow, RejectionRow};
 use mailvane_model::word::{Action, Direction, HandedTo, Outcome, Reason, Stage};
-use mailvane_model::Time;
 
 /// How times are written.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,9 @@ where
         Outcome::Bounced => format!("{when} refused for good by {}: {}{}", far_side(row, provider), why(row.reason), quoted(&reply)),
         Outcome::Expired => format!("{when} given up after {} tries: {}{}", row.attempts.max(1), why(row.reason), quoted(&reply)),
         Outcome::Queued => queued(row, provider, clock, &reply),
-        Outcome::Held => format!("on hold here since {}; an administrator must release it", clock.write(row.last_attempt.unwrap_or(row.time))),
+        Outcome::Held => {
+            format!("on hold here since {}; an administrator must release it", clock.write(row.last_attempt.unwrap_or(row.time)))
+        }
         Outcome::Discarded => format!("{when} thrown away on purpose by a rule of this server{}", quoted(&reply)),
         Outcome::Deleted => format!("{when} deleted from the queue by an administrator"),
         Outcome::Rejected => format!("{when} refused by us after it had been sent: {}{}", why(row.reason), quoted(&reply)),
@@ -54,7 +56,11 @@ fn delivered(row: &OutcomeRow<'_>, provider: &str, when: &str, reply: &str) -> S
         HandedTo::Command => format!("{when} handed to a program here for {}{}", row.recipient, quoted(reply)),
         HandedTo::File => format!("{when} written to a file here for {}{}", row.recipient, quoted(reply)),
         HandedTo::Filter => format!("{when} taken by the content filter {}{}", row.relay_host, quoted(reply)),
-        HandedTo::Smarthost => format!("{when} relayed to {}{}; whether it reached the recipient only that relay can say", far_side(row, provider), quoted(reply)),
+        HandedTo::Smarthost => format!(
+            "{when} relayed to {}{}; whether it reached the recipient only that relay can say",
+            far_side(row, provider),
+            quoted(reply)
+        ),
         HandedTo::Remote | HandedTo::Nobody => format!("{when} accepted by {}{}{tail}", far_side(row, provider), quoted(reply)),
     }
 }
@@ -70,7 +76,10 @@ where
     let last = row.last_attempt.map(|time| format!(", last tried {}", clock.write(time))).unwrap_or_default();
     let tries = if row.attempts == 1 { "tried once".to_owned() } else { format!("tried {} times", row.attempts) };
     match row.reason {
-        Some(Reason::Greylisted) => format!("waiting since {since}: greylisted by {}, which passes by itself on a later try ({tries}{last})", far_side(row, provider)),
+        Some(Reason::Greylisted) => format!(
+            "waiting since {since}: greylisted by {}, which passes by itself on a later try ({tries}{last})",
+            far_side(row, provider)
+        ),
         reason => format!("waiting since {since}: {}{} ({tries}{last})", why(reason), quoted(reply)),
     }
 }
@@ -197,7 +206,10 @@ mod tests {
             ..OutcomeRow::default()
         };
         let text = outcome(&row, "Example Mail", &CLOCK);
-        assert_eq!(text, "09:30:00 accepted by Example Mail (mx.example.net), \"250 2.0.0 OK\"; where it went after that only the recipient's side can see");
+        assert_eq!(
+            text,
+            "09:30:00 accepted by Example Mail (mx.example.net), \"250 2.0.0 OK\"; where it went after that only the recipient's side can see"
+        );
     }
 
     #[test]

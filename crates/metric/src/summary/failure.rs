@@ -174,14 +174,14 @@ impl Failures {
     }
 }
 
-/// What orders failures: recipients lost count most, then those that wait, then those that only came late. What we must mend
-/// ourselves counts three times (it hits everybody), greylisting hardly at all (it mends itself).
+/// What orders failures: recipients lost count most, then those that wait, then those that only came late. What is about
+/// this host or the sender counts three times (it hits everybody), greylisting hardly at all (it mends itself).
 fn harm(failure: &Failure) -> u64 {
     let late = failure.recipients_deferred.saturating_sub(failure.lost() + failure.queued);
-    let weight = match (failure.reason, failure.fault) {
+    let weight = match (failure.reason, failure.scope) {
         (Reason::Greylisted, _) => 1,
-        (_, Fault::Us) => 30,
-        (_, Fault::Recipient) => 8,
+        (_, Scope::Sender | Scope::Local) => 30,
+        (_, Scope::Recipient) => 8,
         _ => 10,
     };
     (failure.lost() * 10 + failure.queued * 5 + late) * weight

@@ -76,10 +76,14 @@ pub struct Section {
     pub domains: Breakdown,
     /// By sender, normalised.
     pub senders: Breakdown,
+    /// The senders with the most bytes received.
+    pub senders_by_bytes: Vec<Line>,
     /// By sender domain.
     pub sender_domains: Breakdown,
     /// By recipient.
     pub recipients: Breakdown,
+    /// The recipients with the most bytes delivered.
+    pub recipients_by_bytes: Vec<Line>,
     /// By the host that was spoken to.
     pub relays: Breakdown,
     /// By our instance: host and name.

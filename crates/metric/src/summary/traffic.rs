@@ -206,8 +206,10 @@ impl SectionFold {
             providers: breakdown(&self.providers, top),
             domains: breakdown(&self.domains, top),
             senders: breakdown(&self.senders, top),
+            senders_by_bytes: by(&self.senders, Figure::ReceivedBytes, top),
             sender_domains: breakdown(&self.sender_domains, top),
             recipients: breakdown(&self.recipients, top),
+            recipients_by_bytes: by(&self.recipients, Figure::DeliveredBytes, top),
             relays: breakdown(&self.relays, top),
             instances: breakdown(&self.instances, top),
             users: breakdown(&self.users, top),
@@ -258,6 +260,14 @@ fn breakdown(table: &Table, top: usize) -> Breakdown {
         other: has_other.then(|| line("", &other)),
         short_by: table.short_by,
     }
+}
+
+/// The lines with the most of one figure.
+fn by(table: &Table, figure: Figure, top: usize) -> Vec<Line> {
+    let mut all: Vec<(i64, &str, &Sums)> = table.iter().map(|(key, sums)| (sums.counts.get(figure), key, sums)).collect();
+    all.retain(|entry| entry.0 > 0);
+    all.sort_unstable_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(right.1)));
+    all.iter().take(top).map(|(_, key, sums)| line(key, sums)).collect()
 }
 
 fn line(key: &str, sums: &Sums) -> Line {
