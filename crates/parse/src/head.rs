@@ -49,15 +49,28 @@ pub fn record(line: &[u8]) -> Record<'_> {
 }
 
 /// As [`record`], with the MTA given: lines of programs that do not name themselves are then read as lines of it.
+#[inline]
 pub fn record_of(line: &[u8], forced: Option<Mta>) -> Record<'_> {
+    let mut record = Record::default();
+    read(line, forced, &mut record);
+    record
+}
+
+/// As [`record_of`], into a record that is [`Record::default`].
+pub fn read<'a>(line: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
     let line = clean(line);
     if line.is_empty() {
-        return Record::default();
+        return;
     }
-    let Some(head) = split(line) else { return Record { body: Body::Unparsed, ..Record::default() } };
-    let mut record = Record { when: head.when, host: head.host, program: head.program, pid: head.pid, ..Record::default() };
-    mta::read(head.message, forced, &mut record);
-    record
+    let Some(head) = split(line) else {
+        record.body = Body::Unparsed;
+        return;
+    };
+    record.when = head.when;
+    record.host = head.host;
+    record.program = head.program;
+    record.pid = head.pid;
+    mta::read(head.message, forced, record);
 }
 
 /// The line without NULs before it (a file that was truncated while open) and white space after it.
@@ -77,7 +90,7 @@ pub(crate) fn clean_start(line: &[u8]) -> &[u8] {
 }
 
 /// The head of a line; `None` where the line has none that is known.
-#[inline]
+#[inline(always)]
 pub fn split(line: &[u8]) -> Option<Head<'_>> {
     match line.first()? {
         b'A'..=b'S' => match yearless(line) {
@@ -156,7 +169,7 @@ pub(crate) fn contained(outer: When, inner: &[u8]) -> Head<'_> {
 }
 
 /// `Nov  2 08:15:01[.123] `: month, day (padded with a blank, a zero or not at all) and time.
-#[inline]
+#[inline(always)]
 fn yearless(line: &[u8]) -> Option<(When, &[u8])> {
     let [m1, m2, m3, b' ', rest @ ..] = line else { return None };
     let month = month(*m1, *m2, *m3)?;
@@ -237,7 +250,7 @@ pub(crate) fn zone(text: &[u8]) -> Option<(i16, &[u8])> {
 }
 
 /// `host program[pid]: message` after a time, or `program[pid]: message` where a daemon writes its own file.
-#[inline]
+#[inline(always)]
 fn tagged(when: When, rest: &[u8]) -> Head<'_> {
     let rest = skip_blanks(rest);
     let end = find_byte(rest, b' ').unwrap_or(rest.len());
@@ -266,28 +279,50 @@ fn with_program<'a>(when: When, host: &'a [u8], rest: &'a [u8]) -> Head<'a> {
 /// `program[pid]: message`. The name ends at a bracket with digits, at a colon before a blank, or at a blank.
 #[inline]
 fn program(text: &[u8]) -> (&[u8], Option<u32>, &[u8]) {
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'[' => {
-                if let Some((pid, rest)) = number(&text[at + 1..])
-                    && let [b']', rest @ ..] = rest
-                {
-                    let rest = rest.strip_prefix(b":").unwrap_or(rest);
-                    return (&text[..at], u32::try_from(pid).ok(), skip_blanks(rest));
-                }
-            }
-            b':' if matches!(text.get(at + 1), None | Some(b' ')) => return (&text[..at], None, skip_blanks(&text[at + 1..])),
-            b' ' => return (&text[..at], None, skip_blanks(&text[at..])),
-            _ => {}
-        }
-        at += 1;
+    let end = find_byte(text, b' ').unwrap_or(text.len());
+    let (word, message) = (&text[..end], skip_blanks(&text[end..]));
+    // Nearly every line: the word is `program[pid]:`.
+    if let [inside @ .., b']', b':'] = word
+        && let Some((name, pid)) = name_and_pid(inside)
+    {
+        return (name, pid, message);
     }
-    (text, None, &text[text.len()..])
+    odd_program(text, word, message)
+}
+
+/// `program[pid` from its end.
+#[inline(always)]
+fn name_and_pid(text: &[u8]) -> Option<(&[u8], Option<u32>)> {
+    let mut pid = 0u64;
+    let mut scale = 1u64;
+    let mut rest = text;
+    while let [before @ .., digit @ b'0'..=b'9'] = rest {
+        pid = pid.saturating_add(u64::from(digit - b'0').saturating_mul(scale));
+        scale = scale.saturating_mul(10);
+        rest = before;
+    }
+    let name = rest.strip_suffix(b"[")?;
+    (scale > 1).then(|| (name, u32::try_from(pid).ok()))
+}
+
+/// The rarer forms: `program: message`, `program[pid] message`, `program[pid]:message`, `program message`.
+#[inline(never)]
+fn odd_program<'a>(text: &'a [u8], word: &'a [u8], message: &'a [u8]) -> (&'a [u8], Option<u32>, &'a [u8]) {
+    let mut from = 0;
+    while let Some(at) = find_byte(&word[from..], b'[') {
+        let open = from + at;
+        if let Some((pid, rest)) = number(&text[open + 1..])
+            && let [b']', rest @ ..] = rest
+        {
+            return (&text[..open], u32::try_from(pid).ok(), skip_blanks(rest.strip_prefix(b":").unwrap_or(rest)));
+        }
+        from = open + 1;
+    }
+    (word.strip_suffix(b":").unwrap_or(word), None, message)
 }
 
 /// The message without Solaris's `[ID 801593 mail.notice] `.
-#[inline]
+#[inline(always)]
 fn solaris(message: &[u8]) -> &[u8] {
     if let Some(rest) = message.strip_prefix(b"[ID ")
         && let Some(end) = find_byte(rest, b']')

@@ -26,7 +26,7 @@ pub(crate) const fn two_digits(high: u8, low: u8) -> Option<u8> {
 }
 
 /// `hh:mm:ss` in microseconds; a leap second counts as the 59th.
-#[inline]
+#[inline(always)]
 pub(crate) fn clock(text: &[u8]) -> Option<i64> {
     let [h1, h2, b':', m1, m2, b':', s1, s2] = text.first_chunk::<8>()? else { return None };
     let (hour, minute, second) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?, two_digits(*s1, *s2)?);
@@ -38,7 +38,7 @@ pub(crate) fn clock(text: &[u8]) -> Option<i64> {
 }
 
 /// `.123456` at the start of the text: microseconds and what follows. Digits after the sixth are read over.
-#[inline]
+#[inline(always)]
 pub(crate) fn fraction(text: &[u8]) -> (i64, &[u8]) {
     if !matches!(text, [b'.' | b',', b'0'..=b'9', ..]) {
         return (0, text);
@@ -57,10 +57,12 @@ pub(crate) fn fraction(text: &[u8]) -> (i64, &[u8]) {
 /// The leading decimal digits as a number (saturating) and what follows; `None` without a digit.
 #[inline]
 pub(crate) fn number(text: &[u8]) -> Option<(u64, &[u8])> {
+    /// So many digits always fit.
+    const SAFE_DIGITS: usize = 19;
     let mut value = 0u64;
     let mut at = 0;
     while let Some(digit) = text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
-        value = value.saturating_mul(10).saturating_add(u64::from(digit));
+        value = if at < SAFE_DIGITS { value * 10 + u64::from(digit) } else { u64::MAX };
         at += 1;
     }
     if at == 0 { None } else { Some((value, &text[at..])) }
@@ -72,10 +74,26 @@ pub(crate) fn whole_number(text: &[u8]) -> Option<u64> {
     number(text).filter(|(_, rest)| rest.is_empty()).map(|(value, _)| value)
 }
 
-/// The position of a byte in a short text. A plain loop: these texts are shorter than the start-up of a search.
-#[inline]
+/// The position of a byte in a short text, eight bytes at a time. These texts are mostly shorter than what a general search
+/// needs to start up.
+#[inline(always)]
 pub(crate) fn find_byte(text: &[u8], byte: u8) -> Option<usize> {
-    text.iter().position(|candidate| *candidate == byte)
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let pattern = LOW * u64::from(byte);
+    let mut at = 0;
+    let mut rest = text;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        // A byte that is equal becomes zero; the lowest zero byte is found exactly.
+        let difference = u64::from_le_bytes(*chunk) ^ pattern;
+        let zero = difference.wrapping_sub(LOW) & !difference & HIGH;
+        if zero != 0 {
+            return Some(at + (zero.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+        rest = after;
+    }
+    rest.iter().position(|candidate| *candidate == byte).map(|found| at + found)
 }
 
 /// The text before and after the first separator.

@@ -70,6 +70,9 @@ pub(super) fn reason(see: &mut See<'_>, text: &[u8]) {
         }
         return;
     }
+    if let Some(id) = inner.strip_prefix(b"forwarded as ") {
+        return see.text("forwarded_as", id);
+    }
     on_the_way(see, inner);
 }
 

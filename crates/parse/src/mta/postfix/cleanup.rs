@@ -26,11 +26,14 @@ pub(super) fn event(text: &[u8]) -> Event<'_> {
     if text.starts_with(b"table ") || text.starts_with(b"queue file write error") { Event::Note { text } } else { Event::Unknown }
 }
 
-/// A message id without its brackets; garbage stays as it is.
+/// A message id without its brackets and what stands after them; a bracket that never closes is taken off too.
 #[inline]
 fn message_id(text: &[u8]) -> &[u8] {
     match text {
         [b'<', inside @ .., b'>'] => inside,
+        [b'<', inside @ ..] => {
+            memchr::memchr(b'>', inside).filter(|end| !inside[..*end].contains(&b' ')).map_or(inside, |end| &inside[..end])
+        }
         _ => text,
     }
 }

@@ -3,45 +3,35 @@
 use super::syntax::{self, Id, angle, peer, relay};
 use super::{Delivery, DeliveryStatus, Event, smtpd};
 use crate::record::{Client, Severity};
-use crate::syntax::{number, split_at};
+use crate::syntax::{find_byte, number, split_at};
 
-/// The event of a delivery agent's text.
+/// The event of a delivery agent's text that is no result.
 #[inline]
 pub(super) fn event<'a>(severity: Severity, id: Id<'a>, text: &'a [u8]) -> Event<'a> {
-    if text.starts_with(b"to=")
-        && let Some(delivery) = delivery(text)
-    {
-        return Event::Delivery(delivery);
-    }
     if id != Id::None || severity == Severity::Info {
         return on_the_way(text);
     }
-    if let Some(event) = smtpd::tls(text) {
-        return event;
-    }
-    Event::Unknown
+    smtpd::tls(text).unwrap_or(Event::Unknown)
 }
 
-/// `to=<u@d>[, orig_to=<alias@d>], relay=..., [conn_use=N, ]delay=N, delays=a/b/c/d, [tls=..., ]dsn=x.y.z, status=word (text)`.
-/// The first `status=` after the list ends it: what a remote server says may look like one.
+/// The list after `to=`: `<u@d>[, orig_to=<alias@d>], relay=..., [conn_use=N, ]delay=N, delays=a/b/c/d, [tls=..., ]dsn=x.y.z,
+/// status=word (text)`. The first `status=` after the list ends it: what a remote server says may look like one.
 #[inline]
-pub(super) fn delivery(text: &[u8]) -> Option<Delivery<'_>> {
-    let mut delivery = Delivery::default();
-    let (to, mut rest) = recipient(text.strip_prefix(b"to=")?);
+pub(super) fn fill<'a>(list: &'a [u8], delivery: &mut Delivery<'a>) {
+    let (to, mut rest) = recipient(list);
     delivery.to = to;
-    loop {
-        if let Some(value) = rest.strip_prefix(b"status=") {
-            set_status(&mut delivery, value);
-            return Some(delivery);
-        }
-        if let Some(value) = rest.strip_prefix(b"orig_to=") {
-            let (orig_to, after) = recipient(value);
-            delivery.orig_to = Some(orig_to);
-            rest = after;
-            continue;
-        }
-        let Some(equals) = rest.iter().position(|byte| *byte == b'=') else { return Some(delivery) };
+    while let Some(equals) = find_byte(rest, b'=') {
         let (key, value) = (&rest[..equals], &rest[equals + 1..]);
+        match key {
+            b"status" => return set_status(delivery, value),
+            b"orig_to" => {
+                let (orig_to, after) = recipient(value);
+                delivery.orig_to = Some(orig_to);
+                rest = after;
+                continue;
+            }
+            _ => {}
+        }
         let (value, after) = until_comma(value);
         match key {
             b"relay" => delivery.relay = relay(value),
@@ -60,7 +50,7 @@ pub(super) fn delivery(text: &[u8]) -> Option<Delivery<'_>> {
 #[inline]
 fn until_comma(text: &[u8]) -> (&[u8], &[u8]) {
     let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|byte| *byte == b',') {
+    while let Some(at) = find_byte(&text[from..], b',') {
         let end = from + at;
         match &text[end + 1..] {
             [b' ', rest @ ..] => return (&text[..end], rest),

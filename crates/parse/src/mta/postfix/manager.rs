@@ -1,8 +1,8 @@
 //! qmgr, bounce, pickup and postsuper: the life of a message in the queue.
 
-use super::Event;
 use super::cleanup::sender;
 use super::syntax::angle;
+use super::{Delivery, Event};
 use crate::syntax::{number, split_at, whole_number, word};
 
 /// The event of qmgr's text.
@@ -17,8 +17,10 @@ pub(super) fn qmgr(text: &[u8]) -> Event<'_> {
     if text.starts_with(b"removed (") {
         return Event::Canceled;
     }
-    if text.starts_with(b"to=") {
-        return super::delivery::delivery(text).map_or(Event::Unknown, Event::Delivery);
+    if let Some(list) = text.strip_prefix(b"to=") {
+        let mut delivery = Delivery::default();
+        super::delivery::fill(list, &mut delivery);
+        return Event::Delivery(delivery);
     }
     const NOTES: &[&[u8]] = &[b"skipped, ", b"queue ", b"table ", b"master_reload", b"mail for "];
     if NOTES.iter().any(|opening| text.starts_with(opening)) { Event::Note { text } } else { Event::Unknown }

@@ -60,6 +60,11 @@ pub enum Daemon {
 }
 
 impl Daemon {
+    /// Whether it writes the results of delivery attempts.
+    const fn delivers(self) -> bool {
+        matches!(self, Daemon::Smtp | Daemon::Lmtp | Daemon::Local | Daemon::Virtual | Daemon::Pipe | Daemon::Error | Daemon::Discard)
+    }
+
     /// The name of the program; `None` where it is not known or is one of many commands.
     pub const fn word(self) -> Option<&'static str> {
         Some(match self {
@@ -311,18 +316,27 @@ pub(crate) fn read<'a>(tag: tag::Tag<'a>, message: &'a [u8], record: &mut Record
     let (severity, text) = syntax::severity(message);
     let (id, text) = syntax::queue_id(text);
     let daemon = if tag.daemon == Daemon::Other { tag::infer(text, id) } else { tag.daemon };
-    let event = event(daemon, severity, id, text);
     record.severity = severity;
-    record.body = Body::Postfix(Line { instance: tag.instance, service: tag.service, daemon, queue_id: id.id(), event });
+    record.body = Body::Postfix(Line { instance: tag.instance, service: tag.service, daemon, queue_id: id.id(), event: Event::Unknown });
+    let Body::Postfix(line) = &mut record.body else { return };
+    if daemon.delivers()
+        && let Some(list) = text.strip_prefix(b"to=")
+    {
+        // Written where it stays: this is the line that logs are full of, and the largest event.
+        line.event = Event::Delivery(Delivery::default());
+        if let Event::Delivery(fields) = &mut line.event {
+            delivery::fill(list, fields);
+        }
+        return;
+    }
+    line.event = event(daemon, severity, id, text);
 }
 
 /// The event of a text whose severity and queue id are taken off.
 #[inline]
 fn event<'a>(daemon: Daemon, severity: Severity, id: syntax::Id<'a>, text: &'a [u8]) -> Event<'a> {
     let event = match daemon {
-        Daemon::Smtp | Daemon::Lmtp | Daemon::Local | Daemon::Virtual | Daemon::Pipe | Daemon::Error | Daemon::Discard => {
-            delivery::event(severity, id, text)
-        }
+        daemon if daemon.delivers() => delivery::event(severity, id, text),
         Daemon::Smtpd | Daemon::Qmqpd => smtpd::event(severity, text),
         Daemon::Qmgr => manager::qmgr(text),
         Daemon::Cleanup => cleanup::event(text),

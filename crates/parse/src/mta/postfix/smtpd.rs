@@ -129,17 +129,24 @@ pub(super) fn fill<'a>(decision: &mut Decision<'a>, list: &'a [u8]) -> &'a [u8] 
     rest
 }
 
+/// What ends a session (true) or breaks the protocol in it.
+const ENDINGS: &[(&[u8], bool)] = &[
+    (b"lost connection", true),
+    (b"timeout", true),
+    (b"too many errors", true),
+    (b"improper command pipelining", false),
+    (b"bare <LF> received", false),
+    (b"bare <CR> received", false),
+];
+
 /// Ends of sessions and breaches of the protocol: `what after STAGE[ (N bytes)] from client`.
 fn session(text: &[u8]) -> Option<Event<'_>> {
-    let (how, rest) = split_at(text, b" after ")?;
-    let lost = matches!(how, b"lost connection" | b"timeout" | b"too many errors");
-    if !lost && !matches!(how, b"improper command pipelining" | b"bare <LF> received" | b"bare <CR> received") {
-        return None;
-    }
+    let (how, lost) = ENDINGS.iter().find(|(how, _)| text.starts_with(how))?;
+    let (how, rest) = (&text[..how.len()], text[how.len()..].strip_prefix(b" after ")?);
     let (stage, rest) = split_at(rest, b" from ")?;
     let (client, _) = peer(rest)?;
     let stage = split_at(stage, b" (").map_or(stage, |(stage, _)| stage);
-    Some(if lost { Event::Lost { how, stage, client } } else { Event::Misbehaved { what: how, stage, client } })
+    Some(if *lost { Event::Lost { how, stage, client } } else { Event::Misbehaved { what: how, stage, client } })
 }
 
 /// TLS established (`Trusted TLS connection established from/to peer: TLSv1.3 with cipher C (...)`) or failed.
@@ -169,7 +176,7 @@ pub(super) fn tls(text: &[u8]) -> Option<Event<'_>> {
         None => (false, rest.strip_prefix(b"to ")?),
     };
     let (peer, rest) = peer(rest)?;
-    let (_, rest) = split_at(rest, b": ")?;
+    let rest = rest.strip_prefix(b": ").or_else(|| split_at(rest, b": ").map(|(_, rest)| rest))?;
     let (version, rest) = word(rest);
     let cipher = rest.strip_prefix(b"with cipher ").unwrap_or(b"");
     Some(Event::Tls { inbound, verification, peer, version, cipher })

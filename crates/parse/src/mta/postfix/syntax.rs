@@ -100,13 +100,9 @@ pub(crate) fn queue_id(text: &[u8]) -> (Id<'_>, &[u8]) {
 /// `name[address]` or `name[address]:port` at the start of a text, and what follows.
 #[inline]
 pub(crate) fn peer(text: &[u8]) -> Option<(Client<'_>, &[u8])> {
-    let mut open = 0;
-    loop {
-        match text.get(open)? {
-            b'[' => break,
-            b' ' => return None,
-            _ => open += 1,
-        }
+    let open = find_byte(text, b'[')?;
+    if find_byte(&text[..open], b' ').is_some() {
+        return None;
     }
     let inside = &text[open + 1..];
     let close = find_byte(inside, b']')?;
@@ -136,7 +132,7 @@ pub(crate) fn relay(text: &[u8]) -> Client<'_> {
 #[inline]
 pub(crate) fn angle(text: &[u8], ends: impl Fn(&[u8]) -> bool) -> Option<(&[u8], &[u8])> {
     let mut from = if text.first() == Some(&b'"') { after_quote(text) } else { 0 };
-    while let Some(at) = memchr::memchr(b'>', &text[from..]) {
+    while let Some(at) = find_byte(&text[from..], b'>') {
         let end = from + at;
         if ends(&text[end + 1..]) {
             return Some((&text[..end], &text[end + 1..]));

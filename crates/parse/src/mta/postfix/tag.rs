@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use super::syntax::Id;
-use crate::syntax::split_at;
+use crate::syntax::{find_byte, split_at};
 
 /// The parts of a program.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +15,16 @@ pub(crate) struct Tag<'a> {
 /// The tag of a program that is Postfix's: its last path part is a daemon, or its first part begins with `postfix`.
 #[inline]
 pub(crate) fn tag(program: &[u8]) -> Option<Tag<'_>> {
+    if let Some(rest) = program.strip_prefix(b"postfix/")
+        && find_byte(rest, b'/').is_none()
+    {
+        return Some(Tag { instance: &program[..7], service: b"", daemon: daemon(rest) });
+    }
+    odd_tag(program)
+}
+
+/// Other instances, service labels, custom names.
+fn odd_tag(program: &[u8]) -> Option<Tag<'_>> {
     let Some(last) = memchr::memrchr(b'/', program) else {
         // An RFC 5424 app-name ends at the first slash in some relays: what is left is the instance.
         return program.starts_with(b"postfix").then_some(Tag { instance: program, ..Tag::default() });

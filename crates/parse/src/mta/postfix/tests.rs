@@ -134,7 +134,7 @@ fn reads_the_life_of_a_message() {
     );
     assert_eq!(
         line("postfix/cleanup[8]: 7ADDD20D: message-id=<open, to=<x@y>, status=sent").event,
-        Event::MessageId { id: b"<open, to=<x@y>, status=sent", resent: false }
+        Event::MessageId { id: b"open, to=<x@y>, status=sent", resent: false }
     );
     assert_eq!(
         line("postfix/qmgr[8]: 7ADDD20D: from=<\"to=<fake@example.net>, size=1\"@example.com>, size=2345, nrcpt=2 (queue active)").event,
