@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use mailvane_model::word::Mta;
 use mailvane_model::{Position, Sink, Time};
+use mailvane_parse::mta::postfix::Event;
 use mailvane_parse::{Body, Record};
+use mailvane_reply::judge::Judge;
+use mailvane_reply::provider::Providers;
 
 use crate::chain::Waiting;
 use crate::config::{self, Config};
@@ -85,6 +88,15 @@ pub(crate) struct Here {
     pub(crate) position: Position,
     pub(crate) time: Time,
     pub(crate) pid: Option<u32>,
+    /// Which of several events of the same kind on one line.
+    pub(crate) repeat: u32,
+}
+
+impl Here {
+    /// The id of an event of this line that belongs to no message. `ordinal` (below 16) tells kinds apart.
+    pub(crate) fn id(&self, ordinal: u32) -> u64 {
+        self.position.event(0, ordinal | self.repeat << 4)
+    }
 }
 
 /// Turns records into rows. Feed each stream in the order of its lines; streams may be mixed in any way.
@@ -109,22 +121,51 @@ impl Assembler {
         Assembler { config, ..Assembler::default() }
     }
 
+    /// Judges by these rules and names providers by this list from now on (the user's own packs).
+    pub fn judge_by(&mut self, judge: Judge, providers: Providers) {
+        self.verdicts.replace(judge, providers);
+    }
+
     /// Feeds one record. `origin` is that of the source; host word and instance come from the record.
     pub fn record(&mut self, origin: &str, position: Position, time: Time, record: &Record<'_>, sink: &mut impl Sink) {
         self.counts.records += 1;
+        if record.repeated > 0 {
+            return self.repeated_line(origin, position, time, record, sink);
+        }
         match &record.body {
             Body::Postfix(line) => {
                 let stream = self.streams.of(origin, record.host, line.instance, Mta::Postfix);
-                let here = Here { stream, position, time, pid: record.pid };
+                let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
                 self.postfix_line(here, record, line, sink);
             }
             Body::Repeated { times } => {
                 let stream = self.streams.of(origin, record.host, b"", Mta::Unknown);
-                let here = Here { stream, position, time, pid: record.pid };
+                let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
                 self.repeated(here, *times, sink);
             }
             _ => {}
         }
+    }
+
+    /// A line that stands for several of the same text. It is never taken for news of a message; failed logins and refusals count.
+    #[cold]
+    fn repeated_line(&mut self, origin: &str, position: Position, time: Time, record: &Record<'_>, sink: &mut impl Sink) {
+        /// A line that claims more repeats than this is not believed further.
+        const MOST_REPEATS: u32 = 10_000;
+        let instance: &[u8] = if let Body::Postfix(line) = &record.body { line.instance } else { b"" };
+        let stream = self.streams.of(origin, record.host, instance, Mta::Postfix);
+        let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
+        if let Body::Postfix(line) = &record.body
+            && line.queue_id.is_none()
+            && matches!(line.event, Event::AuthFailed { .. } | Event::Decision(_))
+        {
+            for repeat in 0..record.repeated.min(MOST_REPEATS) {
+                let here = Here { repeat, ..here };
+                self.postfix_line(here, record, line, sink);
+            }
+            return;
+        }
+        self.repeated(here, record.repeated, sink);
     }
 
     /// Moves the clock of log time: every source has been read up to `watermark`. Waits that ended by then are ended.
@@ -194,7 +235,7 @@ impl Assembler {
 
     /// What rows are made from.
     pub(crate) fn view(&self) -> View<'_> {
-        View { config: &self.config, streams: &self.streams, lives: &self.lives, verdicts: &self.verdicts }
+        View { config: &self.config, streams: &self.streams, lives: &self.lives }
     }
 
     /// The life of a queue id, if one is open; the line is noted as one of its lines.

@@ -1,7 +1,9 @@
 //! One try to deliver one message to one recipient.
 
-use mailvane_model::word::{Outcome, Reason, Status};
-use mailvane_model::{AttemptRow, Sink, Time};
+use std::sync::Arc;
+
+use mailvane_model::word::{Outcome, Reason, Stage, Status};
+use mailvane_model::{AttemptRow, Sink, Time, Verdict};
 use mailvane_reply::judge::Failure;
 
 use crate::assembler::{Assembler, Here};
@@ -39,6 +41,13 @@ pub(crate) struct Try<'a> {
     pub(crate) text: &'a [u8],
 }
 
+/// A reply with its verdict.
+struct Judged<'a> {
+    last: LastView<'a>,
+    stage: Stage,
+    verdict: Option<Arc<Verdict>>,
+}
+
 impl Assembler {
     /// Takes one try in: the attempt is told, and the outcome when it is final.
     pub(crate) fn attempt(&mut self, at: LifeRef, here: Here, line: &Try<'_>, sink: &mut impl Sink) {
@@ -61,9 +70,11 @@ impl Assembler {
         let route = relay::route(&self.config, &self.streams.get(stream).learned, &delivered);
         self.learn(at, &route, &delivered, &original);
         let Some(place) = self.recipient(at, &to, &original) else { return };
-        let last = self.last(line, &delivered, &route);
-        self.tell_attempt(at, place, here, line, &route, last, sink);
-        self.take_in(at, place, here.time, line, &route, last, sink);
+        let asks = line.agent == Agent::Smtp && !route.filter;
+        let provider = self.verdicts.provider(if asks { relay_host } else { "" });
+        let read = self.judged(line, &delivered, &route, &provider);
+        self.tell_attempt(at, place, here, line, &route, &read, sink);
+        self.take_in(at, place, here.time, line, &route, read.last, sink);
     }
 
     /// The place of the recipient in its life.
@@ -78,13 +89,11 @@ impl Assembler {
         if life.recipients.len() >= most {
             self.counts.recipients_over_limit += 1;
         }
-        // A recipient that a policy line named before expansion becomes the one that is tried.
-        Some(life.add(address, before))
+        Some(life.expand(address, before).unwrap_or_else(|| life.add(address, before)))
     }
 
     /// What the reply says, and what it means.
-    fn last<'a>(&mut self, line: &'a Try<'_>, delivered: &Delivered<'a>, route: &Route<'a>) -> LastView<'a> {
-        let provider = if delivered.agent == Agent::Smtp && !route.filter { self.verdicts.provider(delivered.relay_host) } else { 0 };
+    fn judged<'a>(&self, line: &'a Try<'_>, delivered: &Delivered<'a>, route: &Route<'a>, provider: &'a str) -> Judged<'a> {
         let reply = reply::read(delivered.text);
         let dsn = std::str::from_utf8(line.enhanced).unwrap_or("");
         let mut last = LastView {
@@ -98,26 +107,22 @@ impl Assembler {
             filter: route.filter,
             ..LastView::default()
         };
+        let mut verdict = None;
         if line.ended != Ended::Accepted {
             let deferred = line.ended == Ended::Deferred;
-            let failure = Failure {
-                provider: self.verdicts.provider_name(provider),
-                text: delivered.text,
-                enhanced_code: last.enhanced,
-                stage: reply.stage,
-                deferred,
-            };
-            let verdict = self.verdicts.judge(&failure);
-            (last.reason, last.scope, last.fault, last.permanent) = (verdict.reason, verdict.scope, verdict.fault, verdict.permanent);
+            let failure = Failure { provider, text: delivered.text, enhanced_code: last.enhanced, stage: reply.stage, deferred };
+            let judged = self.verdicts.judge(&failure);
+            (last.reason, last.scope, last.fault, last.permanent) = (judged.reason, judged.scope, judged.fault, judged.permanent);
+            verdict = Some(judged);
         }
-        last
+        Judged { last, stage: reply.stage, verdict }
     }
 
     /// The attempt as a row.
     #[allow(clippy::too_many_arguments)] // The parts of one line, taken apart once.
-    fn tell_attempt(&mut self, at: LifeRef, place: usize, here: Here, line: &Try<'_>, route: &Route<'_>, last: LastView<'_>, sink: &mut impl Sink) {
+    fn tell_attempt(&mut self, at: LifeRef, place: usize, here: Here, line: &Try<'_>, route: &Route<'_>, read: &Judged<'_>, sink: &mut impl Sink) {
         let failed = line.ended != Ended::Accepted;
-        let (rule, confidence, retry) = if failed { self.rule(&last, line) } else { Default::default() };
+        let (last, verdict) = (&read.last, read.verdict.as_deref());
         let Some(life) = self.lives.get_mut(at) else { return };
         let life_id = life.id;
         let direction = {
@@ -156,7 +161,7 @@ impl Assembler {
             relay_host: last.relay_host,
             relay_ip: last.relay_ip,
             relay_port: line.relay_port,
-            provider: self.verdicts.provider_name(last.provider),
+            provider: last.provider,
             direction,
             handed_to: if failed { Default::default() } else { route.handed_to },
             status,
@@ -165,14 +170,14 @@ impl Assembler {
             reply_code: last.reply_code,
             enhanced_code: last.enhanced,
             reply_text: last.text,
-            stage: reply::read(last.text).stage,
+            stage: read.stage,
             reason: last.reason,
             scope: last.scope,
             fault: last.fault,
             permanent: last.permanent,
-            retry,
-            rule: &rule,
-            confidence,
+            retry: verdict.is_some_and(|verdict| verdict.retry),
+            rule: verdict.map_or("", |verdict| &verdict.rule),
+            confidence: verdict.map_or(0, |verdict| verdict.confidence),
             delay_ms: line.delay_ms,
             delays_ms: line.delays_ms,
             attempt: recipient.attempts + 1,
@@ -183,17 +188,6 @@ impl Assembler {
             tls_cipher: tls.map_or("", |tls| &tls.cipher),
             tls_verification: if tls_summary.is_empty() { tls.map_or("", |tls| &tls.verification) } else { &tls_summary },
         });
-    }
-
-    fn rule(&self, last: &LastView<'_>, line: &Try<'_>) -> (std::sync::Arc<str>, u8, bool) {
-        let verdict = self.verdicts.judge(&Failure {
-            provider: self.verdicts.provider_name(last.provider),
-            text: last.text,
-            enhanced_code: last.enhanced,
-            stage: reply::read(last.text).stage,
-            deferred: line.ended == Ended::Deferred,
-        });
-        (verdict.rule.clone(), verdict.confidence, verdict.retry)
     }
 
     /// What the attempt makes of the recipient.

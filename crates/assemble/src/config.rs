@@ -54,10 +54,7 @@ impl Default for Limits {
 /// Lines of one log may be out of order by this much (microseconds of log time).
 pub(crate) const LATE: i64 = 10 * Time::SECOND;
 
-/// A message that may come from a filter of ours waits this long for its former hop before its outcomes are told.
-pub(crate) const ENTRY_WAIT: i64 = 30 * Time::SECOND;
-
-/// A message still open after this long is told even though it may yet change.
+/// A message still open after this long is told even though it may yet change; so are outcomes that waited for a former hop.
 pub(crate) const ANNOUNCE_WAIT: i64 = 30 * Time::SECOND;
 
 /// A delivery to a host whose log we read is provisional for this long.

@@ -144,7 +144,7 @@ pub(crate) struct Last {
     pub(crate) text: Box<str>,
     pub(crate) relay_host: Box<str>,
     pub(crate) relay_ip: Box<str>,
-    pub(crate) provider: u16,
+    pub(crate) provider: Box<str>,
     pub(crate) reason: Option<Reason>,
     pub(crate) scope: Scope,
     pub(crate) fault: Fault,
@@ -163,7 +163,7 @@ pub(crate) struct LastView<'a> {
     pub(crate) text: &'a str,
     pub(crate) relay_host: &'a str,
     pub(crate) relay_ip: &'a str,
-    pub(crate) provider: u16,
+    pub(crate) provider: &'a str,
     pub(crate) reason: Option<Reason>,
     pub(crate) scope: Scope,
     pub(crate) fault: Fault,
@@ -181,7 +181,7 @@ impl Last {
             text: &self.text,
             relay_host: &self.relay_host,
             relay_ip: &self.relay_ip,
-            provider: self.provider,
+            provider: &self.provider,
             reason: self.reason,
             scope: self.scope,
             fault: self.fault,
@@ -201,7 +201,7 @@ impl LastView<'_> {
             text: self.text.into(),
             relay_host: self.relay_host.into(),
             relay_ip: self.relay_ip.into(),
-            provider: self.provider,
+            provider: self.provider.into(),
             reason: self.reason,
             scope: self.scope,
             fault: self.fault,
@@ -335,6 +335,20 @@ impl Life {
             ..Recipient::default()
         };
         self.push(recipient)
+    }
+
+    /// A recipient that only a policy line had named was expanded: it becomes the address that is tried.
+    pub(crate) fn expand(&mut self, address: Address<'_>, original: Address<'_>) -> Option<usize> {
+        if original.is_unknown() || self.index.is_some() {
+            return None;
+        }
+        let named = |each: &Recipient| each.state == State::Waiting && each.attempts == 0 && self.address(each) == original && each.original_local.is_empty();
+        let place = self.recipients.iter().position(named)?;
+        let (local, domain) = (self.texts.add(address.local), self.texts.add(address.domain));
+        let recipient = &mut self.recipients[place];
+        (recipient.original_local, recipient.original_domain) = (recipient.local, recipient.domain);
+        (recipient.local, recipient.domain) = (local, domain);
+        Some(place)
     }
 
     /// Adds a recipient whose texts are already here.

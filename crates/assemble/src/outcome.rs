@@ -8,7 +8,6 @@ use crate::life::{Flags, LastView, Life, LifeRef, Place, Recipient, State};
 use crate::lives::Lives;
 use crate::ours;
 use crate::streams::Streams;
-use crate::verdict::Verdicts;
 
 /// The kind of an outcome in its id ([`id::derived`]).
 const OUTCOME: u32 = 1;
@@ -61,7 +60,6 @@ pub(crate) struct View<'a> {
     pub(crate) config: &'a Config,
     pub(crate) streams: &'a Streams,
     pub(crate) lives: &'a Lives,
-    pub(crate) verdicts: &'a Verdicts,
 }
 
 impl<'a> View<'a> {
@@ -246,7 +244,7 @@ impl<'a> View<'a> {
             reply_text: last.text,
             relay_host: last.relay_host,
             relay_ip: last.relay_ip,
-            provider: self.verdicts.provider_name(last.provider),
+            provider: last.provider,
             reason: last.reason,
             scope: last.scope,
             fault: last.fault,

@@ -4,7 +4,7 @@ mod decision;
 mod queue;
 mod smtpd;
 
-use mailvane_model::word::{Level, Mta};
+use mailvane_model::word::Level;
 use mailvane_model::{NoticeRow, Sink};
 use mailvane_parse::mta::postfix::{Daemon, Event, Line};
 use mailvane_parse::record::Severity;
@@ -81,7 +81,7 @@ impl Assembler {
     /// Tells a notice.
     pub(crate) fn notice(&mut self, here: Here, daemon: &str, level: Level, text: &str, sink: &mut impl Sink) {
         sink.notice(&NoticeRow {
-            id: here.position.event(0, ordinal::NOTICE),
+            id: here.id(ordinal::NOTICE),
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,
@@ -101,9 +101,6 @@ fn level(severity: Severity) -> Level {
         Severity::Panic => Level::Panic,
     }
 }
-
-/// The MTA of every line here.
-pub(crate) const MTA: Mta = Mta::Postfix;
 
 /// The program of a daemon.
 pub(crate) fn daemon_name(daemon: Daemon) -> &'static str {

@@ -43,7 +43,7 @@ impl Assembler {
         let sender = decision.sender.map(|sender| Mailbox::of(sender, true)).unwrap_or_default();
         let recipient = decision.recipient.map(|recipient| Mailbox::of(recipient, false)).unwrap_or_default();
         sink.rejection(&RejectionRow {
-            id: here.position.event(0, ordinal::REJECTION),
+            id: here.id(ordinal::REJECTION),
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,

@@ -32,7 +32,7 @@ impl Assembler {
         let (name, ip) = (text::lossy(client.name), text::lossy(client.ip));
         let known = session.as_ref();
         sink.session(&SessionRow {
-            id: here.position.event(0, ordinal::SESSION),
+            id: here.id(ordinal::SESSION),
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,
@@ -64,7 +64,7 @@ impl Assembler {
     /// A failed login.
     pub(crate) fn auth_failed(&mut self, here: Here, client: &Client<'_>, method: &[u8], reason: &[u8], user: &[u8], sink: &mut impl Sink) {
         sink.auth(&AuthRow {
-            id: here.position.event(0, ordinal::AUTH),
+            id: here.id(ordinal::AUTH),
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,
@@ -229,7 +229,7 @@ impl Assembler {
             session.authenticated = true;
         }
         sink.auth(&AuthRow {
-            id: here.position.event(0, ordinal::AUTH),
+            id: here.id(ordinal::AUTH),
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,
@@ -257,7 +257,7 @@ impl Assembler {
             return;
         }
         sink.session(&SessionRow {
-            id: here.position.event(0, ordinal::SESSION),
+            id: here.id(ordinal::SESSION),
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,
