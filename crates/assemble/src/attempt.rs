@@ -234,7 +234,9 @@ impl Assembler {
         let waits = flags.has(Flags::UNCERTAIN | Flags::LINKABLE);
         recipient.last = waits.then(|| last.keep());
         life.settle(place, State::Final);
-        if !flags.has(Flags::UNCERTAIN | Flags::PROBE) {
+        if flags.has(Flags::UNCERTAIN) {
+            self.tell(at, place, sink);
+        } else if !flags.has(Flags::PROBE) {
             self.tell_now(at, place, last, sink);
         }
         if flags.has(Flags::CLOSED) {

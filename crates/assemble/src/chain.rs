@@ -171,29 +171,55 @@ impl Assembler {
         if !self.link(at, next) {
             return;
         }
-        if let Some(life) = self.lives.get_mut(at) {
-            life.recipients[place].next = Some(next);
+        let Some(life) = self.lives.get_mut(at) else { return };
+        life.recipients[place].next = Some(next);
+        // As long as deliveries of the former hop are missing, only those recipients are told whose delivery is known.
+        let few = (life.recipients.len() as u64) < u64::from(life.expected.unwrap_or(0));
+        let open = life.recipients.iter().any(|each| matches!(each.state, State::Waiting | State::Deferred));
+        if few || open && !life.flags.has(Flags::CLOSED) {
+            self.tell_brought(next, sink);
+        } else {
+            self.settled_origin(next, sink);
         }
-        self.settled_origin(next, sink);
         self.try_end(at, false, sink);
+    }
+
+    /// Tells the recipients of a later hop whose delivery by the former one is known.
+    fn tell_brought(&mut self, at: LifeRef, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        let view = self.view();
+        let ready = |place: &usize| {
+            let recipient = &life.recipients[*place];
+            recipient.state == State::Final && !recipient.chained && view.is_brought(life, *place)
+        };
+        let places: Vec<usize> = (0..life.recipients.len()).filter(ready).collect();
+        for place in places {
+            self.tell_or_revise(at, place, sink);
+        }
+    }
+
+    fn tell_or_revise(&mut self, at: LifeRef, place: usize, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get(at) else { return };
+        let recipient = &life.recipients[place];
+        match (life.flags.has(Flags::PROBE), recipient.told > 0) {
+            (true, _) => {}
+            (false, true) if recipient.chained => {}
+            (false, true) => self.revise(at, place, sink),
+            (false, false) => self.tell(at, place, sink),
+        }
     }
 
     /// It is known now where a life came from: what waited for that is told, what was told already is told anew.
     pub(crate) fn settled_origin(&mut self, at: LifeRef, sink: &mut impl Sink) {
         let Some(life) = self.lives.get_mut(at) else { return };
         life.flags.clear(Flags::UNCERTAIN | Flags::LINKABLE);
-        let final_places: Vec<(usize, bool)> = (0..life.recipients.len())
-            .filter(|place| life.recipients[*place].state == State::Final)
-            .map(|place| (place, life.recipients[place].told > 0))
+        let linked = life.previous.is_some();
+        let places: Vec<usize> = (0..life.recipients.len())
+            .filter(|place| life.recipients[*place].state == State::Final && (linked || life.recipients[*place].told == 0))
             .collect();
-        let probe = life.flags.has(Flags::PROBE);
         self.lives.touch(at);
-        for (place, told) in final_places {
-            match (probe, told) {
-                (true, _) => {}
-                (false, true) => self.revise(at, place, sink),
-                (false, false) => self.tell(at, place, sink),
-            }
+        for place in places {
+            self.tell_or_revise(at, place, sink);
         }
         if self.lives.get(at).is_some_and(|life| life.flags.has(Flags::CLOSED) && self.is_telling(life)) {
             self.tell_message(at, sink);

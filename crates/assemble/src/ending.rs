@@ -239,7 +239,7 @@ impl Assembler {
     /// Tells the outcome of a recipient from what was kept of its last attempt.
     pub(crate) fn tell(&mut self, at: LifeRef, place: usize, sink: &mut impl Sink) {
         let Some(life) = self.lives.get(at) else { return };
-        if life.flags.has(Flags::PROBE | Flags::UNCERTAIN) {
+        if life.flags.has(Flags::PROBE) || life.flags.has(Flags::UNCERTAIN) && !self.view().is_brought(life, place) {
             return;
         }
         let recipient = &life.recipients[place];
@@ -275,6 +275,7 @@ impl Assembler {
     fn told(&mut self, at: LifeRef, place: usize) {
         if let Some(life) = self.lives.get_mut(at) {
             life.recipients[place].told += 1;
+            life.recipients[place].chained = life.previous.is_some();
         }
     }
 

@@ -234,6 +234,8 @@ pub(crate) struct Recipient {
     pub(crate) ended: Time,
     /// How many revisions of its outcome were told.
     pub(crate) told: u32,
+    /// Whether what was told last takes the hops before in.
+    pub(crate) chained: bool,
     pub(crate) next: Option<LifeRef>,
     pub(crate) last: Option<Box<Last>>,
 }

@@ -96,6 +96,16 @@ impl<'a> View<'a> {
         best.map(|(_, recipient)| (previous, recipient))
     }
 
+    /// Whether the delivery of the former hop that brought this recipient is known by its address.
+    pub(crate) fn is_brought(&self, life: &'a Life, place: usize) -> bool {
+        let recipient = &life.recipients[place];
+        let (address, original) = (life.address(recipient), life.original(recipient));
+        self.upstream(life, address, original).is_some_and(|(former, brought)| {
+            let there = former.address(brought);
+            there == address || there == original
+        })
+    }
+
     fn source(&self, root: &Life) -> Source {
         if root.flags.has(Flags::SUBMITTED | Flags::PICKED_UP | Flags::NOTIFICATION) {
             return Source::Ours;

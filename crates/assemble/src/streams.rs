@@ -16,6 +16,8 @@ pub(crate) struct StreamState {
     pub(crate) machine: u32,
     /// What its lines showed to be ours.
     pub(crate) learned: Learned,
+    /// The process of the queue manager, by its activations.
+    pub(crate) manager: Option<u32>,
     /// Whether `learned` changed since the changes were taken last.
     pub(crate) dirty: bool,
 }
@@ -64,7 +66,7 @@ impl Streams {
         let machine = self.all.iter().find(|state| state.stream.origin == stream.origin && state.stream.host == stream.host);
         let machine = machine.map_or(number, |state| state.machine);
         self.by_name.insert(stream.clone(), number);
-        self.all.push(StreamState { stream, machine, learned: Learned::default(), dirty: true });
+        self.all.push(StreamState { stream, machine, learned: Learned::default(), manager: None, dirty: true });
         number
     }
 

@@ -54,6 +54,11 @@ impl Assembler {
         life.expected = life.expected.max(Some(nrcpt));
         life.flags.set(Flags::ACTIVE);
         life.flags.clear(Flags::HELD);
+        if here.pid.is_some() {
+            let state = self.streams.get_mut(here.stream);
+            state.dirty |= state.manager != here.pid;
+            state.manager = here.pid;
+        }
     }
 
     /// qmgr: `removed`
@@ -62,6 +67,13 @@ impl Assembler {
             self.counts.strays += 1;
             return;
         };
+        // Where the head lost the name of the program, postsuper is known by its process: it is not the queue manager,
+        // and recipients were still waiting.
+        let manager = self.streams.get(here.stream).manager;
+        let by_other = here.pid.is_some() && manager.is_some() && here.pid != manager;
+        if by_other && self.lives.get(at).is_some_and(|life| life.unsettled > 0) {
+            return self.deleted(at, here, sink);
+        }
         self.close(at, here.time, sink);
     }
 
@@ -157,6 +169,11 @@ impl Assembler {
             self.counts.strays += 1;
             return;
         };
+        self.deleted(at, here, sink);
+    }
+
+    /// An administrator deleted it: what was not final will not be.
+    fn deleted(&mut self, at: LifeRef, here: Here, sink: &mut impl Sink) {
         if let Some(life) = self.lives.get_mut(at) {
             life.flags.set(Flags::DELETED);
         }
