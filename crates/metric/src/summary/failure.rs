@@ -143,11 +143,11 @@ impl Failures {
             mine.queued += theirs.queued;
             mine.recipients_deferred += theirs.recipients_deferred;
             mine.deferred_attempts += theirs.deferred_attempts;
-            let is_newer = theirs.seen.map(|seen| seen.1) >= mine.seen.map(|seen| seen.1);
+            let is_newer = theirs.seen.is_some() && theirs.seen.map(|seen| seen.1) >= mine.seen.map(|seen| seen.1);
             if is_newer {
                 (mine.scope, mine.fault) = (theirs.scope, theirs.fault);
             }
-            if mine.samples.is_empty() {
+            if mine.samples.is_empty() && theirs.seen.is_some() {
                 (mine.reply_code, mine.enhanced_code) = (theirs.reply_code, theirs.enhanced_code.clone());
             }
             for sample in &theirs.samples {

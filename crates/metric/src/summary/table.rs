@@ -16,9 +16,9 @@ pub(super) struct Sums {
     /// The counts.
     pub(super) counts: Counts,
     /// The sum of delays, milliseconds.
-    pub(super) delay_sum: u64,
+    pub(super) delay_sum: i64,
     /// How many delays are in it.
-    pub(super) delay_count: u64,
+    pub(super) delay_count: i64,
     /// The longest delay.
     pub(super) delay_max: u64,
     /// All delays, where the table keeps them.
@@ -63,13 +63,10 @@ impl Sums {
     /// Adds a delay; a negative sign takes it away (the longest stays, it cannot be known).
     #[inline]
     pub(super) fn delay(&mut self, delay_ms: u64, sign: i64) {
+        self.delay_sum += delay_ms as i64 * sign;
+        self.delay_count += sign;
         if sign > 0 {
-            self.delay_sum += delay_ms;
-            self.delay_count += 1;
             self.delay_max = self.delay_max.max(delay_ms);
-        } else {
-            self.delay_sum = self.delay_sum.saturating_sub(delay_ms);
-            self.delay_count = self.delay_count.saturating_sub(1);
         }
         if let Some(delays) = &mut self.delays {
             delays.add(crate::histogram::bucket_of(delay_ms), sign);

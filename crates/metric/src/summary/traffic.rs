@@ -277,7 +277,7 @@ fn line(key: &str, sums: &Sums) -> Line {
         rates: Rates::of(&figures),
         figures,
         delay: sums.delays.as_ref().map(|delays| delays.to_sparse().percentiles()).unwrap_or_default(),
-        delay_mean_ms: sums.delay_sum.checked_div(sums.delay_count),
+        delay_mean_ms: (sums.delay_count > 0).then(|| (sums.delay_sum / sums.delay_count).max(0) as u64),
         delay_max_ms: (sums.delay_count > 0).then_some(sums.delay_max),
     }
 }
