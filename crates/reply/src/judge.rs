@@ -11,7 +11,7 @@ use ahash::{AHashMap, RandomState};
 use mailvane_model::verdict::Verdict;
 use mailvane_model::word::{Reason, Stage};
 
-use crate::codes;
+use crate::codes::{self, Origin};
 use crate::matcher::{Facts, Matcher, Rule};
 use crate::normalise;
 use crate::pack;
@@ -250,7 +250,8 @@ impl Inner {
         let Some((rule, matched)) = self.matcher.winner(&facts) else {
             return (unclassified(&facts), by_code, false);
         };
-        let disagree = !rule.codes_only() && by_code.is_some_and(|reason| !kindred(reason, rule.reason));
+        // Of our own MTA's words the code is only its summary.
+        let disagree = facts.origin == Origin::Remote && !rule.codes_only() && by_code.is_some_and(|reason| !kindred(reason, rule.reason));
         let mut verdict = verdict_of(rule, matched, &facts);
         if disagree {
             verdict.confidence = verdict.confidence.saturating_sub(DISAGREEMENT);

@@ -279,11 +279,20 @@ impl<'t, 'o> Writer<'t, 'o> {
 
     /// `local@domain`, with VERP and quoted-printable remains; false when it is none (`@` alone, `user @ host`).
     fn address(&mut self, run: &str) -> bool {
+        // A domain has no colon: what follows one is not part of the address (`a@b:blocked`).
+        let colon = run.find('@').and_then(|at| run[at..].find(':').map(|colon| at + colon));
+        let whole_run = run.len();
+        let run = &run[..colon.unwrap_or(whole_run)];
+        self.at -= whole_run - run.len();
         let trimmed = run.trim_end_matches(['.', ':', '-', '/', '=']);
         let lead = trimmed.len() - trimmed.trim_start_matches(['.', ':', '-', '/', '=']).len();
         let body = &trimmed[lead..];
-        let Some(at) = body.find('@') else { return false };
+        let Some(at) = body.find('@') else {
+            self.at += whole_run - run.len();
+            return false;
+        };
         if at == 0 && body.len() < 3 {
+            self.at += whole_run - run.len();
             return false;
         }
         self.out.push_str(&run[..lead]);
@@ -304,12 +313,22 @@ impl<'t, 'o> Writer<'t, 'o> {
         let lead = trimmed.len() - trimmed.trim_start_matches(['.', ':', '-', '/', '=', '_', '+', '~', '%']).len();
         self.out.push_str(&run[..lead]);
         let body = &trimmed[lead..];
-        if let Some(placeholder) = whole(body) {
+        if is_timestamp(body) {
+            self.out.push_str("{time}");
+        } else if self.is_numbered_token(body) {
+            self.out.push_str(body);
+        } else if let Some(placeholder) = whole(body) {
             self.out.push_str(placeholder);
         } else {
             self.split(body);
         }
         self.out.push_str(&run[trimmed.len()..]);
+    }
+
+    /// `AUP#1220`: a short number behind a name and `#`.
+    fn is_numbered_token(&self, body: &str) -> bool {
+        let named = matches!(self.out.as_bytes(), [.., before, b'#'] if before.is_ascii_alphabetic());
+        named && body.len() <= 4 && body.bytes().all(|byte| byte.is_ascii_digit())
     }
 
     /// Splits at `:`, `=`, `/`, `+`, `%`, `~` and judges what is between.
@@ -364,10 +383,10 @@ impl<'t, 'o> Writer<'t, 'o> {
             self.out.push_str(segment);
         } else if digits == segment.len() {
             let token = matches!(before, b'-' | b'_')
-                && digits <= 3
+                && digits <= 4
                 && self.out.as_bytes().iter().rev().nth(1).is_some_and(|byte| byte.is_ascii_alphanumeric());
             self.out.push_str(if token { segment } else { "{n}" });
-        } else if segment.len() >= MIN_ID_BYTES {
+        } else if segment.len() >= MIN_ID_BYTES && !is_named_token(segment.as_bytes()) {
             self.out.push_str("{id}");
         } else {
             self.out.push_str(segment);
@@ -422,8 +441,21 @@ fn is_id(bytes: &[u8], digits: usize) -> bool {
         return false;
     }
     let plain = bytes.iter().all(u8::is_ascii_alphanumeric);
-    // Tokens such as RL000010 are shorter than an id; a long one is an id when its digits are spread.
-    if plain { digits >= 2 } else { bytes.len() >= 14 && digits >= 4 }
+    if plain { digits >= 2 && !is_named_token(bytes) } else { bytes.len() >= 14 && digits >= 4 }
+}
+
+/// `2026-11-22T10:00:00.123Z` and what begins like it.
+fn is_timestamp(run: &str) -> bool {
+    let bytes = run.as_bytes();
+    let digits = |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    digits(0..4) && bytes.get(4) == Some(&b'-') && digits(5..7) && bytes.get(7) == Some(&b'-') && digits(8..10)
+}
+
+/// `RL000010`, `IPBL00001`: capitals, then digits. A token that names a refusal, not an id.
+fn is_named_token(bytes: &[u8]) -> bool {
+    let capitals = bytes.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    let digits = bytes[capitals..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (2..=5).contains(&capitals) && digits <= 6 && capitals + digits == bytes.len()
 }
 
 /// A domain name (RFC 1035 section 2.3.1) whose last label looks like a top-level domain.
@@ -537,4 +569,67 @@ fn is_calendar_word(word: &str) -> bool {
             | "Sat"
             | "Sun"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_particular_goes_and_what_tells_stays() {
+        let cases = [
+            ("550 5.1.1 <joe@example.net>: User unknown", "550 5.1.1 <{address}>: User unknown"),
+            ("554 blocked AUP#I-1210", "554 blocked AUP#I-1210"),
+            ("550 refused AUP#1220", "550 refused AUP#1220"),
+            (
+                "421 4.7.0 [TSS04] Messages from 192.0.2.7 temporarily deferred - 4.16.55.1; see https://postmaster.yahooinc.com/error-codes",
+                "421 4.7.0 [TSS04] Messages from {ip} temporarily deferred - {ip}; see https://postmaster.yahooinc.com/error-codes",
+            ),
+            ("550 permanent failure (joe@example.net:blocked)", "550 permanent failure ({address}:blocked)"),
+            (
+                "554 listed 127.255.255.254 by zen.spamhaus.org, ask mx1.example.com",
+                "554 listed 127.255.255.254 by zen.spamhaus.org, ask {host}",
+            ),
+            ("550-5.1.1 a line 550-5.1.1 goes on 550 5.1.1 and ends", "550-5.1.1 a line goes on and ends"),
+            ("550-5.1.1 a line\\n550 5.1.1 and ends", "550-5.1.1 a line and ends"),
+            ("554 30 Sorry (554.30)", "554 30 Sorry ({n}.{n})"),
+            ("450 4.7.1 wait 300 seconds until 12:31:05", "450 4.7.1 wait {n} seconds until {time}"),
+            ("access from 2001:db8::25 denied", "access from {ip} denied"),
+            ("unknown user: \"joe\"", "unknown user: \"{name}\""),
+            ("Reject, id=00356-01 - spam", "Reject, id={n}-{n} - spam"),
+            (
+                "see https://postmaster.gmx.net/case?c=r0201&i=ip&v=192.0.2.7&r=1abCdef234567",
+                "see https://postmaster.gmx.net/case?c=r0201&i=ip&v={id}&r={id}",
+            ),
+            (
+                "busy [DB5EUR03FT045.eop-EUR03.prod.protection.outlook.com 2026-11-22T10:00:00.000Z 08DCAAAAAAAAAA01]",
+                "busy [{host} {time} {id}]",
+            ),
+            ("no \u{1b}[31mred\u{7} text  here ", "no ?[31mred? text here"),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(template(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_template_for_many_refusals() {
+        let one = template(
+            "host mx1.example.net[192.0.2.5] said: 450 4.2.0 <a.b+c@example.org>: Greylisted, try again in 299 seconds (id 4ZK8wY2dHxz1Qp)",
+        );
+        let two = template(
+            "host mx7.example.com[2001:db8::5] said: 450 4.2.0 <joe@example.net>: Greylisted, try again in 17 seconds (id 4ZL1aB9cDdz2Rt)",
+        );
+        assert_eq!(one, two);
+        assert_eq!(template_hash(&one), template_hash(&two));
+    }
+
+    #[test]
+    fn a_template_of_a_template_is_itself() {
+        for text in ["550 5.1.1 <joe@example.net>: no, see https://example.org/a?b=12345678901", "421 4.7.28 too fast from 192.0.2.7"] {
+            let once = template(text);
+            assert_eq!(template(&once), once);
+        }
+    }
 }

@@ -15,7 +15,11 @@ macro_rules! packs {
     };
 }
 
-packs! { "local" "recipient" "sender" "content" "remote" "code" }
+packs! {
+    "apple" "barracuda" "charter" "cisco" "comcast" "cox" "docomo" "exchange_online" "free" "gmx" "godaddy" "google" "mailru"
+    "messagelabs" "microsoft_consumer" "mimecast" "netease" "orange" "proofpoint" "qq" "smarthosts" "spamexperts" "telekom"
+    "trendmicro" "yahoo" "yandex" "zoho" "local" "recipient" "sender" "content" "remote" "code"
+}
 
 /// Reads all packs, the user's first, and gives their common version.
 pub fn load(user: &[(&str, &str)]) -> Result<(Vec<(String, Owner, PackSpec)>, u32), PackError> {
