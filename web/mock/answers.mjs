@@ -62,7 +62,7 @@ export function figures(messages, { since, until }) {
     for (const a of tried) (attempts.total++, attempts[a.status]++);
     if (tried.length) {
       recipients.attempted++;
-      if (tried.some((a) => a.status === 'deferred')) m.reason[0] === 'greylisted' ? recipients.greylisted++ : recipients.deferred++;
+      if (tried.some((a) => a.status === 'deferred')) (recipients.deferred++, (recipients.greylisted += m.reason[0] === 'greylisted' ? 1 : 0));
       if (tried.at(-1).status === 'delivered') recipients.accepted_last++;
     }
     const end = m.attempts.at(-1);
@@ -74,7 +74,7 @@ export function figures(messages, { since, until }) {
     }
   }
   const final = outcomes.delivered + outcomes.bounced + outcomes.expired;
-  const rates = { bounce_rate: ratio(outcomes.bounced, final), hard_bounce_rate: ratio(outcomes.hard_bounced, final), expiry_rate: ratio(outcomes.expired, final), failure_rate: ratio(outcomes.bounced + outcomes.expired, final), deferral_rate: ratio(recipients.deferred, recipients.attempted), greylisted_rate: ratio(recipients.greylisted, recipients.attempted), acceptance_now: ratio(recipients.accepted_last, recipients.attempted) };
+  const rates = { bounce_rate: ratio(outcomes.bounced, final), hard_bounce_rate: ratio(outcomes.hard_bounced, final), expiry_rate: ratio(outcomes.expired, final), failure_rate: ratio(outcomes.bounced + outcomes.expired, final), deferral_rate: ratio(recipients.deferred, recipients.attempted), deferral_rate_without_greylisting: ratio(recipients.deferred - recipients.greylisted, recipients.attempted), greylisted_rate: ratio(recipients.greylisted, recipients.attempted), acceptance_now: ratio(recipients.accepted_last, recipients.attempted) };
   return { outcomes, attempts, recipients, rates, delay: percentiles(delays), bytes };
 }
 
@@ -144,17 +144,18 @@ export function breakdown(items, window, query) {
   const rows = [...groups].map(([key, list]) => {
     const f = figures(list, window);
     const failed = list.filter((m) => m.state === 'bounced' || m.attempts.some((a) => a.status === 'deferred'));
-    return { key, label: by === 'provider' ? list[0].provider.label : by === 'reason' ? (LABELS[key] ?? key) : key, figures: f, top_reason: failed[0]?.reason[0] ?? null, recipients_in_trouble: f.recipients.deferred + f.recipients.greylisted + f.outcomes.bounced + f.outcomes.expired, first_seen: iso(list[0].time), last_seen: iso(list.at(-1).time), explanation: by === 'reason' ? explain(key) : null };
+    return { key, label: by === 'provider' ? list[0].provider.label : by === 'reason' ? (LABELS[key] ?? key) : key, figures: f, top_reason: failed[0]?.reason[0] ?? null, recipients_in_trouble: f.recipients.deferred + f.outcomes.bounced + f.outcomes.expired, first_seen: iso(list[0].time), last_seen: iso(list.at(-1).time), explanation: by === 'reason' ? explain(key) : null };
   }).filter((r) => r.figures.attempts.total > 0);
   const sort = query.get('sort') ?? 'trouble';
   rows.sort((a, b) => (sort === 'attempts' ? b.figures.attempts.total - a.figures.attempts.total : b.recipients_in_trouble - a.recipients_in_trouble));
   return { window: window.json, by, sort, rows: rows.slice(0, Number(query.get('limit') ?? 20)), total_rows: rows.length, exact: true, total: figures(messages, window) };
 }
 
-let zone = 'UTC';
+const clockIn = (timeZone) => new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', timeZone });
+let clock = clockIn('UTC');
 /** Sentences are written in the reader's zone. */
-export const speakIn = (name) => (zone = name ?? 'UTC');
-const hhmm = (time) => new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', timeZone: zone }).format(time);
+export const speakIn = (name) => (clock = clockIn(name ?? 'UTC'));
+const hhmm = (time) => clock.format(time);
 function sentence(m) {
   if (m.kind === 'rejection') return `${m.action === 'defer' ? 'Put off' : 'Refused'} by us at ${hhmm(m.time)}: ${LABELS[m.reason] ?? m.reason.replaceAll('_', ' ')} (${m.code} ${m.enhanced}).`;
   const last = m.attempts.at(-1);
@@ -177,8 +178,9 @@ export function messages(items, window, query, now) {
   const filtered = Object.keys(keyOf).some((name) => query.get(name));
   const left = new Set(filtered || window.json.direction !== 'all' ? chosen(items, { ...window, json: { ...window.json, population: 'all' } }, query) : items);
   const found = items.filter((i) => {
-    if (!(left.has(i) || (!filtered && i.kind === 'rejection' && window.json.direction !== 'outbound'))) return false;
     if (i.time < window.since || i.time >= window.until) return false;
+    if (!(left.has(i) || (!filtered && i.kind === 'rejection' && window.json.direction !== 'outbound'))) return false;
+    if (!q && !status.length) return true;
     const shown = item(i);
     if (status.length && !status.includes(shown.status) && !(status.includes('had_deferral') && i.attempts?.some((a) => a.status === 'deferred'))) return false;
     return !q || [shown.sender, shown.recipients[0], shown.client_ip, shown.client_name, shown.queue_id, shown.message_id].some((text) => text?.toLowerCase().includes(q));

@@ -101,7 +101,7 @@ export interface Recipients {
   attempted: number;
   /** With at least one deferred attempt in the window. */
   deferred: number;
-  /** Whose only deferrals were greylisting. */
+  /** Of deferred: by greylisting. */
   greylisted: number;
   /** Whose last attempt was accepted. */
   accepted_last: number;
@@ -119,6 +119,8 @@ export interface Rates {
   failure_rate: Ratio;
   /** recipients with a deferred attempt / recipients attempted */
   deferral_rate: Ratio;
+  /** the same without those greylisted: what alerts look at */
+  deferral_rate_without_greylisting: Ratio;
   /** recipients greylisted / recipients attempted */
   greylisted_rate: Ratio;
   /** recipients whose last attempt was accepted / recipients attempted */

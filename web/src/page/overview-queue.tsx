@@ -5,6 +5,7 @@ import { ago, count, dateTime } from '../format';
 import { now, refresh } from '../live';
 import { link } from '../location';
 import { Card, Empty, Failure } from '../part/pieces';
+import { Scroll } from '../part/scroll';
 import { useAsk } from '../query';
 import { reasonLabel } from '../words';
 
@@ -13,7 +14,7 @@ const SHOWN = 6;
 
 function Groups({ groups }: { groups: readonly QueueGroup[] }) {
   return (
-    <div class="scroll">
+    <Scroll label="Queue">
       <table>
         <thead><tr><th scope="col">Waiting for</th><th scope="col" class="end">Messages</th><th scope="col" class="end">Recipients</th><th scope="col" class="end">Oldest</th></tr></thead>
         <tbody>
@@ -30,7 +31,7 @@ function Groups({ groups }: { groups: readonly QueueGroup[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

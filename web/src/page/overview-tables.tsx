@@ -3,6 +3,7 @@ import type { Breakdown, BreakdownRow } from '../api';
 import { count, duration, ofN } from '../format';
 import { link, query } from '../location';
 import { Card, Empty, Failure, Share } from '../part/pieces';
+import { Scroll } from '../part/scroll';
 import type { Answer } from '../query';
 import { reasonLabel } from '../words';
 import { LIST_FILTERS } from './messages-address';
@@ -44,7 +45,7 @@ export function ProviderTable({ answer: { data, error, again, loading } }: { ans
       {error && !data && <Failure error={error} again={again} />}
       {data?.rows.length === 0 && <Empty title="Nobody to name">No delivery was tried in this time.</Empty>}
       {data && data.rows.length > 0 && (
-        <div class="scroll">
+        <Scroll label="Worst providers">
           <table>
             <thead>
               <tr>
@@ -57,7 +58,7 @@ export function ProviderTable({ answer: { data, error, again, loading } }: { ans
             </thead>
             <tbody>{data.rows.map((row) => <ProviderRow key={row.key} row={row} by={by} />)}</tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Card>
   );
@@ -84,7 +85,7 @@ export function ReasonTable({ answer: { data, error, again, loading } }: { answe
       {error && !data && <Failure error={error} again={again} />}
       {data?.rows.length === 0 && <Empty title="Nothing failed">No delivery failed or was put off in this time.</Empty>}
       {data && data.rows.length > 0 && (
-        <div class="scroll">
+        <Scroll label="Main reasons">
           <table>
             <thead>
               <tr>
@@ -96,7 +97,7 @@ export function ReasonTable({ answer: { data, error, again, loading } }: { answe
             </thead>
             <tbody>{data.rows.map((row) => <ReasonRow key={row.key} row={row} />)}</tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Card>
   );

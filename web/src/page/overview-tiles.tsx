@@ -29,7 +29,7 @@ function tiles({ figures, received, inbound, window }: Summary): Tile[] {
     { label: 'Received', value: brief(received.messages), of: `messages, ${bytes(received.bytes)}`, to: list(null) },
     { label: 'Delivered', value: brief(outcomes.delivered), of: outcomes.relayed ? `+ ${count(outcomes.relayed)} relayed` : 'recipients', to: list('delivered,relayed') },
     { label: 'Accepted at last try', value: ratio(rates.acceptance_now), of: ofN(rates.acceptance_now), to: list(null), bad: low },
-    { label: 'Deferral rate', value: ratio(rates.deferral_rate), of: `${ofN(rates.deferral_rate)}${recipients.greylisted ? `, + ${brief(recipients.greylisted)} greylisted` : ''}`, to: list('had_deferral'), bad: high(rates.deferral_rate) },
+    { label: 'Deferral rate', value: ratio(rates.deferral_rate), of: `${ofN(rates.deferral_rate)}${recipients.greylisted ? `, ${brief(recipients.greylisted)} greylisted` : ''}`, to: list('had_deferral'), bad: high(rates.deferral_rate_without_greylisting) },
     { label: 'Bounce rate', value: ratio(rates.bounce_rate), of: ofN(rates.bounce_rate), to: list('bounced'), bad: high(rates.bounce_rate) },
     { label: 'Hard bounce rate', value: ratio(rates.hard_bounce_rate), of: ofN(rates.hard_bounce_rate), to: list('bounced') },
     { label: 'Expiry rate', value: ratio(rates.expiry_rate), of: ofN(rates.expiry_rate), to: list('expired'), bad: high(rates.expiry_rate) },

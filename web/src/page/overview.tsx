@@ -9,6 +9,7 @@ import { Choice } from '../part/choice';
 import { FilterChips } from '../part/filter-chips';
 import { OutcomeChart } from '../part/outcome-chart';
 import { Card, Empty, Failure } from '../part/pieces';
+import { Scroll } from '../part/scroll';
 import { RangeMenu } from '../part/range-menu';
 import { completeText, PageHead } from '../part/shell';
 import { useAsk } from '../query';
@@ -76,7 +77,7 @@ function TroubleCard({ url, turn }: { url: string; turn: number }) {
     <Card title="Trouble on this server" note={data ? `${count(data.total_groups)} ${data.total_groups === 1 ? 'kind' : 'kinds'} of warnings and errors` : ' '} flush>
       {data && data.groups.length === 0 && <Empty title="No warnings, no errors">The mail daemons of this server complained of nothing in this time.</Empty>}
       {data && data.groups.length > 0 && (
-        <div class="scroll">
+        <Scroll label="Trouble on this server">
           <table>
             <thead><tr><th scope="col">Level</th><th scope="col">What the log says</th><th scope="col" class="end">Times</th><th scope="col" class="wide">Last</th></tr></thead>
             <tbody>
@@ -90,7 +91,7 @@ function TroubleCard({ url, turn }: { url: string; turn: number }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Card>
   );

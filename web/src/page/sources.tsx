@@ -4,6 +4,7 @@ import { address } from '../client';
 import { ago, bytes, count, dateTime, duration, listTime, percent, ratio } from '../format';
 import { now, refresh } from '../live';
 import { Card, Empty, Failure, Meter } from '../part/pieces';
+import { Scroll } from '../part/scroll';
 import { PageHead } from '../part/shell';
 import { useAsk } from '../query';
 
@@ -27,7 +28,7 @@ function SourceRow({ source }: { source: Source }) {
       <td><span class={`badge ${state.tone}`}><span class="glyph" aria-hidden="true">{state.glyph}</span>{state.label}</span>
         {source.progress !== null && source.progress < 1 && <div class="small"><Meter value={source.progress} label={`${source.name} read`} />{percent(source.progress)}</div>}
       </td>
-      <td class="end number">{source.lag_s === null ? '–' : duration(source.lag_s)}<div class="muted small">{bytes(source.lag_bytes)} unread</div></td>
+      <td class="end number">{source.lag_s === null ? '–' : duration(source.lag_s)}<div class="muted small wide">{bytes(source.lag_bytes)} unread</div></td>
       <td class="end number wide">{count(source.lines)}<div class="muted small">{bytes(source.offset)}</div></td>
       <td class="end number wide" title={dateTime(source.last_line)}>{source.last_line ? ago(source.last_line, now.value) : '–'}</td>
     </tr>
@@ -37,38 +38,38 @@ function SourceRow({ source }: { source: Source }) {
 function SourceTable({ sources }: { sources: readonly Source[] }) {
   if (sources.length === 0) return <Empty title="No sources">Name a log on the command line or in the configuration: <code>mailvane serve /var/log/mail.log</code></Empty>;
   return (
-    <div class="scroll">
+    <Scroll label="Sources">
       <table>
         <thead><tr><th scope="col">Source</th><th scope="col">State</th><th scope="col" class="end">Lag</th><th scope="col" class="end wide">Lines</th><th scope="col" class="end wide">Last line</th></tr></thead>
         <tbody>{sources.map((source) => <SourceRow key={source.name} source={source} />)}</tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
 function StreamTable({ streams }: { streams: readonly Stream[] }) {
   return (
-    <div class="scroll">
+    <Scroll label="Mail servers">
       <table>
-        <thead><tr><th scope="col">Instance</th><th scope="col">Software</th><th scope="col" class="end">Complete to</th><th scope="col" class="end">In flight</th></tr></thead>
+        <thead><tr><th scope="col">Instance</th><th scope="col" class="wide">Software</th><th scope="col" class="end">Complete to</th><th scope="col" class="end">In flight</th></tr></thead>
         <tbody>
           {streams.map((stream) => (
             <tr key={stream.name + stream.origin}>
               <th scope="row" class="break">{stream.name}<div class="muted small">fed by {stream.feed ?? 'nothing'}</div></th>
-              <td>{stream.mta} {stream.version}</td>
+              <td class="wide">{stream.mta} {stream.version}</td>
               <td class="end number">{listTime(stream.watermark)}</td>
               <td class="end number">{count(stream.open_messages)}</td>
             </tr>
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
 function CoverageTable({ daemons }: { daemons: readonly DaemonCoverage[] }) {
   return (
-    <div class="scroll">
+    <Scroll label="Coverage by daemon">
       <table>
         <thead><tr><th scope="col">Daemon</th><th scope="col" class="end">Lines</th><th scope="col" class="end wide">Used</th><th scope="col" class="end wide">Without use</th><th scope="col" class="end">Not understood</th><th scope="col" class="end">Understood</th></tr></thead>
         <tbody>
@@ -84,7 +85,7 @@ function CoverageTable({ daemons }: { daemons: readonly DaemonCoverage[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
@@ -118,7 +119,7 @@ function Gaps({ gaps }: { gaps: readonly Gap[] }) {
 
 function Limits({ limits }: { limits: readonly Limit[] }) {
   return (
-    <div class="scroll">
+    <Scroll label="Limits">
       <table>
         <thead><tr><th scope="col">Limit</th><th scope="col" class="end">At most</th><th scope="col" class="end">Now</th><th scope="col" class="end">Times hit</th></tr></thead>
         <tbody>
@@ -132,7 +133,7 @@ function Limits({ limits }: { limits: readonly Limit[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

@@ -43,7 +43,15 @@ function timeLabels(_: uPlot, splits: number[], __: number, ___: number, increme
 
 function options(stepSeconds: number, layers: readonly Layer[], hidden: ReadonlySet<number>, width: number, onIndex: (index: number | null) => void, onBrush: Props['onBrush']): uPlot.Options {
   const axis = { stroke: colour('--muted'), grid: { stroke: colour('--grid'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
-  const bars = uPlot.paths.bars?.({ size: [0.86, 46], align: 1 });
+  // Sums are in falling order: each bar begins where the next sum ends, so that no colour shines through at the edges.
+  const bars = uPlot.paths.bars?.({
+    size: [0.86, 46],
+    align: 1,
+    disp: {
+      y0: { unit: 1, values: (plot, index) => (plot.data[index + 1] ?? plot.data[0].map(() => 0)) as number[] },
+      y1: { unit: 1, values: (plot, index) => plot.data[index] as number[] },
+    },
+  });
   return {
     width,
     height: HEIGHT,
@@ -56,7 +64,6 @@ function options(stepSeconds: number, layers: readonly Layer[], hidden: Readonly
       { ...axis, values: timeLabels, size: 28 },
       { ...axis, size: 46, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? brief(value) : '')) },
     ],
-    // The tallest sum is drawn first, so that each layer shows above the one under it.
     series: [{}, ...layers.map((layer, index) => ({ layer, index })).reverse().map(({ layer, index }) => ({
       label: layer.label,
       show: !hidden.has(index),

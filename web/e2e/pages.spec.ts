@@ -1,0 +1,120 @@
+// What an operator does, in a real browser: look whether mail flows, find a message, read its life, see what is covered.
+import { expect, test, type Page } from '@playwright/test';
+import type { Messages, Sources, Summary } from '../src/api';
+
+/** The log may be an old file: asks for all of it. */
+const RANGE = 'range=999d';
+
+async function api<Answer>(page: Page, path: string): Promise<Answer> {
+  const response = await page.request.get(`/api/v1${path}`);
+  expect(response.ok(), `${path}: ${response.status()} ${await response.text()}`).toBe(true);
+  return (await response.json()) as Answer;
+}
+
+test.beforeEach(({ page }) => {
+  page.on('pageerror', (error) => {
+    throw error;
+  });
+  page.on('console', (message) => {
+    // A refused inline style or script, or a request to elsewhere, shows up here.
+    if (message.type() === 'error') expect(message.text()).not.toContain('Content Security Policy');
+  });
+});
+
+test('overview shows the numbers of the API, and leads to the rows behind them', async ({ page }) => {
+  const fixed = 'since=2020-01-01T00:00:00Z&until=2040-01-01T00:00:00Z';
+  const summary = await api<Summary>(page, `/summary?${fixed}&direction=outbound&time_zone=Europe/Berlin`);
+  await page.goto(`/?${fixed}`);
+  await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
+  // The sentence may have grown by the second in between: its beginning must be there.
+  await expect(page.locator('.headline')).toContainText(summary.sentence.slice(0, 20));
+  const tile = (label: string) => page.locator('.tile', { hasText: label }).first();
+  const { outcomes, rates } = summary.figures;
+  if (outcomes.delivered < 10_000) await expect(tile('Delivered').locator('.value')).toHaveText(outcomes.delivered.toLocaleString('en-GB'));
+  if (rates.bounce_rate.n > 0) await expect(tile('Bounce rate')).toContainText(`of ${rates.bounce_rate.n.toLocaleString('en-GB')}`);
+  await expect(page.getByRole('img', { name: /Outcomes over time: Delivered/ })).toBeVisible();
+  await expect(page.getByText('lines understood')).toBeVisible();
+  await expect(page.getByText(/complete to/).first()).toBeVisible();
+  await tile('Bounce rate').first().click();
+  await expect(page).toHaveURL(/\/messages\?.*status=bounced/);
+  await expect(page.getByRole('heading', { level: 1, name: 'Messages' })).toBeFocused();
+});
+
+test('a message is found by a part of its address, and its life can be read and copied', async ({ page }) => {
+  const some = await api<Messages>(page, `/messages?since=999d&kind=message&limit=50`);
+  const item = some.items.find((each) => each.recipients.length > 0 && each.recipients[0]?.includes('@') && each.queue_id);
+  if (!item) throw new Error('the test needs a message with a recipient');
+  const part = item.recipients[0]?.slice(0, -2).toUpperCase() ?? '';
+  await page.goto('/');
+  await page.keyboard.press('/');
+  await page.keyboard.type(part);
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/messages\?.*q=/);
+  await page.goto(`/messages?${RANGE}&q=${encodeURIComponent(part)}`);
+  await expect(page.locator('.item').first()).toBeVisible();
+  await page.getByRole('searchbox').fill(item.queue_id ?? '');
+  await expect(page).toHaveURL(new RegExp(`q=${item.queue_id}`));
+  await page.locator(`.item[href="/messages/${item.id}"]`).click();
+  await expect(page).toHaveURL(`/messages/${item.id}`);
+  await expect(page.getByLabel('In one sentence')).toBeVisible();
+  await expect(page.getByText('What happened')).toBeVisible();
+  await expect(page.locator('.timeline')).toContainText('arrived');
+  await expect(page.getByLabel('Log lines')).toContainText(item.queue_id ?? '');
+  await page.getByRole('button', { name: 'Copy the sentence' }).click();
+  await expect(page.getByRole('button', { name: 'Copied' })).toBeVisible();
+});
+
+test('refused attempts stand beside messages', async ({ page }) => {
+  const refused = await api<Messages>(page, '/messages?since=999d&status=refused&limit=1');
+  test.skip(refused.items.length === 0, 'no refusals in this log');
+  await page.goto(`/messages?${RANGE}&status=refused`);
+  await page.locator('.item').first().click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Refused attempt' })).toBeVisible();
+  await expect(page.locator('.timeline')).toContainText('connection from');
+});
+
+test('nothing found says what was searched', async ({ page }) => {
+  await page.goto(`/messages?${RANGE}&q=nobody-at-all@nowhere.invalid`);
+  await expect(page.getByText('Nothing found')).toBeVisible();
+  await expect(page.locator('.empty')).toContainText('Searched');
+});
+
+test('sources show coverage', async ({ page }) => {
+  const sources = await api<Sources>(page, '/sources');
+  await page.goto('/sources');
+  for (const source of sources.sources.slice(0, 3)) await expect(page.getByText(source.name, { exact: true }).first()).toBeVisible();
+  const daemon = sources.daemons[0];
+  if (daemon) await expect(page.getByRole('row', { name: new RegExp(`^${daemon.daemon.replaceAll('/', '\\/')} `) })).toBeVisible();
+  await expect(page.getByText('lines understood')).toBeVisible();
+});
+
+test('the page lives by events, without moving its layout', async ({ page }) => {
+  await page.goto('/');
+  await expect(page.locator('.pulse.live')).toBeVisible();
+  await expect(page.locator('.tile .value').first()).not.toHaveText('–');
+  const before = await page.locator('.pair').boundingBox();
+  await page.waitForEvent('requestfinished', { predicate: (request) => request.url().includes('/summary'), timeout: 20_000 }).catch(() => undefined);
+  expect(await page.locator('.pair').boundingBox()).toEqual(before);
+});
+
+test('wrong addresses and wrong questions say what to do', async ({ page }) => {
+  await page.goto('/no/such/page');
+  await expect(page.getByText('There is no page at this address')).toBeVisible();
+  await page.goto('/messages/0000000000000000');
+  await expect(page.getByRole('alert')).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Search the messages' })).toBeVisible();
+});
+
+test('a chart brush sets the range', async ({ page }) => {
+  await page.goto('/?since=2020-01-01T00:00:00Z');
+  await page.goto('/?range=7d');
+  const chart = page.locator('.chart .u-over');
+  await expect(chart).toBeVisible();
+  const box = await chart.boundingBox();
+  if (!box) throw new Error('no chart');
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.8, box.y + 60, { steps: 5 });
+  await page.mouse.up();
+  await expect(page).toHaveURL(/since=.*until=/);
+});
