@@ -28,14 +28,16 @@ test('overview shows the numbers of the API, and leads to the rows behind them',
   await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
   // The sentence may have grown by the second in between: its beginning must be there.
   await expect(page.locator('.headline')).toContainText(summary.sentence.slice(0, 20));
-  const tile = (label: string) => page.locator('.tile', { hasText: label }).first();
+  const tile = (metric: string) => page.locator(`.tile[data-metric=${metric}]`);
   const { outcomes, rates } = summary.figures;
-  if (outcomes.delivered < 10_000) await expect(tile('Delivered').locator('.value')).toHaveText(outcomes.delivered.toLocaleString('en-GB'));
-  if (rates.bounce_rate.n > 0) await expect(tile('Bounce rate')).toContainText(`of ${rates.bounce_rate.n.toLocaleString('en-GB')}`);
+  if (outcomes.delivered < 10_000) await expect(tile('delivered').locator('.value')).toHaveText(outcomes.delivered.toLocaleString('en-GB'));
+  if (rates.bounce_rate.n > 0) await expect(tile('bounce_rate')).toContainText(`of ${rates.bounce_rate.n.toLocaleString('en-GB')}`);
+  const beside = (metric: string) => page.locator(`.facts [data-metric=${metric}] dd`);
+  for (const metric of ['bounced', 'expired', 'discarded', 'unknown'] as const) await expect(beside(metric)).toContainText(outcomes[metric].toLocaleString('en-GB'));
   await expect(page.getByRole('img', { name: /Outcomes over time: Delivered/ })).toBeVisible();
   await expect(page.getByText('lines understood')).toBeVisible();
   await expect(page.getByText(/complete to/).first()).toBeVisible();
-  await tile('Bounce rate').first().click();
+  await tile('bounce_rate').click();
   await expect(page).toHaveURL(/\/messages\?.*status=bounced/);
   await expect(page.getByRole('heading', { level: 1, name: 'Messages' })).toBeFocused();
 });

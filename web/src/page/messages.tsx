@@ -44,7 +44,7 @@ function Row({ item }: { item: Item }) {
         <span><Badge status={item.status} /></span>
         <span class="who">
           {item.sender ?? (item.client_name && item.client_name !== 'unknown' ? item.client_name : item.client_ip) ?? 'unknown sender'}
-          <span class="arrow" aria-label="to">→</span>
+          {' '}<span class="arrow"><span aria-hidden="true">→</span><span class="visually-hidden">to</span></span>{' '}
           {recipients(item)}
           <span class="muted meta small"> {item.size !== null && bytes(item.size)}{item.attempts > 1 && ` · ${item.attempts} tries`}</span>
         </span>

@@ -40,6 +40,7 @@ export function QueueCard() {
   return (
     <Card title="In the queue now" note={data ? <>{data.method === 'inferred' ? 'Inferred from the log' : 'As the mail software lists it'}{data.complete_since && <>; messages from before {dateTime(data.complete_since)} may be missing</>}</> : ' '} flush>
       {error && !data && <Failure error={error} again={again} />}
+      {!data && !error && <div class="placeholder" />}
       {data && (
         <dl class="facts inset">
           <div><dt>Messages</dt><dd><a href={link('/messages', { status: 'open', range: '30d' })}>{count(data.messages)}</a> <small>{count(data.recipients)} recipients</small></dd></div>

@@ -43,7 +43,8 @@ export function ProviderTable({ answer: { data, error, again, loading } }: { ans
   return (
     <Card title={by === 'domain' ? 'Worst recipient domains' : 'Worst providers'} note={data?.total_rows ? `${data.rows.length} of ${count(data.total_rows)}, most recipients in trouble first` : ' '} flush stale={loading}>
       {error && !data && <Failure error={error} again={again} />}
-      {data?.rows.length === 0 && <Empty title="Nobody to name">No delivery was tried in this time.</Empty>}
+      {!data && !error && <div class="placeholder" />}
+      {data?.rows.length === 0 && <Empty title="No deliveries">No delivery was tried in this time.</Empty>}
       {data && data.rows.length > 0 && (
         <Scroll label="Worst providers">
           <table>
@@ -83,6 +84,7 @@ export function ReasonTable({ answer: { data, error, again, loading } }: { answe
   return (
     <Card title="Main reasons" note={data ? `Failure rate ${ofN(data.total.rates.failure_rate)}` : ' '} flush stale={loading}>
       {error && !data && <Failure error={error} again={again} />}
+      {!data && !error && <div class="placeholder" />}
       {data?.rows.length === 0 && <Empty title="Nothing failed">No delivery failed or was put off in this time.</Empty>}
       {data && data.rows.length > 0 && (
         <Scroll label="Main reasons">

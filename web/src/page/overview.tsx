@@ -17,6 +17,7 @@ import { fixedRange, readRange, type Range } from '../range';
 import { DIRECTIONS, POPULATIONS, populationSentence } from '../words';
 import { FirstRun, Problems } from './first-run';
 import { LiveRates } from './overview-live';
+import { More } from './overview-more';
 import { QueueCard } from './overview-queue';
 import { ProviderTable, ReasonTable } from './overview-tables';
 import { Tiles } from './overview-tiles';
@@ -75,6 +76,7 @@ function TroubleCard({ url, turn }: { url: string; turn: number }) {
   const { data } = useAsk<Trouble>(url, turn);
   return (
     <Card title="Trouble on this server" note={data ? `${count(data.total_groups)} ${data.total_groups === 1 ? 'kind' : 'kinds'} of warnings and errors` : ' '} flush>
+      {!data && <div class="placeholder" />}
       {data && data.groups.length === 0 && <Empty title="No warnings, no errors">The mail daemons of this server complained of nothing in this time.</Empty>}
       {data && data.groups.length > 0 && (
         <Scroll label="Trouble on this server">
@@ -152,6 +154,7 @@ export function Overview() {
           <QueueCard />
           <TroubleCard url={address('/trouble', { since: parameters.since, until: parameters.until, limit: 8 })} turn={turn} />
         </div>
+        {summary.data && <More summary={summary.data} />}
       </div>
     </>
   );
