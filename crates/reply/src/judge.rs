@@ -126,6 +126,11 @@ impl Judge {
         self.inner.matcher.rules()
     }
 
+    /// A rule by its name, as it stands in a verdict.
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules().iter().find(|rule| *rule.name == *name)
+    }
+
     /// How often a part of the cache was full and was emptied.
     pub fn cache_resets(&self) -> u64 {
         self.inner.resets.load(Ordering::Relaxed)

@@ -5,8 +5,11 @@
 //! * [`provider`]: who runs a receiving system, from its host name.
 //! * [`rule`], [`pack`], [`matcher`]: rule packs as data, compiled to automata.
 //! * [`judge`]: reply to verdict, cached.
+//! * [`explain`], [`dialogue`]: verdicts, success codes and commands in plain words.
 
 pub mod codes;
+pub mod dialogue;
+pub mod explain;
 pub mod judge;
 pub mod matcher;
 pub mod normalise;

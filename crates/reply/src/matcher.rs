@@ -43,6 +43,12 @@ pub struct Rule {
     pub order: i32,
     /// The providers at which it holds; empty: everywhere.
     pub providers: Vec<String>,
+    /// Why it happens, instead of the reason's text.
+    pub cause: Option<String>,
+    /// What to do, instead of the reason's steps.
+    pub steps: Vec<String>,
+    /// Where to read on.
+    pub links: Vec<String>,
     any: Vec<u32>,
     all: Vec<Vec<u32>>,
     not: Vec<u32>,
@@ -302,6 +308,9 @@ impl Compiler {
             level: level(owner, !providers.is_empty(), origin == Some(Origin::Local), strength),
             order: spec.order,
             providers: providers.to_vec(),
+            cause: spec.cause.clone(),
+            steps: spec.steps.clone(),
+            links: spec.links.clone(),
             any: self.phrases_of(&name, spec.any.iter().map(String::as_str))?,
             all: spec.all.iter().map(|each| self.phrases_of(&name, each.split('|'))).collect::<Result<_, _>>()?,
             not: self.phrases_of(&name, spec.not.iter().map(String::as_str))?,
