@@ -216,6 +216,11 @@ impl Assembler {
         }
     }
 
+    /// The streams met so far.
+    pub fn streams(&self) -> impl Iterator<Item = &mailvane_model::Stream> {
+        self.streams.all().map(|state| &state.stream)
+    }
+
     /// What was taken for ours, and why.
     pub fn ours(&self) -> Found {
         ours::found(&self.config, self.streams.all().map(|state| &state.learned))
@@ -303,6 +308,7 @@ impl Assembler {
 
     /// Whether there is something to tell of a message that was not told.
     pub(crate) fn is_telling(&self, life: &Life) -> bool {
-        crate::ending::is_message(life) && (life.told == 0 || life.flags.has(Flags::RETELL))
+        let is_news = life.told == 0 || life.flags.has(Flags::RETELL) || self.view().message_direction(life) != life.told_direction;
+        is_news && crate::ending::is_message(life)
     }
 }

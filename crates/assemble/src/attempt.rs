@@ -129,7 +129,7 @@ impl Assembler {
             let view = self.view();
             let Some(life) = self.lives.get(at) else { return };
             let recipient = &life.recipients[place];
-            view.direction(life, place_of(route, recipient.place), life.address(recipient), life.original(recipient))
+            view.attempt_direction(life, place_of(route, recipient.place), life.address(recipient), life.original(recipient))
         };
         let process = here.pid.map(|pid| (here.stream, pid));
         let tls = match process {
@@ -194,7 +194,8 @@ impl Assembler {
     #[allow(clippy::too_many_arguments)] // The parts of one line, taken apart once.
     fn take_in(&mut self, at: LifeRef, place: usize, time: Time, line: &Try<'_>, route: &Route<'_>, last: LastView<'_>, sink: &mut impl Sink) {
         let Some(life) = self.lives.get_mut(at) else { return };
-        let flags = life.flags;
+        life.mark(place);
+        let (flags, stream) = (life.flags, life.stream);
         let recipient = &mut life.recipients[place];
         recipient.attempts = recipient.attempts.saturating_add(1);
         recipient.first = recipient.first.or(Some(time));
@@ -226,7 +227,9 @@ impl Assembler {
             recipient.last = Some(last.keep());
             life.settle(place, State::Hop);
             if route.filter {
-                self.streams.get_mut(self.lives.get(at).map_or(0, |life| life.stream)).learned.filters = true;
+                let state = self.streams.get_mut(stream);
+                state.dirty |= !state.learned.filters;
+                state.learned.filters = true;
             }
             self.seek_next(at, place, sink);
             return;
@@ -250,14 +253,12 @@ impl Assembler {
         let state = self.streams.get_mut(life.stream);
         if route.place == Place::Here && delivered.accepted {
             state.learned.domain(delivered.domain, Evidence::DeliveredHere);
-            state.dirty = true;
         }
         if delivered.agent != Agent::Smtp || route.filter || !delivered.accepted {
             return;
         }
         if route.proves_smarthost {
             state.learned.smarthost(delivered.relay_host);
-            state.dirty = true;
         }
         if life.flags.has(Flags::OUTSIDE) && original.address().is_unknown() && life.previous.is_none() {
             let inside = relay::is_inside(network::address(delivered.relay_ip.as_bytes()));
@@ -267,7 +268,6 @@ impl Assembler {
                 let client = life.texts.get(life.client_ip);
                 state.learned.reached(client, delivered.domain);
             }
-            state.dirty = true;
         }
     }
 }

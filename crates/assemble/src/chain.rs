@@ -173,6 +173,7 @@ impl Assembler {
         }
         let Some(life) = self.lives.get_mut(at) else { return };
         life.recipients[place].next = Some(next);
+        life.mark(place);
         // As long as deliveries of the former hop are missing, only those recipients are told whose delivery is known.
         let few = (life.recipients.len() as u64) < u64::from(life.expected.unwrap_or(0));
         let open = life.recipients.iter().any(|each| matches!(each.state, State::Waiting | State::Deferred));

@@ -92,7 +92,9 @@ impl Assembler {
         life.flags.clear(Flags::HELD);
         life.removed = Some(time);
         let waits = is_incomplete(life);
-        let uncertain = life.flags.has(Flags::UNCERTAIN);
+        // What was handed to a next hop has the direction that is found there.
+        let wait_for_next = life.child.is_some() || life.recipients.iter().any(|recipient| recipient.state == State::Hop);
+        let uncertain = wait_for_next || life.flags.has(Flags::UNCERTAIN);
         if waits {
             self.timers.set(Alarm::Late, time, at);
         }
@@ -158,7 +160,7 @@ impl Assembler {
         if self.lives.get(at).is_some_and(|life| self.is_telling(life)) {
             self.tell_message(at, sink);
         }
-        let Some(previous) = self.lives.get(at).map(|life| life.previous) else { return };
+        let Some((previous, directions)) = self.lives.get(at).map(|life| (life.previous, life.directions)) else { return };
         if let Some(previous) = previous {
             self.answer_for(at, previous, sink);
         }
@@ -166,6 +168,7 @@ impl Assembler {
         if let Some(previous) = previous
             && let Some(parent) = self.lives.get_mut(previous)
         {
+            parent.directions |= directions;
             parent.held_by = parent.held_by.saturating_sub(1);
             self.lives.touch(previous);
             self.try_end(previous, true, sink);
@@ -215,9 +218,12 @@ impl Assembler {
     /// Tells a message as it is now.
     pub(crate) fn tell_message(&mut self, at: LifeRef, sink: &mut impl Sink) {
         let Some(life) = self.lives.get(at) else { return };
-        sink.message(&self.view().message(life));
+        let row = self.view().message(life);
+        let direction = row.direction;
+        sink.message(&row);
         if let Some(life) = self.lives.get_mut(at) {
             life.told += 1;
+            life.told_direction = direction;
             life.flags.clear(Flags::RETELL);
         }
         self.lives.touch(at);
@@ -274,6 +280,7 @@ impl Assembler {
 
     fn told(&mut self, at: LifeRef, place: usize) {
         if let Some(life) = self.lives.get_mut(at) {
+            life.mark(place);
             life.recipients[place].told += 1;
             life.recipients[place].chained = life.previous.is_some();
         }

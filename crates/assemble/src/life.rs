@@ -115,13 +115,26 @@ impl Flags {
 pub(crate) enum State {
     /// Known, not tried yet.
     #[default]
-    Waiting,
+    Waiting = 0,
     /// Tried and deferred.
-    Deferred,
+    Deferred = 1,
     /// Handed to a filter or another host of ours: the outcome is that of the next hop.
-    Hop,
+    Hop = 2,
     /// Final on this hop.
-    Final,
+    Final = 3,
+}
+
+impl State {
+    /// The state of its number.
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => State::Waiting,
+            1 => State::Deferred,
+            2 => State::Hop,
+            3 => State::Final,
+            _ => return None,
+        })
+    }
 }
 
 /// Where a recipient's mail goes.
@@ -129,11 +142,23 @@ pub(crate) enum State {
 pub(crate) enum Place {
     /// Not known yet.
     #[default]
-    Unknown,
+    Unknown = 0,
     /// To a mailbox, program or file here.
-    Here,
+    Here = 1,
     /// To another system.
-    Remote,
+    Remote = 2,
+}
+
+impl Place {
+    /// The place of its number.
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Place::Unknown,
+            1 => Place::Here,
+            2 => Place::Remote,
+            _ => return None,
+        })
+    }
 }
 
 /// What the last attempt said, kept while the outcome is still to be told (or told again).
@@ -277,6 +302,10 @@ pub(crate) struct Life {
     pub(crate) told: u32,
     /// The directions of its recipients, a bit for each code.
     pub(crate) directions: u8,
+    /// The direction of the row told last.
+    pub(crate) told_direction: Direction,
+    /// The recipients that changed since the changes were taken: from the first to before the second.
+    pub(crate) marked: (u32, u32),
     /// How many recipients are not final yet (waiting, deferred or at the next hop).
     pub(crate) unsettled: u32,
 }
@@ -300,7 +329,7 @@ impl Life {
         if lines.capacity() > KEEP * 8 {
             lines = Vec::new();
         }
-        *self = Life { generation: self.generation, lines, recipients, texts, ..Life::default() };
+        *self = Life { generation: self.generation, lines, recipients, texts, marked: (u32::MAX, 0), ..Life::default() };
     }
 
     /// The envelope sender.
@@ -360,6 +389,7 @@ impl Life {
             self.unsettled += 1;
         }
         self.recipients.push(recipient);
+        self.mark(place);
         if place + 1 == INDEX_FROM {
             let all = (0_u32..).zip(&self.recipients);
             self.index = Some(Box::new(all.map(|(place, each)| (recipient_hash(self.address(each), self.original(each)), place)).collect()));
@@ -373,9 +403,16 @@ impl Life {
         place
     }
 
+    /// Notes that a recipient changed.
+    #[inline]
+    pub(crate) fn mark(&mut self, place: usize) {
+        self.marked = (self.marked.0.min(place as u32), self.marked.1.max(place as u32 + 1));
+    }
+
     /// Changes the state of a recipient, and the count of those unsettled with it.
     #[inline]
     pub(crate) fn settle(&mut self, place: usize, state: State) {
+        self.mark(place);
         let recipient = &mut self.recipients[place];
         match (recipient.state == State::Final, state == State::Final) {
             (false, true) => self.unsettled = self.unsettled.saturating_sub(1),

@@ -3,6 +3,7 @@
 use ahash::AHashMap;
 
 use crate::life::{Flags, Life, LifeRef, QueueKey};
+use crate::piece::STRETCH;
 
 /// The open messages.
 #[derive(Debug, Default)]
@@ -12,8 +13,8 @@ pub(crate) struct Lives {
     by_key: AHashMap<QueueKey, u32>,
     /// Slots that changed since the changes were taken last.
     dirty: Vec<u32>,
-    /// Ids of stored lives that ended since then.
-    gone: Vec<u64>,
+    /// Ids of stored lives that ended since then, and in how many stretches their recipients were kept.
+    gone: Vec<(u64, u32)>,
     count: usize,
 }
 
@@ -44,6 +45,13 @@ impl Lives {
 
     /// Makes room for a life and gives it its key. Odd generations are in use, even ones free.
     pub(crate) fn insert(&mut self, key: QueueKey, id: u64) -> LifeRef {
+        let at = self.insert_without_key(key, id);
+        self.by_key.insert(key, at.slot);
+        at
+    }
+
+    /// Makes room for a life whose queue id belongs to another one now.
+    pub(crate) fn insert_without_key(&mut self, key: QueueKey, id: u64) -> LifeRef {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Life::default());
             (self.slots.len() - 1) as u32
@@ -56,7 +64,6 @@ impl Lives {
         life.generation += 1;
         life.id = id;
         life.key = key;
-        self.by_key.insert(key, slot);
         self.count += 1;
         LifeRef { slot, generation: life.generation }
     }
@@ -76,7 +83,7 @@ impl Lives {
         self.release_key(at);
         let Some(life) = self.slots.get_mut(at.slot as usize).filter(|life| life.generation == at.generation) else { return };
         if life.flags.has(Flags::STORED) {
-            self.gone.push(life.id);
+            self.gone.push((life.id, life.recipients.len().div_ceil(STRETCH) as u32));
         }
         life.generation += 1;
         self.free.push(at.slot);
@@ -101,7 +108,7 @@ impl Lives {
     }
 
     /// The lives that changed, each once, and the ids of those that ended; both are empty afterwards.
-    pub(crate) fn take_dirty(&mut self) -> (Vec<LifeRef>, Vec<u64>) {
+    pub(crate) fn take_dirty(&mut self) -> (Vec<LifeRef>, Vec<(u64, u32)>) {
         let mut changed = Vec::with_capacity(self.dirty.len());
         for slot in std::mem::take(&mut self.dirty) {
             let life = &mut self.slots[slot as usize];
@@ -151,6 +158,6 @@ mod tests {
         assert_eq!(lives.take_dirty(), (vec![at], vec![]));
         assert_eq!(lives.take_dirty(), (vec![], vec![]));
         lives.remove(at);
-        assert_eq!(lives.take_dirty(), (vec![], vec![7]));
+        assert_eq!(lives.take_dirty(), (vec![], vec![(7, 0)]));
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Learned {
     pub(crate) smarthosts: AHashMap<Box<str>, u64>,
     /// Whether something was handed to a filter on this machine.
     pub(crate) filters: bool,
+    /// Names that are new, or whose count doubled, since the changes were taken: their kind and name.
+    pub(crate) news: Vec<(u8, Box<str>)>,
 }
 
 /// Which domains a client reached: hashes of the first few, and how many recipients.
@@ -100,12 +102,15 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    fn add(&mut self, domain: &str) {
+    /// True when there is something to store.
+    fn add(&mut self, domain: &str) -> bool {
         self.count += 1;
         let domain = hash::bytes(domain.as_bytes()).max(1);
-        if let Some(place) = self.domains.iter_mut().find(|place| **place == 0 || **place == domain) {
-            *place = domain;
-        }
+        let is_new = match self.domains.iter_mut().find(|place| **place == 0 || **place == domain) {
+            Some(place) => std::mem::replace(place, domain) != domain,
+            None => false,
+        };
+        is_new || self.count.is_power_of_two()
     }
 
     fn is_ours(&self) -> bool {
@@ -114,17 +119,29 @@ impl Reach {
 }
 
 impl Learned {
+    /// Kinds of names, as they are stored.
+    pub(crate) const DOMAIN: u8 = 0;
+    /// A client.
+    pub(crate) const CLIENT: u8 = 1;
+    /// A relay.
+    pub(crate) const SMARTHOST: u8 = 2;
+
     /// Mail for this domain ended here, or went on to a private address.
     #[inline]
     pub(crate) fn domain(&mut self, domain: &str, evidence: Evidence) {
         if domain.is_empty() {
             return;
         }
-        if let Some((_, count)) = self.domains.get_mut(domain) {
+        let is_news = if let Some((_, count)) = self.domains.get_mut(domain) {
             *count += 1;
+            count.is_power_of_two()
         } else if self.domains.len() < LEARNED_NAMES {
             self.domains.insert(domain.into(), (evidence, 1));
-        }
+            true
+        } else {
+            false
+        };
+        self.note(is_news, Self::DOMAIN, domain);
     }
 
     /// A client from outside reached a domain elsewhere without a login and without an alias in between.
@@ -132,21 +149,36 @@ impl Learned {
         if client.is_empty() {
             return;
         }
-        if let Some(reach) = self.clients.get_mut(client) {
-            reach.add(domain);
+        let is_news = if let Some(reach) = self.clients.get_mut(client) {
+            reach.add(domain)
         } else if self.clients.len() < LEARNED_NAMES {
             let mut reach = Reach::default();
             reach.add(domain);
             self.clients.insert(client.into(), reach);
-        }
+            true
+        } else {
+            false
+        };
+        self.note(is_news, Self::CLIENT, client);
     }
 
     /// A relay took mail for a domain that another system serves.
     pub(crate) fn smarthost(&mut self, relay: &str) {
-        if let Some(count) = self.smarthosts.get_mut(relay) {
+        let is_news = if let Some(count) = self.smarthosts.get_mut(relay) {
             *count += 1;
+            count.is_power_of_two()
         } else if self.smarthosts.len() < LEARNED_NAMES {
             self.smarthosts.insert(relay.into(), 1);
+            true
+        } else {
+            false
+        };
+        self.note(is_news, Self::SMARTHOST, relay);
+    }
+
+    fn note(&mut self, is_news: bool, sort: u8, name: &str) {
+        if is_news {
+            self.news.push((sort, name.into()));
         }
     }
 }

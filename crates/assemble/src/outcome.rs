@@ -78,6 +78,16 @@ impl<'a> View<'a> {
         root
     }
 
+    /// The first hop on the same stream: what an attempt may know, since it is told at once and never again.
+    fn root_on_stream(&self, life: &'a Life) -> &'a Life {
+        let mut root = life;
+        for _ in 0..MOST_HOPS {
+            let Some(previous) = self.previous(root).filter(|previous| previous.stream == life.stream) else { break };
+            root = previous;
+        }
+        root
+    }
+
     /// The recipient of the former hop whose delivery brought this one.
     pub(crate) fn upstream(&self, life: &'a Life, address: Address<'_>, original: Address<'_>) -> Option<(&'a Life, &'a Recipient)> {
         let previous = self.previous(life)?;
@@ -118,21 +128,32 @@ impl<'a> View<'a> {
         if ours::is_client(self.config, learned, name, ip) { Source::Ours } else { Source::Outside }
     }
 
+    /// The direction of a recipient of this hop, as far as its own stream says.
+    pub(crate) fn attempt_direction(&self, life: &'a Life, place: Place, address: Address<'_>, original: Address<'_>) -> Direction {
+        let root = self.root_on_stream(life);
+        let chained = life.previous.and_then(|at| self.lives.get(at)).is_some_and(|previous| previous.stream == life.stream);
+        self.direction_from(life, root, chained, place, address, original)
+    }
+
     /// The direction of a recipient of this hop.
-    pub(crate) fn direction(&self, life: &'a Life, place: Place, address: Address<'_>, original: Address<'_>) -> Direction {
+    pub(crate) fn direction(&self, life: &'a Life, chained: bool, place: Place, address: Address<'_>, original: Address<'_>) -> Direction {
+        let root = if chained { self.root(life) } else { life };
+        self.direction_from(life, root, chained, place, address, original)
+    }
+
+    fn direction_from(&self, life: &'a Life, root: &Life, chained: bool, place: Place, address: Address<'_>, original: Address<'_>) -> Direction {
         let learned = &self.streams.get(life.stream).learned;
         let here = place == Place::Here || ours::is_domain(self.config, learned, address.domain);
         if !here && place == Place::Unknown {
             return Direction::Unknown;
         }
-        let root = self.root(life);
         match (self.source(root), here) {
             (Source::Ours, true) => Direction::Local,
             (Source::Ours, false) => Direction::Outbound,
             (Source::Outside, true) => Direction::Inbound,
             (Source::Outside, false) => {
                 let aliased = !original.is_unknown() && original.domain != address.domain;
-                let forwarded = self.upstream(life, address, original).is_some_and(|(former, recipient)| {
+                let forwarded = chained && self.upstream(life, address, original).is_some_and(|(former, recipient)| {
                     let first = former.address(recipient);
                     first.domain != address.domain && recipient.place == Place::Here
                 });
@@ -184,7 +205,7 @@ impl<'a> View<'a> {
     }
 
     /// The direction of a message: of its recipients, or of those of the hop that they went to.
-    fn message_direction(&self, life: &Life) -> Direction {
+    pub(crate) fn message_direction(&self, life: &Life) -> Direction {
         let mut life = life;
         for _ in 0..MOST_HOPS {
             let direction = life.direction();
@@ -240,7 +261,7 @@ impl<'a> View<'a> {
             orig_recipient: if first_address == address { Address::default() } else { first_address },
             sasl_user: root.texts.get(root.sasl_user),
             client_ip: root.texts.get(root.client_ip),
-            direction: self.direction(life, recipient.place, address, original),
+            direction: self.direction(life, chained, recipient.place, address, original),
             population: self.population(root),
             handed_to: recipient.handed_to,
             outcome,

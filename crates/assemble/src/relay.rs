@@ -225,9 +225,9 @@ fn serves_others(delivered: &Delivered<'_>) -> bool {
     !host.is_empty() && !ends.iter().any(|end| host.len() >= end.len() && host[host.len() - end.len()..].eq_ignore_ascii_case(end))
 }
 
-/// Whether an address is one of this machine or of a private network.
+/// Whether an address is one of a private network.
 pub(crate) fn is_inside(address: Option<IpAddr>) -> bool {
-    matches!(network::kind(address), Kind::Loopback | Kind::Private)
+    network::kind(address) == Kind::Private
 }
 
 #[cfg(test)]

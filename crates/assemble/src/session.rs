@@ -20,6 +20,9 @@ pub(crate) struct Session {
     pub(crate) authenticated: bool,
     /// The message opened last.
     pub(crate) life: Option<LifeRef>,
+    /// Whether it changed since the changes were taken, and whether it stands in the stored state.
+    pub(crate) dirty: bool,
+    pub(crate) stored: bool,
 }
 
 /// What TLS an outgoing connection has.
@@ -32,6 +35,9 @@ pub(crate) struct Tls {
     pub(crate) since: Time,
     /// The queue id of the message that used it last; a new connection without a line of its own has no TLS.
     pub(crate) used_by: Option<u64>,
+    /// Whether it changed since the changes were taken, and whether it stands in the stored state.
+    pub(crate) dirty: bool,
+    pub(crate) stored: bool,
 }
 
 /// A process of a stream.
@@ -44,6 +50,9 @@ pub(crate) struct Sessions {
     tls: AHashMap<Process, Tls>,
     /// Sessions that ended, to use their room again.
     spare: Vec<Session>,
+    /// Stored ones that ended since the changes were taken.
+    pub(crate) gone: Vec<Process>,
+    pub(crate) gone_tls: Vec<Process>,
 }
 
 /// How many ended sessions keep their room.
@@ -61,7 +70,7 @@ impl Sessions {
         if !within {
             let oldest = self.open.iter().min_by_key(|(process, session)| (session.since, **process)).map(|(process, _)| *process);
             if let Some(oldest) = oldest {
-                self.open.remove(&oldest);
+                self.close(oldest);
             }
         }
         let mut session = self.spare.pop().unwrap_or_default();
@@ -75,7 +84,12 @@ impl Sessions {
         session.messages = 0;
         session.authenticated = false;
         session.life = None;
+        session.dirty = true;
+        session.stored = false;
         if let Some(former) = self.open.insert(process, session) {
+            if former.stored {
+                self.gone.push(process);
+            }
             self.keep(former);
         }
         within
@@ -84,7 +98,9 @@ impl Sessions {
     /// The open session of a process.
     #[inline]
     pub(crate) fn get_mut(&mut self, process: Process) -> Option<&mut Session> {
-        self.open.get_mut(&process)
+        let session = self.open.get_mut(&process)?;
+        session.dirty = true;
+        Some(session)
     }
 
     /// The open session of a process.
@@ -96,7 +112,11 @@ impl Sessions {
     /// Ends the session of a process.
     #[inline]
     pub(crate) fn close(&mut self, process: Process) -> Option<Session> {
-        self.open.remove(&process)
+        let session = self.open.remove(&process)?;
+        if session.stored {
+            self.gone.push(process);
+        }
+        Some(session)
     }
 
     /// Gives the room of an ended session back.
@@ -111,10 +131,22 @@ impl Sessions {
     pub(crate) fn set_tls(&mut self, process: Process, limit: usize, tls: Tls) -> bool {
         let within = self.tls.len() < limit || self.tls.contains_key(&process);
         if !within {
-            self.tls.clear();
+            self.forget_tls(|_| false);
         }
+        self.drop_tls(process);
         self.tls.insert(process, tls);
         within
+    }
+
+    fn forget_tls(&mut self, keep: impl Fn(&Tls) -> bool) {
+        let gone = &mut self.gone_tls;
+        self.tls.retain(|process, tls| {
+            let keeps = keep(tls);
+            if !keeps && tls.stored {
+                gone.push(*process);
+            }
+            keeps
+        });
     }
 
     /// The TLS of a delivery by a process to an address, if its connection has any.
@@ -123,19 +155,55 @@ impl Sessions {
         if &*tls.ip != ip || !reused && tls.used_by.is_some_and(|by| by != life) {
             return None;
         }
+        tls.dirty |= tls.used_by != Some(life);
         tls.used_by = Some(life);
         self.tls.get(&process)
     }
 
     /// Forgets what began before `limit` and never ended.
     pub(crate) fn sweep(&mut self, limit: Time) {
-        self.open.retain(|_, session| session.since >= limit);
-        self.tls.retain(|_, tls| tls.since >= limit);
+        let gone = &mut self.gone;
+        self.open.retain(|process, session| {
+            let keeps = session.since >= limit;
+            if !keeps && session.stored {
+                gone.push(*process);
+            }
+            keeps
+        });
+        self.forget_tls(|tls| tls.since >= limit);
     }
 
     /// Forgets the outgoing TLS of a process (it went on without).
     pub(crate) fn drop_tls(&mut self, process: Process) {
-        self.tls.remove(&process);
+        if self.tls.remove(&process).is_some_and(|tls| tls.stored) {
+            self.gone_tls.push(process);
+        }
+    }
+
+    /// Hands over the sessions that changed, each once.
+    pub(crate) fn each_dirty(&mut self, mut take: impl FnMut(Process, &Session)) {
+        for (process, session) in self.open.iter_mut().filter(|(_, session)| session.dirty) {
+            (session.dirty, session.stored) = (false, true);
+            take(*process, session);
+        }
+    }
+
+    /// Hands over the TLS that changed, each once.
+    pub(crate) fn each_dirty_tls(&mut self, mut take: impl FnMut(Process, &Tls)) {
+        for (process, tls) in self.tls.iter_mut().filter(|(_, tls)| tls.dirty) {
+            (tls.dirty, tls.stored) = (false, true);
+            take(*process, tls);
+        }
+    }
+
+    /// Puts a restored session in its place.
+    pub(crate) fn put(&mut self, process: Process, session: Session) {
+        self.open.insert(process, session);
+    }
+
+    /// Puts restored TLS in its place.
+    pub(crate) fn put_tls(&mut self, process: Process, tls: Tls) {
+        self.tls.insert(process, tls);
     }
 }
 

@@ -12,13 +12,15 @@ use crate::ours::Learned;
 pub(crate) struct StreamState {
     /// Its name.
     pub(crate) stream: Stream,
+    /// Its stable key ([`Stream::key`]).
+    pub(crate) key: u64,
     /// Streams of one origin and host word have the same number: a loopback delivery stays among them.
     pub(crate) machine: u32,
     /// What its lines showed to be ours.
     pub(crate) learned: Learned,
     /// The process of the queue manager, by its activations.
     pub(crate) manager: Option<u32>,
-    /// Whether `learned` changed since the changes were taken last.
+    /// Whether the name, the queue manager or the use of filters changed since the changes were taken last.
     pub(crate) dirty: bool,
 }
 
@@ -66,7 +68,8 @@ impl Streams {
         let machine = self.all.iter().find(|state| state.stream.origin == stream.origin && state.stream.host == stream.host);
         let machine = machine.map_or(number, |state| state.machine);
         self.by_name.insert(stream.clone(), number);
-        self.all.push(StreamState { stream, machine, learned: Learned::default(), manager: None, dirty: true });
+        let key = stream.key();
+        self.all.push(StreamState { key, stream, machine, learned: Learned::default(), manager: None, dirty: true });
         number
     }
 

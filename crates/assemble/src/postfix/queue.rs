@@ -220,6 +220,7 @@ impl Assembler {
             if life.recipients[place].state != State::Final && life.recipients[place].next.is_none() {
                 life.settle(place, State::Hop);
                 life.recipients[place].next = Some(at);
+                life.mark(place);
             }
         }
         self.settled_origin(at, sink);

@@ -97,6 +97,8 @@ impl Assembler {
             verification: text::lossy(verification).to_ascii_lowercase().into(),
             since: here.time,
             used_by: None,
+            dirty: true,
+            stored: false,
         };
         let within = self.sessions.set_tls(process, self.config.limits.tls, tls);
         self.counts.sessions_over_limit += u64::from(!within);
