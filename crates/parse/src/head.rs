@@ -171,6 +171,22 @@ pub(crate) fn contained(outer: When, inner: &[u8]) -> Head<'_> {
 /// `Nov  2 08:15:01[.123] `: month, day (padded with a blank, a zero or not at all) and time.
 #[inline(always)]
 fn yearless(line: &[u8]) -> Option<(When, &[u8])> {
+    // Nearly every line: a day of two places and no fraction, sixteen bytes in all.
+    if let Some((stamp, rest)) = line.split_first_chunk::<16>()
+        && let [m1, m2, m3, b' ', high, low, b' ', .., b' '] = stamp
+    {
+        let high = if *high == b' ' { b'0' } else { *high };
+        let (month, day) = (month(*m1, *m2, *m3)?, two_digits(high, *low)?);
+        if let Some(micros) = clock(&stamp[7..15]) {
+            return fits(month, day).then_some((When::Yearless { month, day, micros }, rest));
+        }
+    }
+    odd_yearless(line)
+}
+
+/// A day of one place, or a fraction.
+#[inline(never)]
+fn odd_yearless(line: &[u8]) -> Option<(When, &[u8])> {
     let [m1, m2, m3, b' ', rest @ ..] = line else { return None };
     let month = month(*m1, *m2, *m3)?;
     let (day, rest) = match rest {
@@ -179,35 +195,57 @@ fn yearless(line: &[u8]) -> Option<(When, &[u8])> {
         [high, low, b' ', rest @ ..] => (two_digits(*high, *low)?, rest),
         _ => return None,
     };
-    if day == 0 || day > DAYS[usize::from(month - 1)] {
-        return None;
-    }
     let micros = clock(rest)?;
     let (part, rest) = fraction(&rest[8..]);
     let rest = rest.strip_prefix(b" ")?;
-    Some((When::Yearless { month, day, micros: micros + part }, rest))
+    fits(month, day).then_some((When::Yearless { month, day, micros: micros + part }, rest))
+}
+
+/// Whether a month can have this day.
+#[inline(always)]
+fn fits(month: u8, day: u8) -> bool {
+    day > 0 && day <= DAYS[usize::from(month - 1) % 12]
 }
 
 /// The longest each month can be.
 const DAYS: [u8; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-#[inline]
+#[inline(always)]
 const fn month(m1: u8, m2: u8, m3: u8) -> Option<u8> {
-    Some(match [m1, m2, m3] {
-        [b'J', b'a', b'n'] => 1,
-        [b'F', b'e', b'b'] => 2,
-        [b'M', b'a', b'r'] => 3,
-        [b'A', b'p', b'r'] => 4,
-        [b'M', b'a', b'y'] => 5,
-        [b'J', b'u', b'n'] => 6,
-        [b'J', b'u', b'l'] => 7,
-        [b'A', b'u', b'g'] => 8,
-        [b'S', b'e', b'p'] => 9,
-        [b'O', b'c', b't'] => 10,
-        [b'N', b'o', b'v'] => 11,
-        [b'D', b'e', b'c'] => 12,
-        _ => return None,
-    })
+    const fn word(name: [u8; 3]) -> u32 {
+        u32::from_le_bytes([name[0], name[1], name[2], 0])
+    }
+    const NAMES: [u32; 12] = [
+        word(*b"Jan"),
+        word(*b"Feb"),
+        word(*b"Mar"),
+        word(*b"Apr"),
+        word(*b"May"),
+        word(*b"Jun"),
+        word(*b"Jul"),
+        word(*b"Aug"),
+        word(*b"Sep"),
+        word(*b"Oct"),
+        word(*b"Nov"),
+        word(*b"Dec"),
+    ];
+    let name = word([m1, m2, m3]);
+    // The last two letters tell the months apart: a place in a small table for each.
+    let place = (m2 as usize + m3 as usize) % 32;
+    const PLACES: [u8; 32] = {
+        let mut places = [0u8; 32];
+        let mut index = 0;
+        while index < 12 {
+            let bytes = NAMES[index].to_le_bytes();
+            let place = (bytes[1] as usize + bytes[2] as usize) % 32;
+            assert!(places[place] == 0, "two months share a place");
+            places[place] = index as u8 + 1;
+            index += 1;
+        }
+        places
+    };
+    let month = PLACES[place];
+    if month != 0 && NAMES[(month as usize - 1) % 12] == name { Some(month) } else { None }
 }
 
 /// `2026-11-02T08:15:01[.123456][Z|+01:00|+0100]`, with `T` or a blank between date and time.
@@ -216,7 +254,7 @@ pub(crate) fn rfc3339(text: &[u8]) -> Option<(When, &[u8])> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ', rest @ ..] = text else { return None };
     let year = i32::from(two_digits(*y1, *y2)?) * 100 + i32::from(two_digits(*y3, *y4)?);
     let (month, day) = (two_digits(*m1, *m2)?, two_digits(*d1, *d2)?);
-    if !(1..=12).contains(&month) || day == 0 || day > DAYS[usize::from(month - 1)] {
+    if !(1..=12).contains(&month) || !fits(month, day) {
         return None;
     }
     let micros = days_from_civil(year, month, day) * Time::DAY + clock(rest)?;
@@ -293,16 +331,25 @@ fn program(text: &[u8]) -> (&[u8], Option<u32>, &[u8]) {
 /// `program[pid` from its end.
 #[inline(always)]
 fn name_and_pid(text: &[u8]) -> Option<(&[u8], Option<u32>)> {
-    let mut pid = 0u64;
-    let mut scale = 1u64;
-    let mut rest = text;
-    while let [before @ .., digit @ b'0'..=b'9'] = rest {
-        pid = pid.saturating_add(u64::from(digit - b'0').saturating_mul(scale));
-        scale = scale.saturating_mul(10);
+    /// So many digits fit in the number.
+    const LARGEST_SCALE: u64 = 10_000_000_000;
+    let (mut pid, mut scale, mut rest) = (0u64, 1u64, text);
+    while let [before @ .., digit] = rest {
+        let value = digit.wrapping_sub(b'0');
+        if value > 9 {
+            break;
+        }
+        if scale == LARGEST_SCALE {
+            return None;
+        }
+        pid += u64::from(value) * scale;
+        scale *= 10;
         rest = before;
     }
-    let name = rest.strip_suffix(b"[")?;
-    (scale > 1).then(|| (name, u32::try_from(pid).ok()))
+    match rest {
+        [name @ .., b'['] if scale > 1 => Some((name, u32::try_from(pid).ok())),
+        _ => None,
+    }
 }
 
 /// The rarer forms: `program: message`, `program[pid] message`, `program[pid]:message`, `program message`.
@@ -396,4 +443,121 @@ fn rfc5424(input: &[u8]) -> Parsed<'_, Head<'_>> {
     let (rest, _) = opt(preceded(char(' '), alt((tag(&b"\xef\xbb\xbf"[..]), tag(&b""[..]))))).parse(rest)?;
     let pid = whole_number(process).and_then(|pid| u32::try_from(pid).ok());
     Ok((&rest[rest.len()..], Head { when, host, program, pid, message: skip_blanks(rest) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: i64 = 12 * Time::HOUR;
+    /// 2026-11-02T00:00:00Z
+    const DAY: i64 = 20_759 * Time::DAY;
+
+    fn head(line: &str) -> Head<'_> {
+        split(line.as_bytes()).unwrap()
+    }
+
+    fn yearless(day: u8, micros: i64) -> When {
+        When::Yearless { month: 11, day, micros }
+    }
+
+    #[test]
+    fn days_are_padded_with_a_blank_a_zero_or_nothing() {
+        for line in ["Nov  2 12:00:00 h p[7]: m", "Nov 02 12:00:00 h p[7]: m", "Nov 2 12:00:00 h p[7]: m"] {
+            let expected = Head { when: yearless(2, NOON), host: b"h", program: b"p", pid: Some(7), message: b"m" };
+            assert_eq!(head(line), expected, "{line}");
+        }
+        assert_eq!(head("<22>Nov 12 12:00:00.25 h p: m").when, yearless(12, NOON + 250_000));
+    }
+
+    #[test]
+    fn every_month_has_a_name() {
+        for (index, name) in ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"].iter().enumerate() {
+            let bytes = name.as_bytes();
+            assert_eq!(month(bytes[0], bytes[1], bytes[2]), Some(index as u8 + 1));
+        }
+        assert_eq!(month(b'N', b'o', b'w'), None);
+        for line in ["Nov 31 12:00:00 h p: m", "Nov 00 12:00:00 h p: m", "Nov  2 24:00:00 h p: m", "Nov  2 12-00:00 h p: m"] {
+            assert!(!matches!(record(line.as_bytes()).when, When::Yearless { .. }), "{line}");
+        }
+    }
+
+    #[test]
+    fn times_with_a_zone_are_absolute() {
+        let at = |micros, offset_minutes| When::Absolute { micros: DAY + micros, offset_minutes };
+        assert_eq!(head("2026-11-02T12:00:00Z h p: m").when, at(NOON, 0));
+        assert_eq!(head("2026-11-02T12:00:00.123456+01:00 h p: m").when, at(NOON - Time::HOUR + 123_456, 60));
+        assert_eq!(head("2026-11-02 12:00:00.5-0330 h p: m").when, at(NOON + 210 * Time::MINUTE + 500_000, -210));
+        assert_eq!(head("2026-11-02T12:00:60Z h p: m").when, at(NOON + 59 * Time::SECOND, 0));
+        assert_eq!(head("2026-11-02 12:00:00 h p: m").when, When::Local { micros: DAY + NOON });
+        assert_eq!(head("2026 Nov 2 12:00:00.5 h p: m").when, When::Local { micros: DAY + NOON + 500_000 });
+    }
+
+    #[test]
+    fn reads_rfc_5424() {
+        let expected = Head {
+            when: When::Absolute { micros: DAY + NOON, offset_minutes: 0 },
+            host: b"mx1",
+            program: b"postfix/smtpd",
+            pid: Some(812),
+            message: b"connect from h[192.0.2.7]",
+        };
+        assert_eq!(head("<22>1 2026-11-02T12:00:00Z mx1 postfix/smtpd 812 - - connect from h[192.0.2.7]"), expected);
+        assert_eq!(
+            head("<22>1 2026-11-02T12:00:00Z mx1 postfix/smtpd 812 ID [a@1 k=\"]\\\"\"][b] \u{feff}connect from h[192.0.2.7]"),
+            expected
+        );
+        let bare = head("<22>1 - - postfix - - -");
+        assert_eq!((bare.when, bare.host, bare.pid, bare.message), (When::Missing, &b""[..], None, &b""[..]));
+    }
+
+    #[test]
+    fn a_lost_daemon_is_found_in_the_text() {
+        let line = b"<22>1 2026-11-02T12:00:00Z mx1 postfix-out 812 - -  840FE132: to=<a@example.com>, relay=local, delay=1, dsn=2.0.0, status=sent (x)";
+        let Body::Postfix(line) = record(line).body else { panic!("not Postfix") };
+        assert_eq!((line.instance, line.daemon), (&b"postfix-out"[..], mta::postfix::Daemon::Local));
+    }
+
+    #[test]
+    fn containers_and_other_wrappings() {
+        let cri = head("2026-11-02T12:00:00Z stdout F Nov 02 11:59:59 mx1 postfix/smtpd[8]: connect");
+        assert_eq!(
+            (cri.when, cri.host, cri.message),
+            (When::Absolute { micros: DAY + NOON, offset_minutes: 0 }, &b"mx1"[..], &b"connect"[..])
+        );
+        let bare = head("2026-11-02T12:00:00Z stderr P postfix/smtpd[8]: connect");
+        assert_eq!((bare.program, bare.pid), (&b"postfix/smtpd"[..], Some(8)));
+        assert_eq!(head("Nov  2 12:00:00 h p[7]: [ID 801593 mail.notice] m").message, b"m");
+        assert_eq!(head("Nov  2 12:00:00 <mail.info> h p[7]: m").host, b"h");
+        let own = head("Nov  2 12:00:00 lmtp(838): Info: x");
+        assert_eq!((own.host, own.program, own.message), (&b""[..], &b"lmtp(838)"[..], &b"Info: x"[..]));
+        assert_eq!(head("@4000000069075a1a00000000 p: m").when, When::Absolute { micros: 0x6907_5a10 * Time::SECOND, offset_minutes: 0 });
+    }
+
+    #[test]
+    fn nuls_and_line_ends_are_left_out() {
+        let record = record(b"\0\0\0Nov  2 12:00:00 mx1 postfix/qmgr[8]: 7ADDD20D: removed\r\n");
+        assert!(matches!(record.body, Body::Postfix(_)) && record.when == yearless(2, NOON));
+        assert_eq!(super::record(b"\0\0 \n").body, Body::Empty);
+    }
+
+    #[test]
+    fn repeated_lines_carry_their_message_or_only_a_count() {
+        let line = b"Nov  2 12:00:00 h postfix/smtpd[7]: message repeated 3 times: [ warning: unknown[192.0.2.9]: SASL LOGIN authentication failed: x]";
+        let repeated = record(line);
+        assert!(matches!(
+            repeated.body,
+            Body::Postfix(mta::postfix::Line { event: mta::postfix::Event::AuthFailed { reason: b"x", .. }, .. })
+        ));
+        assert_eq!(repeated.repeated, 3);
+        assert_eq!(record(b"Nov  2 12:00:00 h last message repeated 4 times").body, Body::Repeated { times: 4 });
+    }
+
+    #[test]
+    fn other_programs_are_ignored_and_garbage_is_unparsed() {
+        assert_eq!(record(b"Nov  2 12:00:00 h opendkim[9]: x").body, Body::Ignored);
+        assert_eq!(record(b"Nov  2 12:00:00 h cron/daemon/with/slash[9]: x").body, Body::Ignored);
+        assert_eq!(record(b"not a log line").body, Body::Unparsed);
+        assert!(matches!(record_of(b"Nov  2 12:00:00 h smtpd[9]: connect from h[192.0.2.1]", Some(Mta::Postfix)).body, Body::Postfix(_)));
+    }
 }

@@ -28,13 +28,23 @@ pub(crate) const fn two_digits(high: u8, low: u8) -> Option<u8> {
 /// `hh:mm:ss` in microseconds; a leap second counts as the 59th.
 #[inline(always)]
 pub(crate) fn clock(text: &[u8]) -> Option<i64> {
-    let [h1, h2, b':', m1, m2, b':', s1, s2] = text.first_chunk::<8>()? else { return None };
-    let (hour, minute, second) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?, two_digits(*s1, *s2)?);
+    /// `00:00:00`: less this, every byte is a digit's value, and the colons are zero.
+    const ZERO: u64 = u64::from_le_bytes(*b"00:00:00");
+    const COLONS: u64 = 0x0000_ff00_00ff_0000;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let text = u64::from_le_bytes(*text.first_chunk::<8>()?);
+    let digits = text ^ ZERO;
+    // Above nine, adding 0x76 reaches the high bit.
+    let bad = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & HIGH;
+    if bad != 0 || digits & COLONS != 0 {
+        return None;
+    }
+    let pair = |shift: u32| ((digits >> shift & 0xff) * 10 + (digits >> (shift + 8) & 0xff)) as i64;
+    let (hour, minute, second) = (pair(0), pair(24), pair(48));
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let second = if second == 60 { 59 } else { second };
-    Some((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)) * Time::SECOND)
+    Some((hour * 3600 + minute * 60 + second.min(59)) * Time::SECOND)
 }
 
 /// `.123456` at the start of the text: microseconds and what follows. Digits after the sixth are read over.

@@ -184,7 +184,7 @@ fn said(text: &[u8]) -> Option<Client<'_>> {
             let rest = text.strip_prefix(b"SASL authentication failed; ")?;
             rest.strip_prefix(b"server ").or_else(|| rest.strip_prefix(b"cannot authenticate to server "))?
         }
-        [b'T', ..] => split_at(text, b" by host ").or_else(|| split_at(text, b" to server "))?.1,
+        [b'T', b'L', b'S', b' ', b'i', ..] => split_at(text, b" by host ").or_else(|| split_at(text, b" to server "))?.1,
         _ => return None,
     };
     peer(rest).map(|(client, _)| client)

@@ -329,25 +329,24 @@ pub(crate) fn read<'a>(tag: tag::Tag<'a>, message: &'a [u8], record: &mut Record
         }
         return;
     }
-    line.event = event(daemon, severity, id, text);
+    set_event(daemon, severity, id, text, &mut line.event);
 }
 
-/// The event of a text whose severity and queue id are taken off.
-#[inline]
-fn event<'a>(daemon: Daemon, severity: Severity, id: syntax::Id<'a>, text: &'a [u8]) -> Event<'a> {
-    let event = match daemon {
-        daemon if daemon.delivers() => delivery::event(severity, id, text),
-        Daemon::Smtpd | Daemon::Qmqpd => smtpd::event(severity, text),
-        Daemon::Qmgr => manager::qmgr(text),
-        Daemon::Cleanup => cleanup::event(text),
-        Daemon::Bounce => manager::bounce(text),
-        Daemon::Pickup => manager::pickup(text),
-        Daemon::Postsuper => manager::postsuper(text),
-        Daemon::Postscreen | Daemon::Dnsblog | Daemon::Tlsproxy => postscreen::event(text),
-        _ => system::event(daemon, text),
-    };
-    match event {
-        Event::Unknown if severity != Severity::Info => Event::Trouble { text },
-        event => event,
+/// The event of a text whose severity and queue id are taken off. It is large and so written where it stays.
+#[inline(always)]
+fn set_event<'a>(daemon: Daemon, severity: Severity, id: syntax::Id<'a>, text: &'a [u8], event: &mut Event<'a>) {
+    match daemon {
+        Daemon::Smtpd | Daemon::Qmqpd => smtpd::set_event(severity, text, event),
+        Daemon::Qmgr => *event = manager::qmgr(text),
+        Daemon::Cleanup => *event = cleanup::event(text),
+        Daemon::Bounce => *event = manager::bounce(text),
+        Daemon::Pickup => *event = manager::pickup(text),
+        Daemon::Postsuper => *event = manager::postsuper(text),
+        Daemon::Postscreen | Daemon::Dnsblog | Daemon::Tlsproxy => *event = postscreen::event(text),
+        daemon if daemon.delivers() => *event = delivery::event(severity, id, text),
+        _ => *event = system::event(daemon, text),
+    }
+    if severity != Severity::Info && *event == Event::Unknown {
+        *event = Event::Trouble { text };
     }
 }

@@ -7,44 +7,51 @@ use crate::syntax::{number, split_at, word};
 
 /// The event of smtpd's text.
 #[inline]
-pub(super) fn event(severity: Severity, text: &[u8]) -> Event<'_> {
+pub(super) fn set_event<'a>(severity: Severity, text: &'a [u8], event: &mut Event<'a>) {
     if severity != Severity::Info {
-        return trouble(text);
+        *event = trouble(text);
+    } else if let Some(rest) = text.strip_prefix(b"connect from ") {
+        if let Some((client, _)) = peer(rest) {
+            *event = Event::Connect { client };
+        }
+    } else if let Some(rest) = text.strip_prefix(b"disconnect from ") {
+        if let Some((client, rest)) = peer(rest) {
+            *event = Event::Disconnect { client, commands: crate::syntax::skip_blanks(rest) };
+        }
+    } else if let Some(rest) = text.strip_prefix(b"client=") {
+        opened(rest, event);
+    } else if let Some(decision) = decision(text) {
+        *event = Event::Decision(decision);
+    } else {
+        *event = session(text).or_else(|| tls(text)).unwrap_or_else(|| note(text));
     }
-    if let Some(rest) = text.strip_prefix(b"connect from ") {
-        return peer(rest).map_or(Event::Unknown, |(client, _)| Event::Connect { client });
-    }
-    if let Some(rest) = text.strip_prefix(b"disconnect from ") {
-        return peer(rest)
-            .map_or(Event::Unknown, |(client, rest)| Event::Disconnect { client, commands: crate::syntax::skip_blanks(rest) });
-    }
-    if let Some(rest) = text.strip_prefix(b"client=") {
-        return opened(rest);
-    }
-    if let Some(decision) = decision(text) {
-        return Event::Decision(decision);
-    }
-    session(text).or_else(|| tls(text)).unwrap_or_else(|| note(text))
 }
 
 /// `client=name[ip][, sasl_method=..., sasl_username=..., sasl_sender=..., orig_queue_id=..., orig_client=...]`
-fn opened(text: &[u8]) -> Event<'_> {
-    let Some((client, mut rest)) = peer(text) else { return Event::Unknown };
-    let (mut sasl_method, mut sasl_username, mut sasl_sender, mut orig_queue_id) = (&b""[..], &b""[..], &b""[..], &b""[..]);
-    let mut orig_client = Client::default();
+fn opened<'a>(text: &'a [u8], event: &mut Event<'a>) {
+    let Some((client, mut rest)) = peer(text) else { return };
+    const NONE: &[u8] = b"";
+    *event = Event::Opened {
+        client,
+        sasl_method: NONE,
+        sasl_username: NONE,
+        sasl_sender: NONE,
+        orig_queue_id: NONE,
+        orig_client: Client::default(),
+    };
+    let Event::Opened { sasl_method, sasl_username, sasl_sender, orig_queue_id, orig_client, .. } = event else { return };
     while let Some(list) = next_pair(rest) {
         let Some((key, value, after)) = pair(list) else { break };
         match key {
-            b"sasl_method" => sasl_method = value,
-            b"sasl_username" => sasl_username = value,
-            b"sasl_sender" => sasl_sender = value,
-            b"orig_queue_id" => orig_queue_id = value,
-            b"orig_client" => orig_client = super::syntax::relay(value),
+            b"sasl_method" => *sasl_method = value,
+            b"sasl_username" => *sasl_username = value,
+            b"sasl_sender" => *sasl_sender = value,
+            b"orig_queue_id" => *orig_queue_id = value,
+            b"orig_client" => *orig_client = super::syntax::relay(value),
             _ => {}
         }
         rest = after;
     }
-    Event::Opened { client, sasl_method, sasl_username, sasl_sender, orig_queue_id, orig_client }
 }
 
 /// `verb: STAGE from client: reply; from=<> to=<> proto=ESMTP helo=<>`, and `proxy-accept: STAGE: reply; ...` without a client.

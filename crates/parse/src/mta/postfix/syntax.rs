@@ -73,21 +73,14 @@ const LONG_ID_SEPARATOR: usize = 10;
 /// Takes off `QUEUEID: ` or `NOQUEUE: `.
 #[inline]
 pub(crate) fn queue_id(text: &[u8]) -> (Id<'_>, &[u8]) {
-    let mut seen = HEX | LONG;
-    let mut at = 0;
-    while at < text.len() {
-        let kind = ALPHABET[text[at] as usize] & seen;
-        if kind == 0 {
-            break;
-        }
-        seen = kind;
-        at += 1;
-    }
-    if let Some([b':', b' ', rest @ ..]) = text.get(at..)
-        && (SHORTEST_ID..=LONGEST_ID).contains(&at)
+    let near = &text[..text.len().min(LONGEST_ID + 1)];
+    if let Some(end) = find_byte(near, b':')
+        && end >= SHORTEST_ID
+        && let [b':', b' ', rest @ ..] = &text[end..]
     {
-        let id = &text[..at];
-        if seen & HEX != 0 || id[LONG_ID_SEPARATOR.min(at)..].contains(&b'z') {
+        let id = &text[..end];
+        let seen = id.iter().fold(HEX | LONG, |seen, byte| seen & ALPHABET[usize::from(*byte)]);
+        if seen & HEX != 0 || seen != 0 && id[LONG_ID_SEPARATOR.min(end)..].contains(&b'z') {
             return (Id::Queue(id), rest);
         }
     }

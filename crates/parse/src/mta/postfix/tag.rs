@@ -2,7 +2,7 @@
 
 use super::Daemon;
 use super::syntax::Id;
-use crate::syntax::{find_byte, split_at};
+use crate::syntax::split_at;
 
 /// The parts of a program.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,10 +15,11 @@ pub(crate) struct Tag<'a> {
 /// The tag of a program that is Postfix's: its last path part is a daemon, or its first part begins with `postfix`.
 #[inline]
 pub(crate) fn tag(program: &[u8]) -> Option<Tag<'_>> {
-    if let Some(rest) = program.strip_prefix(b"postfix/")
-        && find_byte(rest, b'/').is_none()
-    {
-        return Some(Tag { instance: &program[..7], service: b"", daemon: daemon(rest) });
+    if let Some(word) = program.strip_prefix(b"postfix/") {
+        let daemon = daemon(word);
+        if daemon != Daemon::Other {
+            return Some(Tag { instance: &program[..7], service: b"", daemon });
+        }
     }
     odd_tag(program)
 }
