@@ -7,6 +7,7 @@
 //! * [`judge`]: reply to verdict, cached.
 //! * [`explain`], [`dialogue`]: verdicts, success codes and commands in plain words.
 
+pub mod bench;
 pub mod codes;
 pub mod dialogue;
 pub mod explain;
@@ -17,3 +18,4 @@ pub mod pack;
 pub mod provider;
 pub mod reason;
 pub mod rule;
+pub mod suppress;
