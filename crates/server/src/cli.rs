@@ -1,0 +1,239 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Tells the people who run mail servers what happened to their mail, why, and what to do about it.
+#[derive(Debug, Parser)]
+#[command(name = "mailvane", version, about, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Summarise mail logs: totals, rates, what fails and why, delays, rejects, trouble on this server
+    Report(Report),
+    /// Print every event (messages, attempts, outcomes, rejections, ...) as one JSON object a line
+    Events(Events),
+    /// Print one JSON object for each input line: what was understood of it
+    Records(Records),
+    /// Show the life of matching messages, hop by hop, with the raw lines
+    Trace(Trace),
+    /// Say what a reply means, whose fault it is, and what to do
+    Explain(Explain),
+    /// Follow the mail log of this machine: ingest, dashboard, API
+    #[cfg(feature = "daemon")]
+    Serve(Serve),
+    /// A simulated busy host with incidents, through the same pipeline, in a temporary store
+    #[cfg(feature = "daemon")]
+    Demo(Demo),
+    /// Read older logs into the store of `serve`
+    #[cfg(feature = "daemon")]
+    Import(Import),
+    /// Measure live ingest with commits on a log file (for developers)
+    #[cfg(feature = "daemon")]
+    #[command(hide = true)]
+    BenchIngest(BenchIngest),
+}
+
+/// How log files are read.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Reading {
+    /// Log files, plain or compressed (.gz .zst .xz .bz2), in any order; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) clock: Clock,
+}
+
+/// How times without year and zone are understood, and which program wrote the lines.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Clock {
+    /// The year of the last line, for logs without years (else found from the file's time)
+    #[arg(long, value_name = "YEAR")]
+    pub(crate) year: Option<i32>,
+    /// The time zone of logs without zone, `Europe/Berlin` or `+02:00` (else this machine's)
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    /// The program that wrote the lines, when it cannot be told from them: postfix
+    #[arg(long, value_name = "MTA")]
+    pub(crate) mta: Option<String>,
+    /// A domain of ours (may be given several times); else found from the log
+    #[arg(long = "our-domain", value_name = "DOMAIN")]
+    pub(crate) our_domains: Vec<String>,
+}
+
+/// A span of time.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Span {
+    /// From this time on: `yesterday`, `today`, `2026-11-02`, `2026-11-02T08:15`, `7d` (ago), RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Up to this time (not included)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the report as one self-contained HTML file
+    #[arg(long, value_name = "OUT")]
+    pub(crate) html: Option<PathBuf>,
+    /// How many rows each table shows
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub(crate) top: usize,
+    /// Print to standard error where the time went
+    #[arg(long)]
+    pub(crate) timing: bool,
+    /// Threads for reading and parsing (1 or more; 1 does everything in turn)
+    #[arg(long, default_value_t = 2, value_name = "N", hide = true)]
+    pub(crate) threads: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Events {
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// Print also the lines that were not understood
+    #[arg(long)]
+    pub(crate) unparsed: bool,
+    /// Print only how many lines were recognised, ignored, unparsed
+    #[arg(long)]
+    pub(crate) stats: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Records {
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Add the raw line to each object
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Trace {
+    /// Log files; without any, the store of `serve` is asked
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) clock: Clock,
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// The queue id, on any hop
+    #[arg(long, value_name = "ID")]
+    pub(crate) queue_id: Option<String>,
+    /// The Message-ID header, with or without angle brackets
+    #[arg(long, value_name = "ID")]
+    pub(crate) message_id: Option<String>,
+    /// The sender, or a part of it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) sender: Option<String>,
+    /// A recipient, before or after expansion, or a part of it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) recipient: Option<String>,
+    /// The client's name or address, or a part of it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) client: Option<String>,
+    /// Show at most this many messages
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) limit: usize,
+    /// Print JSON, one message a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the store is (default: the data directory of `serve`)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// A reply, a whole log line, a code, a command; `-` reads one a line from standard input
+    #[arg(required = true, value_name = "REPLY")]
+    pub(crate) reply: Vec<String>,
+    /// Who sent the reply: a provider's name, or the host name of its server
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// The configuration file; without one the mail log of this machine is found
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Check the configuration and stop
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Listen here instead (loopback only)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Keep the data here instead
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Read these logs (glob patterns) instead of what the configuration says or the machine has
+    #[arg(value_name = "LOG")]
+    pub(crate) logs: Vec<String>,
+    /// How far back history is read at the first start: `7d`, `12h`, `all`
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) history: Option<String>,
+    #[command(flatten)]
+    pub(crate) clock: Clock,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Listen here (loopback only)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// The seed of the simulated host
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Messages a day of the simulated host
+    #[arg(long, default_value_t = 40_000, value_name = "N")]
+    pub(crate) messages_per_day: u64,
+    /// Days of history before now
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) days: u32,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Where the store is (default: the data directory of `serve`)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct BenchIngest {
+    /// The log to replay through tailing, assembly and commits
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Write this many lines a second; 0 as fast as they are taken
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) rate: u64,
+    /// Stop after this many seconds
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    pub(crate) seconds: u64,
+}

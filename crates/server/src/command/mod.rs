@@ -1,0 +1,46 @@
+//! One file a command.
+
+mod events;
+mod explain;
+mod output;
+mod records;
+mod report;
+mod trace;
+
+use std::io::Write;
+
+use anyhow::Result;
+use mailvane_assemble::Config;
+use mailvane_model::Time;
+
+use crate::Ending;
+use crate::cli::{self, Arguments, Command};
+use crate::pipeline::files::Reading;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
+    let now = Time::from_chrono(&chrono::Utc::now());
+    match arguments.command {
+        Command::Report(arguments) => report::run(&arguments, now),
+        Command::Events(arguments) => events::run(&arguments, now),
+        Command::Records(arguments) => records::run(&arguments, now),
+        Command::Trace(arguments) => trace::run(&arguments, now),
+        Command::Explain(arguments) => explain::run(&arguments),
+    }
+}
+
+/// Says on stderr what could not be read to its end.
+fn warn(reading: &Reading) -> Ending {
+    for warning in &reading.warnings {
+        // When stderr is gone there is nobody left to tell.
+        let _ = writeln!(std::io::stderr(), "mailvane: {warning}");
+    }
+    if reading.warnings.is_empty() { Ending::Fine } else { Ending::Problems }
+}
+
+/// How records are assembled, as far as the command line says.
+fn assembly(clock: &cli::Clock) -> Config {
+    let mut config = Config::default();
+    config.ours.domains.extend(clock.our_domains.iter().map(|domain| domain.to_lowercase()));
+    config
+}

@@ -1,0 +1,154 @@
+//! `mailvane report`: the numbers of mail logs, for people or as JSON.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use chrono::{Offset, TimeZone};
+use chrono_tz::Tz;
+use mailvane_assemble::Assembler;
+use mailvane_metric::summary::report::Failure;
+use mailvane_metric::summary::{Context, Fold, Options};
+use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
+use mailvane_model::{Sink, Time};
+use mailvane_render::text::{self, Advice, Header, Style, Words};
+use mailvane_reply::provider::Providers;
+
+use super::{assembly, warn};
+use crate::pipeline::files::{self, Job, Reading, Watcher};
+use crate::pipeline::span::Span;
+use crate::{Ending, cli, json};
+
+/// Columns when the width of the terminal is not known.
+const WIDTH: usize = 100;
+/// Lines that were not understood and are shown.
+const SAMPLES: usize = 5;
+
+/// The fold as a watcher: it wants no lines.
+struct Folding(Fold);
+
+impl Sink for Folding {
+    fn message(&mut self, row: &MessageRow<'_>) {
+        self.0.message(row);
+    }
+    fn attempt(&mut self, row: &AttemptRow<'_>) {
+        self.0.attempt(row);
+    }
+    fn outcome(&mut self, row: &OutcomeRow<'_>, replaced: Option<&OutcomeRow<'_>>) {
+        self.0.outcome(row, replaced);
+    }
+    fn rejection(&mut self, row: &RejectionRow<'_>) {
+        self.0.rejection(row);
+    }
+    fn auth(&mut self, row: &AuthRow<'_>) {
+        self.0.auth(row);
+    }
+    fn session(&mut self, row: &SessionRow<'_>) {
+        self.0.session(row);
+    }
+    fn notice(&mut self, row: &NoticeRow<'_>) {
+        self.0.notice(row);
+    }
+}
+
+impl Watcher for Folding {}
+
+/// Runs it.
+pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
+    if arguments.html.is_some() {
+        bail!("--html: this version cannot write HTML yet; use the text or --json");
+    }
+    let mut job = Job::of(&arguments.reading.files, &arguments.reading.clock, now)?;
+    job.threads = arguments.threads.max(1);
+    let span = Span::parse(&arguments.span, job.zone, now)?;
+    let mut options = Options::default();
+    if !span.is_all() {
+        options.since = arguments.span.since.is_some().then_some(span.since);
+        options.until = arguments.span.until.is_some().then_some(span.until);
+    }
+    let mut assembler = Assembler::new(assembly(&arguments.reading.clock));
+    let mut folding = Folding(Fold::new(options));
+    let reading = files::read(&job, &mut assembler, &mut folding)?;
+    assembler.finish(&mut folding);
+    let offset = |time: Time| offset_minutes(job.zone, time);
+    let report = folding.0.finish(&Context { offset_minutes: &offset, top: arguments.top });
+    let ending = warn(&reading);
+    if arguments.timing {
+        let timing = reading.timing;
+        writeln!(
+            std::io::stderr(),
+            "read, parsed and assembled {} bytes in {:.3} s; of that the assembly waited {:.3} s for records",
+            reading.bytes,
+            timing.total.as_secs_f64(),
+            timing.waiting.as_secs_f64()
+        )?;
+    }
+    let header = header(&assembler, &reading, &job, &options);
+    let mut out = Vec::new();
+    if arguments.json {
+        json::report::report(&mut out, &report, &header, &offset);
+        out.push(b'\n');
+    } else if report.is_empty() && !std::io::stdout().is_terminal() {
+        // From cron: a day without mail is no mail to the administrator.
+        return Ok(ending);
+    } else {
+        let providers = Providers::embedded();
+        let provider = |id: &str| providers.name(id).to_owned();
+        let words = Words { offset_minutes: &offset, provider: &provider, advice: &advice };
+        out = text::report(&report, &header, &words, style(arguments.top)).into_bytes();
+    }
+    std::io::stdout().write_all(&out).context("cannot write the report")?;
+    Ok(ending)
+}
+
+fn advice(_failure: &Failure) -> Option<Advice> {
+    None
+}
+
+fn style(top: usize) -> Style {
+    let terminal = std::io::stdout().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none() && std::env::var_os("TERM").is_none_or(|name| name != "dumb");
+    let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(WIDTH);
+    Style { colour, width, top }
+}
+
+/// Minutes east of UTC in `zone` at `time`.
+pub(crate) fn offset_minutes(zone: Tz, time: Time) -> i32 {
+    zone.offset_from_utc_datetime(&time.to_chrono().naive_utc()).fix().local_minus_utc() / 60
+}
+
+fn header(assembler: &Assembler, reading: &Reading, job: &Job, options: &Options) -> Header {
+    let counts = reading.coverage.total;
+    let found = assembler.ours();
+    let taken = |list: &[mailvane_assemble::Taken]| list.iter().take(8).map(|one| format!("{} ({}, {})", one.name, one.evidence.word(), one.count)).collect::<Vec<_>>().join(", ");
+    let ours = [("Our domains", &found.domains), ("Our clients", &found.clients), ("Our smarthosts", &found.smarthosts)];
+    let mut samples = reading.coverage.samples.clone();
+    samples.sort_by_key(|sample| std::cmp::Reverse(sample.count));
+    Header {
+        inputs: reading.files.iter().map(|path| input_name(path)).collect(),
+        servers: assembler.streams().map(|stream| server_name(stream)).collect(),
+        ours: ours.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name.to_owned(), taken(list))).collect(),
+        zone: job.zone.name().to_owned(),
+        since: options.since,
+        until: options.until,
+        recognised: counts.recognised,
+        ignored: counts.ignored,
+        unparsed: counts.unparsed,
+        unparsed_samples: samples.into_iter().take(SAMPLES).map(|sample| (sample.count, sample.text)).collect(),
+        notes: reading.warnings.iter().chain(&reading.notes).cloned().collect(),
+    }
+}
+
+fn server_name(stream: &mailvane_model::Stream) -> String {
+    let host = if stream.host.is_empty() { "this host" } else { &stream.host };
+    let usual = stream.instance.is_empty() || stream.instance == stream.mta.word();
+    if usual { format!("{} on {host}", stream.mta.word()) } else { format!("{} ({}) on {host}", stream.mta.word(), stream.instance) }
+}
+
+fn input_name(path: &Path) -> String {
+    if path.as_os_str() == "-" {
+        return "standard input".to_owned();
+    }
+    let size = std::fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default();
+    format!("{} ({:.1} MB)", path.display(), size as f64 / 1e6)
+}

@@ -1,0 +1,166 @@
+//! The configuration file: one TOML file, every key optional, unknown keys refused with the nearest known name.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Where the store is kept. Default: `/var/lib/mailvane` for root and the service user, else the user's state directory.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The address of the dashboard and API. Only loopback is accepted. Default: `127.0.0.1:8624`.
+    pub(crate) listen: Option<String>,
+    /// How far back logs are read at the first start: `7d`, `12h`, `all`. Default: `7d`.
+    pub(crate) history: Option<String>,
+    /// The logs to read. Default: the mail log of this machine.
+    pub(crate) source: Vec<Source>,
+    /// What is ours.
+    pub(crate) domains: Domains,
+    /// How long things are kept.
+    pub(crate) retention: Retention,
+}
+
+/// One log with all its rotations.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Source {
+    /// A path or glob pattern: `/var/log/mail.log*`.
+    pub(crate) path: String,
+    /// The machine whose log it is. Default: this installation.
+    pub(crate) origin: Option<String>,
+    /// The time zone of lines without zone. Default: this machine's.
+    pub(crate) timezone: Option<String>,
+    /// The year of lines without year. Default: found from the file's time.
+    pub(crate) year: Option<i32>,
+    /// The program that wrote the lines. Default: told from the lines.
+    pub(crate) mta: Option<String>,
+    /// `auto`: a second copy of the same lines makes no events; `always`; `never`. Default: `auto`.
+    pub(crate) feeds: Option<String>,
+}
+
+/// What is ours.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Domains {
+    /// Domains whose mailboxes are here or whose senders are ours. Default: what Postfix and the log say.
+    pub(crate) ours: Vec<String>,
+    /// Networks that are ours, in CIDR form. Default: what Postfix says, and loopback.
+    pub(crate) networks: Vec<String>,
+}
+
+/// How long things are kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Retention {
+    /// Rows (messages, attempts, ...): `90d`. Default: `90d`.
+    pub(crate) rows: Option<String>,
+    /// The rows' size on disk in megabytes; the oldest days go first. Default: no limit.
+    pub(crate) rows_megabytes: Option<u64>,
+    /// Rollups: `730d`. Default: `730d`.
+    pub(crate) rollups: Option<String>,
+}
+
+const TOP: &[&str] = &["data_dir", "listen", "history", "source", "domains", "retention"];
+const SOURCE: &[&str] = &["path", "origin", "timezone", "year", "mta", "feeds"];
+const DOMAINS: &[&str] = &["ours", "networks"];
+const RETENTION: &[&str] = &["rows", "rows_megabytes", "rollups"];
+
+impl Config {
+    /// Reads and checks a file.
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the configuration {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// Checks a text.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.to_string().trim_end()))?;
+        known_keys(&table)?;
+        let config: Config = toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))?;
+        for source in &config.source {
+            if source.path.is_empty() {
+                bail!("a [[source]] needs `path`, for example path = \"/var/log/mail.log*\"");
+            }
+            if let Some(feeds) = &source.feeds
+                && !["auto", "always", "never"].contains(&feeds.as_str())
+            {
+                bail!("feeds = \"{feeds}\": use \"auto\", \"always\" or \"never\"");
+            }
+        }
+        Ok(config)
+    }
+}
+
+fn known_keys(table: &toml::Table) -> Result<()> {
+    for (key, value) in table {
+        check(key, TOP, "")?;
+        let (inner, names) = match key.as_str() {
+            "source" => (value.as_array().map(Vec::as_slice).unwrap_or_default(), SOURCE),
+            "domains" => (std::slice::from_ref(value), DOMAINS),
+            "retention" => (std::slice::from_ref(value), RETENTION),
+            _ => continue,
+        };
+        for item in inner {
+            for name in item.as_table().into_iter().flat_map(toml::Table::keys) {
+                check(name, names, key)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check(name: &str, known: &[&str], section: &str) -> Result<()> {
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let place = if section.is_empty() { String::new() } else { format!(" in [{section}]") };
+    let nearest = known.iter().min_by_key(|candidate| distance(name, candidate)).filter(|candidate| distance(name, candidate) <= 3);
+    match nearest {
+        Some(nearest) => bail!("unknown key `{name}`{place}: did you mean `{nearest}`?"),
+        None => bail!("unknown key `{name}`{place}: known are {}", known.join(", ")),
+    }
+}
+
+/// The number of single-character edits between two words (Levenshtein).
+pub(crate) fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (index, from) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (column, to) in right.iter().enumerate() {
+            let change = diagonal + usize::from(from != *to);
+            diagonal = row[column + 1];
+            row[column + 1] = change.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_is_answered_with_the_nearest_name() {
+        let error = Config::parse("lisen = \"127.0.0.1:1\"").expect_err("typo");
+        assert_eq!(error.to_string(), "unknown key `lisen`: did you mean `listen`?");
+        let error = Config::parse("[[source]]\npaht = \"x\"").expect_err("typo");
+        assert_eq!(error.to_string(), "unknown key `paht` in [source]: did you mean `path`?");
+    }
+
+    #[test]
+    fn a_wrong_type_is_answered_with_its_line() {
+        let error = Config::parse("listen = 5").expect_err("wrong type");
+        assert!(error.to_string().contains("line 1"), "{error}");
+    }
+
+    #[test]
+    fn every_key_of_the_lists_is_a_key_of_the_types() {
+        let text = "data_dir = \"/x\"\nlisten = \"127.0.0.1:1\"\nhistory = \"7d\"\n[[source]]\npath = \"/var/log/mail.log*\"\norigin = \"a\"\ntimezone = \"UTC\"\nyear = 2026\nmta = \"postfix\"\nfeeds = \"auto\"\n[domains]\nours = [\"example.com\"]\nnetworks = [\"192.0.2.0/24\"]\n[retention]\nrows = \"90d\"\nrows_megabytes = 100\nrollups = \"730d\"\n";
+        Config::parse(text).expect("all keys are known");
+    }
+}

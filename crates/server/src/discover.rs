@@ -1,0 +1,88 @@
+//! What this machine runs and logs: found without any configuration, and said openly.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What was found of the mail software here.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    /// In words, for the first screen: `Postfix 3.7.11 (mail.example.com)`.
+    pub(crate) software: Option<String>,
+    /// Glob patterns of mail logs that exist.
+    pub(crate) logs: Vec<String>,
+    /// Domains that the mail software says are ours.
+    pub(crate) domains: Vec<String>,
+    /// Networks that it trusts.
+    pub(crate) networks: Vec<String>,
+    /// What could not be done, with the command that permits it.
+    pub(crate) hints: Vec<String>,
+}
+
+/// Where distributions put the mail log, most specific first.
+const USUAL: &[&str] = &["/var/log/mail.log", "/var/log/maillog", "/var/log/mail/mail.log", "/var/log/mail/info.log", "/var/log/mail"];
+
+/// Looks at this machine.
+pub(crate) fn machine() -> Found {
+    let mut found = Found::default();
+    let mut paths: Vec<PathBuf> = Vec::new();
+    if let Some(values) = postconf(&["mail_version", "myhostname", "mydomain", "mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains", "mynetworks", "maillog_file"]) {
+        let [version, host, domain, destination, virtual_mailboxes, virtual_aliases, relayed, networks, log] = values;
+        found.software = Some(format!("Postfix {version} ({host})"));
+        found.domains = [&host, &domain, &destination, &virtual_mailboxes, &virtual_aliases, &relayed].into_iter().flat_map(|list| plain_words(list)).collect();
+        found.domains.sort();
+        found.domains.dedup();
+        found.networks = plain_words(&networks);
+        if log.starts_with('/') && log != "/dev/stdout" {
+            paths.push(PathBuf::from(log));
+        }
+    }
+    paths.extend(USUAL.iter().map(PathBuf::from));
+    for path in paths {
+        let pattern = format!("{}*", path.display());
+        if !path.is_file() || found.logs.contains(&pattern) {
+            continue;
+        }
+        if let Err(error) = std::fs::File::open(&path) {
+            found.hints.push(permission_hint(&path, &error));
+            continue;
+        }
+        found.logs.push(pattern);
+    }
+    found
+}
+
+/// Says what permits the reading of `path`.
+pub(crate) fn permission_hint(path: &Path, error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        format!("may not read {}: run `sudo usermod -aG adm $USER` and log in again", path.display())
+    } else {
+        format!("cannot read {}: {error}", path.display())
+    }
+}
+
+/// Values of Postfix parameters, expanded; `None` where Postfix is not installed.
+fn postconf<const COUNT: usize>(names: &[&str; COUNT]) -> Option<[String; COUNT]> {
+    let output = ["postconf", "/usr/sbin/postconf"].iter().find_map(|program| Command::new(program).arg("-x").args(names).output().ok())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let value = |name: &str| {
+        let line = text.lines().find(|line| line.split('=').next().is_some_and(|key| key.trim() == name));
+        line.and_then(|line| line.split_once('=')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+    };
+    output.status.success().then(|| names.map(value))
+}
+
+/// The words of a Postfix list that name something themselves (not `hash:/file`, `$name`, `!no`).
+fn plain_words(list: &str) -> Vec<String> {
+    let words = list.split([',', ' ', '\t']).map(str::trim).filter(|word| !word.is_empty());
+    words.filter(|word| !word.contains(":/") && !word.starts_with(['$', '!', '/']) && *word != "localhost").map(str::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_and_negations_are_not_domains() {
+        assert_eq!(plain_words("example.com, hash:/etc/postfix/domains localhost $mydomain !bad.example"), ["example.com"]);
+    }
+}

@@ -1,0 +1,136 @@
+//! How much of the input was understood: counts per program, and samples of what was not.
+
+use std::collections::BTreeMap;
+
+use mailvane_parse::mta::postfix::Event;
+use mailvane_parse::{Body, Record};
+
+/// Distinct programs that are counted by name; further ones go to `other`.
+const MAX_PROGRAMS: usize = 500;
+/// Samples of lines that were not understood.
+const MAX_SAMPLES: usize = 50;
+/// Bytes of a sample that are kept.
+const MAX_SAMPLE_BYTES: usize = 500;
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Understanding {
+    /// It carried fields we use.
+    Recognised,
+    /// A known line without use for us, or another program's.
+    Ignored,
+    /// Neither.
+    Unparsed,
+}
+
+/// What became of the line of a record.
+#[inline]
+pub(crate) fn understanding(record: &Record<'_>) -> Understanding {
+    match &record.body {
+        Body::Empty | Body::Ignored => Understanding::Ignored,
+        Body::Unparsed => Understanding::Unparsed,
+        Body::Postfix(line) => match line.event {
+            Event::Unknown => Understanding::Unparsed,
+            Event::Ignored => Understanding::Ignored,
+            _ => Understanding::Recognised,
+        },
+        _ => Understanding::Recognised,
+    }
+}
+
+/// Counts of lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Lines that carried fields we use.
+    pub(crate) recognised: u64,
+    /// Known lines without use for us, and other programs' lines.
+    pub(crate) ignored: u64,
+    /// Neither.
+    pub(crate) unparsed: u64,
+}
+
+impl Counts {
+    /// All lines.
+    pub(crate) fn lines(&self) -> u64 {
+        self.recognised + self.ignored + self.unparsed
+    }
+
+    fn add(&mut self, what: Understanding) {
+        match what {
+            Understanding::Recognised => self.recognised += 1,
+            Understanding::Ignored => self.ignored += 1,
+            Understanding::Unparsed => self.unparsed += 1,
+        }
+    }
+}
+
+/// A line that was not understood.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    /// The program.
+    pub(crate) program: String,
+    /// The beginning of the line.
+    pub(crate) text: String,
+    /// How many lines of this program and shape there were.
+    pub(crate) count: u64,
+    /// The shape: the text without its digits.
+    shape: u64,
+}
+
+/// How much of an input was understood.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Coverage {
+    /// Over everything.
+    pub(crate) total: Counts,
+    /// By program as written.
+    pub(crate) programs: BTreeMap<Vec<u8>, Counts>,
+    /// Samples of what was not understood.
+    pub(crate) samples: Vec<Sample>,
+    /// The program of the line before, with counts not yet added to `programs`: lines come in runs.
+    run: (Vec<u8>, Counts),
+}
+
+impl Coverage {
+    /// Counts a line.
+    #[inline]
+    pub(crate) fn add(&mut self, record: &Record<'_>, line: &[u8]) {
+        let what = understanding(record);
+        self.total.add(what);
+        if self.run.0 != record.program {
+            self.settle();
+            self.run.0.clear();
+            self.run.0.extend_from_slice(record.program);
+        }
+        self.run.1.add(what);
+        if what == Understanding::Unparsed {
+            self.sample(record.program, line);
+        }
+    }
+
+    /// Brings `programs` up to date.
+    pub(crate) fn settle(&mut self) {
+        let counts = std::mem::take(&mut self.run.1);
+        if counts.lines() == 0 {
+            return;
+        }
+        let known = self.programs.contains_key(&self.run.0) || self.programs.len() < MAX_PROGRAMS;
+        let key = if known { self.run.0.clone() } else { b"other".to_vec() };
+        let sum = self.programs.entry(key).or_default();
+        sum.recognised += counts.recognised;
+        sum.ignored += counts.ignored;
+        sum.unparsed += counts.unparsed;
+    }
+
+    fn sample(&mut self, program: &[u8], line: &[u8]) {
+        let shape: Vec<u8> = line.iter().copied().filter(|byte| byte.is_ascii_alphabetic()).take(120).collect();
+        let shape = mailvane_model::hash::bytes(&shape);
+        if let Some(known) = self.samples.iter_mut().find(|sample| sample.shape == shape) {
+            known.count += 1;
+            return;
+        }
+        if self.samples.len() < MAX_SAMPLES {
+            let text = String::from_utf8_lossy(&line[..line.len().min(MAX_SAMPLE_BYTES)]).into_owned();
+            self.samples.push(Sample { program: String::from_utf8_lossy(program).into_owned(), text, count: 1, shape });
+        }
+    }
+}

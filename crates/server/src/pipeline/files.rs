@@ -1,0 +1,400 @@
+//! Logs as they lie there, read from start to end: blocks are read and parsed beside the assembly, records come back in order.
+//!
+//! A round is a handful of blocks. While the main thread assembles the records of this round, a second thread parses its later
+//! blocks and a third fills the buffers of the next round. Records borrow from the blocks, so nothing is copied.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use chrono_tz::Tz;
+use mailvane_assemble::Assembler;
+use mailvane_ingest::{Block, BlockReader, HeadLine, Input, LogicalLog};
+use mailvane_model::word::Mta;
+use mailvane_model::{FileId, Position, Sink, Time};
+use mailvane_parse::calendar::{Calendar, Zone};
+use mailvane_parse::{Record, head, wrap};
+
+use super::coverage::Coverage;
+use super::progress::Progress;
+use crate::cli;
+
+/// Blocks of a round. At its borders the parser waits once for the reader, so few is slow and many is memory.
+const ROUND_BLOCKS: usize = 24;
+/// Bytes of a block: its records should stay in the processor's cache until they are assembled.
+const BLOCK_BYTES: usize = 512 << 10;
+/// Parsed blocks that may wait for the assembly.
+const WAITING_BLOCKS: usize = 4;
+/// A line dated later than this after the file was last written does not move the clock of log time.
+const FUTURE: i64 = Time::DAY;
+
+/// A line as the pipeline shows it to a watcher.
+pub(crate) struct Seen<'a> {
+    /// 1 for the first line of its file.
+    pub(crate) number: u64,
+    /// Where it stands.
+    pub(crate) position: Position,
+    /// Its bytes without the newline.
+    pub(crate) line: &'a [u8],
+    /// What it became.
+    pub(crate) record: &'a Record<'a>,
+    /// When; `None` when it has no time of its own and none came before it.
+    pub(crate) time: Option<Time>,
+    /// The offset of its clock, minutes east of UTC.
+    pub(crate) offset_minutes: i32,
+}
+
+/// A sink that also sees the lines.
+pub(crate) trait Watcher: Sink {
+    /// The lines that follow are of this file.
+    fn source(&mut self, _name: &Path, _file: FileId) {}
+    /// A line, before the facts that it makes.
+    fn line(&mut self, _seen: &Seen<'_>) {}
+    /// Whether to stop early (the reader of our output went away).
+    fn is_done(&self) -> bool {
+        false
+    }
+}
+
+/// How to read.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// The files as given.
+    pub(crate) files: Vec<PathBuf>,
+    /// Whose log it is.
+    pub(crate) origin: String,
+    /// The zone of lines without zone.
+    pub(crate) zone: Tz,
+    /// The year of the last line, when given.
+    pub(crate) year: Option<i32>,
+    /// The MTA, when given.
+    pub(crate) mta: Option<Mta>,
+    /// The time it is now.
+    pub(crate) now: Time,
+    /// 1 does everything in turn.
+    pub(crate) threads: usize,
+    /// Whether the record parser and nothing else is wanted.
+    pub(crate) assemble: bool,
+}
+
+impl Job {
+    /// From the command line.
+    pub(crate) fn of(files: &[PathBuf], clock: &cli::Clock, now: Time) -> Result<Self> {
+        let mta = match clock.mta.as_deref() {
+            None | Some("auto") => None,
+            Some(name) => Some(Mta::from_word(name).filter(|mta| *mta != Mta::Unknown).with_context(|| format!("--mta {name}: known are {}", mta_words()))?),
+        };
+        Ok(Job {
+            files: files.to_vec(),
+            origin: String::new(),
+            zone: super::span::zone(clock.timezone.as_deref())?,
+            year: clock.year,
+            mta,
+            now,
+            threads: 2,
+            assemble: true,
+        })
+    }
+}
+
+fn mta_words() -> String {
+    Mta::ALL.iter().skip(1).map(|mta| mta.word()).collect::<Vec<_>>().join(", ")
+}
+
+/// What reading found out beside the facts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    /// How much was understood.
+    pub(crate) coverage: Coverage,
+    /// Names of the files read, in order.
+    pub(crate) files: Vec<PathBuf>,
+    /// What could not be read to its end, in words; everything before that point counts.
+    pub(crate) warnings: Vec<String>,
+    /// What a reader should know, without being trouble (copies left out).
+    pub(crate) notes: Vec<String>,
+    /// The first and last log time.
+    pub(crate) first: Option<Time>,
+    /// See `first`.
+    pub(crate) last: Option<Time>,
+    /// Decompressed bytes.
+    pub(crate) bytes: u64,
+    /// The offset of the clock of the last line.
+    pub(crate) offset_minutes: i32,
+    /// Where the time went.
+    pub(crate) timing: Timing,
+}
+
+/// Where the time went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timing {
+    /// Wall time of everything.
+    pub(crate) total: Duration,
+    /// Wall time in which the assembly had nothing to do.
+    pub(crate) waiting: Duration,
+}
+
+/// Reads all files of a job through `assembler` into `watcher`. The caller calls `finish` on the assembler.
+pub(crate) fn read<W: Watcher>(job: &Job, assembler: &mut Assembler, watcher: &mut W) -> Result<Reading> {
+    let begun = Instant::now();
+    let mut reading = Reading::default();
+    for mut log in arranged(job, &mut reading)? {
+        for part in &mut log.parts {
+            if watcher.is_done() {
+                break;
+            }
+            let mut lane = Lane::open(part.open()?, part.file, job);
+            lane.run(job, assembler, watcher, &mut reading)?;
+            reading.files.push(part.path.clone());
+        }
+    }
+    reading.coverage.settle();
+    reading.timing.total = begun.elapsed();
+    Ok(reading)
+}
+
+/// The files of a job as logs: rotations in order, copies left out. A file that cannot be read ends the job; an empty one does not.
+fn arranged(job: &Job, reading: &mut Reading) -> Result<Vec<LogicalLog>> {
+    let names: Vec<String> = job.files.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let zone = Zone::from(job.zone);
+    let mut line_time = |head: HeadLine<'_>| {
+        let written = if head.modified > 0 { Time(head.modified) } else { job.now };
+        let mut calendar = calendar(job, zone, written);
+        let mut scratch = Vec::new();
+        let record = head::record_of(wrap::plain(head.line, &mut scratch), job.mta);
+        calendar.resolve(record.when).map(|found| found.0.0)
+    };
+    let history = mailvane_ingest::arrange(&names, &job.origin, &mut line_time);
+    for copied in &history.copies {
+        reading.notes.push(format!("{} holds the same lines as {}: read once", copied.path.display(), copied.of.display()));
+    }
+    for problem in history.problems {
+        match problem {
+            mailvane_ingest::Error::Empty { .. } => reading.notes.push(problem.to_string()),
+            problem => return Err(problem.into()),
+        }
+    }
+    Ok(history.logs)
+}
+
+fn calendar(job: &Job, zone: Zone, written: Time) -> Calendar {
+    match job.year {
+        Some(year) => Calendar::with_year(zone, year),
+        None => Calendar::new(zone, written),
+    }
+}
+
+/// One file being read.
+struct Lane {
+    reader: BlockReader<Input>,
+    consumed: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    on_disk: Option<u64>,
+    path: PathBuf,
+    calendar: Calendar,
+    file: FileId,
+    named: bool,
+    number: u64,
+    clock: Time,
+    last: Option<(Time, i32)>,
+    latest: Time,
+    scratch: Vec<u8>,
+}
+
+/// A parsed line: where it stands in its block, and what it became.
+struct Parsed<'a> {
+    start: u32,
+    end: u32,
+    record: Record<'a>,
+}
+
+impl Lane {
+    fn open(input: Input, file: FileId, job: &Job) -> Self {
+        let written = if input.modified() > 0 { Time(input.modified()) } else { job.now };
+        let path = input.path().to_path_buf();
+        Lane {
+            consumed: input.consumed(),
+            on_disk: input.on_disk_bytes(),
+            reader: BlockReader::new(input, &path).with_block_bytes(BLOCK_BYTES),
+            path,
+            calendar: calendar(job, Zone::from(job.zone), written),
+            file,
+            named: false,
+            number: 0,
+            clock: Time(i64::MIN),
+            last: None,
+            latest: job.now.max(written).plus(FUTURE),
+            scratch: Vec::new(),
+        }
+    }
+
+    fn run<W: Watcher>(&mut self, job: &Job, assembler: &mut Assembler, watcher: &mut W, reading: &mut Reading) -> Result<()> {
+        let mut progress = Progress::new(self.on_disk);
+        let mut round: Vec<Block> = (0..ROUND_BLOCKS).map(|_| Block::new()).collect();
+        let mut spare = round.clone();
+        let mut filled = self.fill(&mut round, reading)?;
+        while filled > 0 && !watcher.is_done() {
+            let blocks = &round[..filled];
+            let next = if job.threads > 1 {
+                self.round_beside(job, blocks, &mut spare, assembler, watcher, reading)?
+            } else {
+                for block in blocks {
+                    self.block(job, block, parse(block.bytes(), job.mta), assembler, watcher, reading);
+                }
+                self.fill(&mut spare, reading)?
+            };
+            let done = self.consumed.load(std::sync::atomic::Ordering::Relaxed);
+            progress.show(done, reading.coverage.total.lines());
+            std::mem::swap(&mut round, &mut spare);
+            filled = next;
+        }
+        Ok(())
+    }
+
+    /// One round with its three threads; gives how many blocks of the next round were filled.
+    fn round_beside<W: Watcher>(
+        &mut self,
+        job: &Job,
+        blocks: &[Block],
+        spare: &mut [Block],
+        assembler: &mut Assembler,
+        watcher: &mut W,
+        reading: &mut Reading,
+    ) -> Result<usize> {
+        // The reader leaves this lane for the round, so that it can fill while the rest of the lane assembles.
+        let empty = BlockReader::new(Input::from_reader(&self.path, std::io::empty(), None, 0)?, &self.path);
+        let mut reader = std::mem::replace(&mut self.reader, empty);
+        let (result, reader) = std::thread::scope(|scope| {
+            let filling = scope.spawn(move || {
+                let result = fill(&mut reader, spare);
+                (result, reader)
+            });
+            let (sender, receiver) = sync_channel(WAITING_BLOCKS);
+            scope.spawn(move || {
+                for block in blocks {
+                    if sender.send(parse(block.bytes(), job.mta)).is_err() {
+                        break;
+                    }
+                }
+            });
+            for block in blocks {
+                let waiting = Instant::now();
+                let Ok(records) = receiver.recv() else { break };
+                reading.timing.waiting += waiting.elapsed();
+                self.block(job, block, records, assembler, watcher, reading);
+            }
+            filling.join().map_err(|_| anyhow::anyhow!("the reading thread broke off"))
+        })?;
+        self.reader = reader;
+        self.settle(result, reading)
+    }
+
+    fn fill(&mut self, blocks: &mut [Block], reading: &mut Reading) -> Result<usize> {
+        let result = fill(&mut self.reader, blocks);
+        self.settle(result, reading)
+    }
+
+    /// An archive that ends too early still counts for what could be read of it.
+    fn settle(&self, result: (usize, Option<mailvane_ingest::Error>), reading: &mut Reading) -> Result<usize> {
+        match result {
+            (filled, None) => Ok(filled),
+            (filled, Some(error)) if error.is_partial() => {
+                reading.warnings.push(error.to_string());
+                Ok(filled)
+            }
+            (_, Some(error)) => Err(error.into()),
+        }
+    }
+
+    fn block<W: Watcher>(&mut self, job: &Job, block: &Block, records: Vec<Parsed<'_>>, assembler: &mut Assembler, watcher: &mut W, reading: &mut Reading) {
+        let bytes = block.bytes();
+        reading.bytes += bytes.len() as u64 + block.skipped_bytes();
+        if !self.named {
+            self.named = true;
+            watcher.source(&self.path, self.file);
+        }
+        let file = self.file;
+        for parsed in &records {
+            let line = &bytes[parsed.start as usize..parsed.end as usize];
+            let position = Position { file, offset: block.offset() + u64::from(parsed.start) };
+            if wrap::is_wrapped(line) {
+                self.wrapped(job, position, line, assembler, watcher, reading);
+            } else {
+                self.line(job, position, line, &parsed.record, assembler, watcher, reading);
+            }
+        }
+        if job.assemble && self.clock > Time(i64::MIN) {
+            assembler.advance(self.clock, watcher);
+        }
+    }
+
+    /// A JSON line of journald or a container: made plain first.
+    fn wrapped<W: Watcher>(&mut self, job: &Job, position: Position, line: &[u8], assembler: &mut Assembler, watcher: &mut W, reading: &mut Reading) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let plain = wrap::plain(line, &mut scratch);
+        let record = head::record_of(plain, job.mta);
+        self.line(job, position, line, &record, assembler, watcher, reading);
+        self.scratch = scratch;
+    }
+
+    #[inline]
+    fn line<W: Watcher>(
+        &mut self,
+        job: &Job,
+        position: Position,
+        line: &[u8],
+        record: &Record<'_>,
+        assembler: &mut Assembler,
+        watcher: &mut W,
+        reading: &mut Reading,
+    ) {
+        self.number += 1;
+        reading.coverage.add(record, line);
+        // A line without a time of its own belongs to the moment of the line before it.
+        if let Some(found) = self.calendar.resolve(record.when) {
+            self.last = Some(found);
+        }
+        let time = self.last.map(|found| found.0);
+        let offset_minutes = self.last.map_or(0, |found| found.1);
+        watcher.line(&Seen { number: self.number, position, line, record, time, offset_minutes });
+        let Some(time) = time else { return };
+        reading.offset_minutes = offset_minutes;
+        if reading.first.is_none_or(|first| time < first) {
+            reading.first = Some(time);
+        }
+        if time > self.clock && time <= self.latest {
+            self.clock = time;
+            if reading.last.is_none_or(|last| time > last) {
+                reading.last = Some(time);
+            }
+        }
+        if job.assemble {
+            assembler.record(&job.origin, position, time, record, watcher);
+        }
+    }
+}
+
+/// Fills blocks until all are full or the input ends; an error comes after every block that could be filled.
+fn fill(reader: &mut BlockReader<Input>, blocks: &mut [Block]) -> (usize, Option<mailvane_ingest::Error>) {
+    for (filled, block) in blocks.iter_mut().enumerate() {
+        match reader.fill(block) {
+            Ok(true) => {}
+            Ok(false) => return (filled, None),
+            Err(error) => return (filled, Some(error)),
+        }
+    }
+    (blocks.len(), None)
+}
+
+/// The records of whole lines.
+fn parse(bytes: &[u8], mta: Option<Mta>) -> Vec<Parsed<'_>> {
+    // A mail log's line is 100 to 200 bytes long; one growth of the vector at most.
+    let mut records = Vec::with_capacity(bytes.len() / 120 + 1);
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', bytes).chain(std::iter::once(bytes.len())) {
+        if end > start || end < bytes.len() {
+            records.push(Parsed { start: start as u32, end: end as u32, record: head::record_of(&bytes[start..end], mta) });
+        }
+        start = end + 1;
+    }
+    records
+}
