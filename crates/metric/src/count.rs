@@ -124,6 +124,12 @@ pub fn attempt(row: &AttemptRow<'_>, start: Time) -> Marks {
 
 /// What an attempt adds to the histograms.
 pub fn attempt_spreads(row: &AttemptRow<'_>, figures: &mut Figures) {
+    attempt_delays(row, figures);
+    attempt_gap(row, figures);
+}
+
+/// What an accepted attempt adds to the histograms of the parts of the delay.
+pub fn attempt_delays(row: &AttemptRow<'_>, figures: &mut Figures) {
     if row.status == Status::Delivered
         && let Some([before, queued, connecting, sending]) = row.delays_ms
     {
@@ -132,6 +138,10 @@ pub fn attempt_spreads(row: &AttemptRow<'_>, figures: &mut Figures) {
         figures.spread_mut(Spread::DelayConnecting).record(u64::from(connecting));
         figures.spread_mut(Spread::DelaySending).record(u64::from(sending));
     }
+}
+
+/// What a retry adds to the histograms of gaps, out of which recipients of a window are counted once.
+pub fn attempt_gap(row: &AttemptRow<'_>, figures: &mut Figures) {
     if let Some(previous) = row.previous.filter(|_| is_attempt(row.status)) {
         let gap = row.time.seconds().saturating_sub(previous.seconds()).max(0) as u64;
         let spread = if row.status == Status::Deferred { Spread::DeferredGap } else { Spread::FinalGap };

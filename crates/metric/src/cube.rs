@@ -102,6 +102,11 @@ impl Cube {
         }
     }
 
+    /// Whether it keeps the parts of the delay (a, b, c, d); all keep the whole.
+    pub const fn has_delay_parts(self) -> bool {
+        matches!(self, Cube::Total | Cube::Provider)
+    }
+
     /// Whether its rows stand at the time the mail arrived instead of the time of the event.
     pub const fn is_cohort(self) -> bool {
         matches!(self, Cube::Cohort | Cube::CohortProvider)

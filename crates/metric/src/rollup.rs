@@ -4,15 +4,25 @@ use ahash::AHashMap;
 use mailvane_model::row::Batch;
 use mailvane_model::{AttemptRow, OutcomeRow, Stream, Time};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Figures};
 use crate::count::{self, Marks};
 use crate::cube::{Cube, Width};
 use crate::figure::{Door, Spread, Traffic};
+use crate::histogram::bucket_of;
 
 /// Hands every cell that `batch` adds in steps of `width` to `emit`: cube, start of the step, stream key, key, delta.
 /// Deltas of a revised outcome hold minus the old and plus the new. Sorted, one call for each place, none of them empty.
 pub fn deltas(batch: &Batch, width: Width, emit: &mut impl FnMut(Cube, Time, u64, &str, &Cell)) {
-    let mut places = Places::new(width);
+    fold(batch, &[width], &mut |_, cube, time, stream, key, cell| emit(cube, time, stream, key, cell));
+}
+
+/// As [`deltas`], in steps of every width: each row is looked at once. Sorted by width first.
+pub fn all_deltas(batch: &Batch, emit: &mut impl FnMut(Width, Cube, Time, u64, &str, &Cell)) {
+    fold(batch, Width::ALL, emit);
+}
+
+fn fold(batch: &Batch, widths: &[Width], emit: &mut impl FnMut(Width, Cube, Time, u64, &str, &Cell)) {
+    let mut places = Places::new(widths);
     messages(batch, &mut places);
     attempts(batch, &mut places);
     outcomes(batch, &mut places);
@@ -20,222 +30,311 @@ pub fn deltas(batch: &Batch, width: Width, emit: &mut impl FnMut(Cube, Time, u64
     places.finish(emit);
 }
 
-/// Where a cell stands; keys by their number in the batch.
-type Place = (Cube, Time, u64, u32);
+/// The number of a key inside a batch. The empty key has number 0.
+type Key = u32;
+const NO_KEY: Key = 0;
+/// No cell yet.
+const NOWHERE: u32 = u32::MAX;
+
+/// The keys of a batch, each once.
+struct Keys<'b> {
+    names: Vec<&'b str>,
+    numbers: AHashMap<&'b str, Key>,
+    /// The last key of each column: keys come in runs.
+    last: [(&'b str, Key); 6],
+}
+
+impl<'b> Keys<'b> {
+    fn new() -> Self {
+        Keys { names: vec![""], numbers: AHashMap::from_iter([("", NO_KEY)]), last: [("", NO_KEY); 6] }
+    }
+
+    /// The number of a key of one column (0 to 5).
+    fn number(&mut self, column: usize, name: &'b str) -> Key {
+        if self.last[column].0 == name {
+            return self.last[column].1;
+        }
+        let next = self.names.len() as Key;
+        let number = *self.numbers.entry(name).or_insert(next);
+        if number == next {
+            self.names.push(name);
+        }
+        self.last[column] = (name, number);
+        number
+    }
+}
+
+/// The cells of one cube and width that stand at one time in one stream.
+struct Block {
+    width: Width,
+    cube: Cube,
+    time: Time,
+    stream: u64,
+    /// By the number of the key, where in `cells`; [`NOWHERE`] for none.
+    at: Vec<u32>,
+    cells: Vec<(Key, Cell)>,
+}
+
+/// The blocks of one cube and width.
+#[derive(Clone, Default)]
+struct Index {
+    blocks: AHashMap<(Time, u64), u32>,
+    /// The last block: rows come in the order of time.
+    last: Option<(Time, u64, u32)>,
+}
+
+/// The cells of one batch.
+struct Places<'b> {
+    widths: &'b [Width],
+    keys: Keys<'b>,
+    blocks: Vec<Block>,
+    /// By width and cube.
+    indexes: Vec<Index>,
+}
 
 /// Where a row adds something, inside one cube.
 #[derive(Clone, Copy)]
-struct At<'b> {
+struct At {
+    cube: Cube,
     time: Time,
     stream: u64,
-    key: &'b str,
-}
-
-impl<'b> At<'b> {
-    fn new(time: Time, stream: u64, key: &'b str) -> Self {
-        At { time, stream, key }
-    }
-}
-
-/// The cells of one batch and width.
-struct Places<'b> {
-    width: Width,
-    names: Vec<&'b str>,
-    numbers: AHashMap<&'b str, u32>,
-    cells: Vec<(Place, Cell)>,
-    index: AHashMap<Place, u32>,
-    /// For each cube the last place and its cell: rows of one kind stand together.
-    last: [Option<(Place, u32)>; Cube::ALL.len()],
+    key: Key,
 }
 
 impl<'b> Places<'b> {
-    fn new(width: Width) -> Self {
-        Places {
-            width,
-            names: Vec::new(),
-            numbers: AHashMap::new(),
-            cells: Vec::new(),
-            index: AHashMap::new(),
-            last: [None; Cube::ALL.len()],
-        }
+    fn new(widths: &'b [Width]) -> Self {
+        Places { widths, keys: Keys::new(), blocks: Vec::new(), indexes: vec![Index::default(); Width::ALL.len() * Cube::ALL.len()] }
     }
 
-    fn number(&mut self, name: &'b str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
+    /// The cell of a place, if the cube is kept in steps of this width.
+    fn cell(&mut self, width: Width, at: At) -> Option<&mut Cell> {
+        if !at.cube.at(width) {
+            return None;
         }
-        let number = self.names.len() as u32;
-        self.names.push(name);
-        self.numbers.insert(name, number);
-        number
-    }
-
-    fn cell(&mut self, cube: Cube, at: At<'b>) -> &mut Cell {
-        let place = (cube, self.width.floor(at.time), at.stream, self.number(at.key));
-        let slot = usize::from(cube.code());
-        let at = match self.last[slot] {
-            Some((last, at)) if last == place => at,
+        let time = width.floor(at.time);
+        let index = &mut self.indexes[usize::from(width.code()) * Cube::ALL.len() + usize::from(at.cube.code())];
+        let block = match index.last {
+            Some((last, stream, block)) if last == time && stream == at.stream => block,
             _ => {
-                let next = self.cells.len() as u32;
-                let at = *self.index.entry(place).or_insert(next);
-                if at == next {
-                    self.cells.push((place, Cell::default()));
+                let next = self.blocks.len() as u32;
+                let block = *index.blocks.entry((time, at.stream)).or_insert(next);
+                if block == next {
+                    self.blocks.push(Block { width, cube: at.cube, time, stream: at.stream, at: Vec::new(), cells: Vec::new() });
                 }
-                self.last[slot] = Some((place, at));
-                at
+                index.last = Some((time, at.stream, block));
+                block
             }
         };
-        &mut self.cells[at as usize].1
+        Some(self.blocks[block as usize].cell(at.key))
     }
 
-    fn add_marks(&mut self, cube: Cube, at: At<'b>, traffic: Traffic, marks: &Marks, sign: i64) {
-        if cube.at(self.width) && !marks.is_empty() {
-            marks.apply(&mut self.cell(cube, at).figures_mut(traffic).counts, sign);
+    fn figures(&mut self, width: Width, at: At, traffic: Traffic) -> Option<&mut Figures> {
+        self.cell(width, at).map(|cell| cell.figures_mut(traffic))
+    }
+
+    /// Adds marks that are the same for every width.
+    fn add_marks(&mut self, at: At, traffic: Traffic, marks: &Marks, sign: i64) {
+        if marks.is_empty() {
+            return;
+        }
+        for width in self.widths {
+            if let Some(figures) = self.figures(*width, at, traffic) {
+                marks.apply(&mut figures.counts, sign);
+            }
         }
     }
 
-    fn add_door(&mut self, cube: Cube, at: At<'b>, door: Door) {
-        if cube.at(self.width) {
-            self.cell(cube, at).add_door(door, 1);
+    fn add_door(&mut self, at: At, door: Door) {
+        for width in self.widths {
+            if let Some(cell) = self.cell(*width, at) {
+                cell.add_door(door, 1);
+            }
         }
     }
 
-    fn finish(mut self, emit: &mut impl FnMut(Cube, Time, u64, &str, &Cell)) {
-        let names = self.names;
-        self.cells.sort_by(|left, right| {
-            let ((cube, time, stream, key), (other_cube, other_time, other_stream, other_key)) = (left.0, right.0);
-            (cube, time, stream, names[key as usize]).cmp(&(other_cube, other_time, other_stream, names[other_key as usize]))
-        });
-        for ((cube, time, stream, key), cell) in &self.cells {
-            if !cell.is_empty() {
-                emit(*cube, *time, *stream, names[*key as usize], cell);
+    fn finish(mut self, emit: &mut impl FnMut(Width, Cube, Time, u64, &str, &Cell)) {
+        self.blocks.sort_by_key(|block| (block.width, block.cube, block.time, block.stream));
+        let names = self.keys.names;
+        for block in &mut self.blocks {
+            block.cells.sort_by_key(|cell| names[cell.0 as usize]);
+            for (key, cell) in &block.cells {
+                if !cell.is_empty() {
+                    emit(block.width, block.cube, block.time, block.stream, names[*key as usize], cell);
+                }
             }
         }
     }
 }
 
-/// The key of every stream of a column's table.
-fn keys(table: &[Stream]) -> Vec<u64> {
-    table.iter().map(Stream::key).collect()
+impl Block {
+    fn cell(&mut self, key: Key) -> &mut Cell {
+        let key_at = key as usize;
+        if self.at.len() <= key_at {
+            self.at.resize(key_at + 1, NOWHERE);
+        }
+        if self.at[key_at] == NOWHERE {
+            self.at[key_at] = self.cells.len() as u32;
+            self.cells.push((key, Cell::default()));
+        }
+        &mut self.cells[self.at[key_at] as usize].1
+    }
+}
+
+/// The stream key of every row of a column.
+fn stream_keys<'c>(column: &'c mailvane_model::column::Streams) -> impl Iterator<Item = u64> + 'c {
+    let keys: Vec<u64> = column.table.iter().map(Stream::key).collect();
+    column.codes.iter().map(move |code| keys[*code as usize])
 }
 
 fn messages<'b>(batch: &'b Batch, places: &mut Places<'b>) {
-    let streams = keys(&batch.messages.stream.table);
-    for (index, row) in batch.messages.iter().enumerate() {
+    for (row, stream) in batch.messages.iter().zip(stream_keys(&batch.messages.stream)) {
         let marks = count::message(&row);
-        let stream = streams[batch.messages.stream.codes[index] as usize];
-        let traffic = Traffic::of(row.population, row.direction);
-        places.add_marks(Cube::Total, At::new(row.time, stream, ""), traffic, &marks, 1);
-        places.add_marks(Cube::SenderDomain, At::new(row.time, stream, row.sender.domain), traffic, &marks, 1);
-        places.add_marks(Cube::Cohort, At::new(row.time, stream, ""), traffic, &marks, 1);
-        if !row.client_ip.is_empty() {
-            places.add_marks(Cube::Client, At::new(row.time, stream, row.client_ip), traffic, &marks, 1);
+        if marks.is_empty() {
+            continue;
         }
-        if !row.sasl_user.is_empty() {
-            places.add_marks(Cube::User, At::new(row.time, stream, row.sasl_user), traffic, &marks, 1);
+        let traffic = Traffic::of(row.population, row.direction);
+        let keys = [(Cube::SenderDomain, row.sender.domain), (Cube::Client, row.client_ip), (Cube::User, row.sasl_user)];
+        for cube in [Cube::Total, Cube::Cohort] {
+            places.add_marks(At { cube, time: row.time, stream, key: NO_KEY }, traffic, &marks, 1);
+        }
+        for (column, (cube, name)) in keys.into_iter().enumerate() {
+            if cube == Cube::SenderDomain || !name.is_empty() {
+                let key = places.keys.number(column, name);
+                places.add_marks(At { cube, time: row.time, stream, key }, traffic, &marks, 1);
+            }
         }
     }
 }
 
 /// The cubes (at the time of the event) that an attempt or outcome stands in, and its keys.
-fn dimensions<'b>(provider: &'b str, domain: &'b str, sender: &'b str, relay: &'b str, user: &'b str) -> [(Cube, &'b str, bool); 6] {
-    [
-        (Cube::Total, "", true),
-        (Cube::Provider, provider, true),
-        (Cube::Domain, domain, true),
-        (Cube::SenderDomain, sender, true),
-        (Cube::Relay, relay, true),
-        (Cube::User, user, !user.is_empty()),
-    ]
+struct Dimensions {
+    provider: Key,
+    all: [(Cube, Key); 6],
+    len: usize,
+}
+
+impl Dimensions {
+    fn new<'b>(keys: &mut Keys<'b>, [provider, domain, sender, relay, user]: [&'b str; 5]) -> Self {
+        let provider = keys.number(0, provider);
+        let all = [
+            (Cube::Total, NO_KEY),
+            (Cube::Provider, provider),
+            (Cube::Domain, keys.number(1, domain)),
+            (Cube::SenderDomain, keys.number(2, sender)),
+            (Cube::Relay, keys.number(3, relay)),
+            (Cube::User, keys.number(4, user)),
+        ];
+        // Mail without a user is in no cell of the cube of users, which is the last.
+        Dimensions { provider, all, len: if user.is_empty() { 5 } else { 6 } }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Cube, Key)> {
+        self.all[..self.len].iter().copied()
+    }
 }
 
 fn attempts<'b>(batch: &'b Batch, places: &mut Places<'b>) {
-    let streams = keys(&batch.attempts.stream.table);
-    for (index, row) in batch.attempts.iter().enumerate() {
-        attempt(&row, streams[batch.attempts.stream.codes[index] as usize], places);
+    for (row, stream) in batch.attempts.iter().zip(stream_keys(&batch.attempts.stream)) {
+        attempt(&row, stream, places);
     }
 }
 
 fn attempt<'b>(row: &AttemptRow<'b>, stream: u64, places: &mut Places<'b>) {
-    let marks = count::attempt(row, places.width.floor(row.time));
     let traffic = Traffic::of(row.population, row.direction);
-    if !marks.is_empty() {
-        for (cube, key, wanted) in dimensions(row.provider, row.recipient.domain, row.sender.domain, row.relay_host, row.sasl_user) {
-            if wanted && cube.at(places.width) {
-                let figures = places.cell(cube, At::new(row.time, stream, key)).figures_mut(traffic);
+    let names = [row.provider, row.recipient.domain, row.sender.domain, row.relay_host, row.sasl_user];
+    let dimensions = Dimensions::new(&mut places.keys, names);
+    let reason = row.reason.map(|reason| places.keys.number(5, reason.word()));
+    let time = row.time;
+    for width in places.widths {
+        let marks = count::attempt(row, width.floor(time));
+        if marks.is_empty() {
+            break;
+        }
+        for (cube, key) in dimensions.iter() {
+            if let Some(figures) = places.figures(*width, At { cube, time, stream, key }, traffic) {
                 marks.apply(&mut figures.counts, 1);
-                count::attempt_spreads(row, figures);
+                count::attempt_gap(row, figures);
+                if cube.has_delay_parts() {
+                    count::attempt_delays(row, figures);
+                }
             }
         }
-        if let Some(reason) = row.reason {
-            places.add_marks(Cube::Reason, At::new(row.time, stream, reason.word()), traffic, &marks, 1);
+        if let Some(key) = reason
+            && let Some(figures) = places.figures(*width, At { cube: Cube::Reason, time, stream, key }, traffic)
+        {
+            marks.apply(&mut figures.counts, 1);
         }
     }
     let marks = count::attempt_cohort(row);
-    places.add_marks(Cube::Cohort, At::new(row.arrived, stream, ""), traffic, &marks, 1);
-    places.add_marks(Cube::CohortProvider, At::new(row.arrived, stream, row.provider), traffic, &marks, 1);
+    places.add_marks(At { cube: Cube::Cohort, time: row.arrived, stream, key: NO_KEY }, traffic, &marks, 1);
+    places.add_marks(At { cube: Cube::CohortProvider, time: row.arrived, stream, key: dimensions.provider }, traffic, &marks, 1);
 }
 
 fn outcomes<'b>(batch: &'b Batch, places: &mut Places<'b>) {
     for (columns, sign) in [(&batch.outcomes, 1), (&batch.replaced_outcomes, -1)] {
-        let streams = keys(&columns.stream.table);
-        for (index, row) in columns.iter().enumerate() {
-            outcome(&row, streams[columns.stream.codes[index] as usize], sign, places);
+        for (row, stream) in columns.iter().zip(stream_keys(&columns.stream)) {
+            outcome(&row, stream, sign, places);
         }
     }
 }
 
 fn outcome<'b>(row: &OutcomeRow<'b>, stream: u64, sign: i64, places: &mut Places<'b>) {
     let marks = count::outcome(row);
-    let delay = count::outcome_delay(row).map(crate::histogram::bucket_of);
+    let delay = count::outcome_delay(row).map(bucket_of);
     let traffic = Traffic::of(row.population, row.direction);
-    let by_event = dimensions(row.provider, row.recipient.domain, row.sender.domain, row.relay_host, row.sasl_user);
-    let by_arrival = [(Cube::Cohort, "", true), (Cube::CohortProvider, row.provider, true)];
-    for (cube, key, wanted) in by_event.into_iter().chain(by_arrival) {
-        if wanted && cube.at(places.width) {
+    let names = [row.provider, row.recipient.domain, row.sender.domain, row.relay_host, row.sasl_user];
+    let dimensions = Dimensions::new(&mut places.keys, names);
+    let by_arrival = [(Cube::Cohort, NO_KEY), (Cube::CohortProvider, dimensions.provider)];
+    for width in places.widths {
+        for (cube, key) in dimensions.iter().chain(by_arrival) {
             let time = if cube.is_cohort() { row.arrived } else { row.time };
-            let figures = places.cell(cube, At::new(time, stream, key)).figures_mut(traffic);
-            marks.apply(&mut figures.counts, sign);
-            if let Some(bucket) = delay {
-                figures.spread_mut(Spread::Delay).add(bucket, sign);
+            if let Some(figures) = places.figures(*width, At { cube, time, stream, key }, traffic) {
+                marks.apply(&mut figures.counts, sign);
+                if let Some(bucket) = delay {
+                    figures.spread_mut(Spread::Delay).add(bucket, sign);
+                }
             }
         }
     }
     if let Some(reason) = row.reason {
-        places.add_marks(Cube::Reason, At::new(row.time, stream, reason.word()), traffic, &marks, sign);
+        let key = places.keys.number(5, reason.word());
+        places.add_marks(At { cube: Cube::Reason, time: row.time, stream, key }, traffic, &marks, sign);
     }
 }
 
 fn door<'b>(batch: &'b Batch, places: &mut Places<'b>) {
-    let streams = keys(&batch.rejections.stream.table);
-    for (index, row) in batch.rejections.iter().enumerate() {
-        let (stream, door) = (streams[batch.rejections.stream.codes[index] as usize], count::rejection(&row));
-        places.add_door(Cube::Total, At::new(row.time, stream, ""), door);
-        places.add_door(Cube::Reason, At::new(row.time, stream, row.reason.word()), door);
-        places.add_door(Cube::Client, At::new(row.time, stream, row.client_ip), door);
-    }
-    let streams = keys(&batch.auths.stream.table);
-    for (index, row) in batch.auths.iter().enumerate() {
-        let (stream, door) = (streams[batch.auths.stream.codes[index] as usize], count::auth(&row));
-        places.add_door(Cube::Total, At::new(row.time, stream, ""), door);
-        places.add_door(Cube::Client, At::new(row.time, stream, row.client_ip), door);
-        if door == Door::AuthOk && !row.user.is_empty() {
-            places.add_door(Cube::User, At::new(row.time, stream, row.user), door);
+    for (row, stream) in batch.rejections.iter().zip(stream_keys(&batch.rejections.stream)) {
+        let keys = [
+            (Cube::Total, NO_KEY),
+            (Cube::Reason, places.keys.number(5, row.reason.word())),
+            (Cube::Client, places.keys.number(1, row.client_ip)),
+        ];
+        for (cube, key) in keys {
+            places.add_door(At { cube, time: row.time, stream, key }, count::rejection(&row));
         }
     }
-    let streams = keys(&batch.sessions.stream.table);
-    for (index, row) in batch.sessions.iter().enumerate() {
-        let stream = streams[batch.sessions.stream.codes[index] as usize];
-        places.add_door(Cube::Total, At::new(row.time, stream, ""), Door::Sessions);
+    for (row, stream) in batch.auths.iter().zip(stream_keys(&batch.auths.stream)) {
+        let door = count::auth(&row);
+        let (client, user) = (places.keys.number(1, row.client_ip), places.keys.number(4, row.user));
+        for (cube, key) in [(Cube::Total, NO_KEY), (Cube::Client, client)] {
+            places.add_door(At { cube, time: row.time, stream, key }, door);
+        }
+        if door == Door::AuthOk && user != NO_KEY {
+            places.add_door(At { cube: Cube::User, time: row.time, stream, key: user }, door);
+        }
+    }
+    for (row, stream) in batch.sessions.iter().zip(stream_keys(&batch.sessions.stream)) {
+        let total = At { cube: Cube::Total, time: row.time, stream, key: NO_KEY };
+        places.add_door(total, Door::Sessions);
         if count::is_lost(&row) {
-            places.add_door(Cube::Total, At::new(row.time, stream, ""), Door::SessionsLost);
-            places.add_door(Cube::Client, At::new(row.time, stream, row.client_ip), Door::SessionsLost);
+            places.add_door(total, Door::SessionsLost);
+            let key = places.keys.number(1, row.client_ip);
+            places.add_door(At { cube: Cube::Client, key, ..total }, Door::SessionsLost);
         }
     }
-    let streams = keys(&batch.notices.stream.table);
-    for (index, row) in batch.notices.iter().enumerate() {
+    for (row, stream) in batch.notices.iter().zip(stream_keys(&batch.notices.stream)) {
         if let Some(door) = count::notice(&row) {
-            places.add_door(Cube::Total, At::new(row.time, streams[batch.notices.stream.codes[index] as usize], ""), door);
+            places.add_door(At { cube: Cube::Total, time: row.time, stream, key: NO_KEY }, door);
         }
     }
 }

@@ -138,8 +138,9 @@ impl Fold {
             return;
         }
         let traffic = Traffic::of(row.population, row.direction);
-        self.steps.add(row.time, traffic, &count::outcome(row), sign);
-        self.section(traffic).outcome(row, sign);
+        let marks = count::outcome(row);
+        self.steps.add(row.time, traffic, &marks, sign);
+        self.section(traffic).outcome(row, &marks, sign);
         self.queue.outcome(row, sign);
         self.see(row.time);
     }

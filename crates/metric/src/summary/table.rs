@@ -3,6 +3,9 @@
 //! A full table drops its lightest lines (their counts go to `other`), so the busiest stay: what a line can have lost is
 //! bounded by `short_by`, as in lossy counting.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use ahash::AHashMap;
 
 use crate::cell::Figures;
@@ -73,6 +76,14 @@ impl Sums {
         }
     }
 
+    /// Adds a delay to the histogram alone, where the rest is added up from other lines.
+    #[inline]
+    pub(super) fn delay_only(&mut self, delay_ms: u64, sign: i64) {
+        if let Some(delays) = &mut self.delays {
+            delays.add(crate::histogram::bucket_of(delay_ms), sign);
+        }
+    }
+
     pub(super) fn merge(&mut self, other: &Sums) {
         self.counts.merge(&other.counts);
         self.delay_sum += other.delay_sum;
@@ -92,12 +103,39 @@ impl Sums {
     }
 }
 
+/// Passes on a key that is a hash already.
+#[derive(Clone, Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only whole words are ever written; anything else still gives a usable value.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
 /// A bounded table of sums.
+///
+/// Keys are found by their 64-bit hash alone (seeded at random, so that nobody can make two keys meet): reading the key
+/// again would be one more access to memory for each row.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    index: AHashMap<Box<str>, u32>,
-    /// The sums of each key; the key of a dropped line is gone from `index` and its place is free.
+    hasher: ahash::RandomState,
+    index: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+    keys: Vec<Box<str>>,
     lines: Vec<Sums>,
+    /// The hash and place of the key asked for last: attempt and outcome of one recipient stand together.
+    last: (u64, u32),
     limit: usize,
     with_delays: bool,
     pub(super) other: Sums,
@@ -107,69 +145,138 @@ pub(super) struct Table {
     pub(super) short_by: u64,
 }
 
+/// A line that left a table.
+pub(super) type Dropped = (Box<str>, Sums);
+
 impl Table {
     pub(super) fn new(limit: usize, with_delays: bool) -> Self {
-        Table { index: AHashMap::new(), lines: Vec::new(), limit, with_delays, other: Sums::default(), dropped: 0, short_by: 0 }
+        Table {
+            hasher: ahash::RandomState::new(),
+            index: HashMap::default(),
+            keys: Vec::new(),
+            lines: Vec::new(),
+            last: (0, u32::MAX),
+            limit,
+            with_delays,
+            other: Sums::default(),
+            dropped: 0,
+            short_by: 0,
+        }
     }
 
-    /// The sums of a key.
+    /// The sums of a key. What a full table drops is summed up in `other`.
     #[inline]
     pub(super) fn line(&mut self, key: &str) -> &mut Sums {
-        if let Some(at) = self.index.get(key) {
-            return &mut self.lines[*at as usize];
-        }
-        self.insert(key)
-    }
-
-    #[cold]
-    fn insert(&mut self, key: &str) -> &mut Sums {
-        if self.lines.len() >= self.limit {
-            self.drop_light_ones();
-        }
-        let at = self.lines.len();
-        let delays = self.with_delays.then(Box::default);
-        self.lines.push(Sums { delays, ..Sums::default() });
-        self.index.insert(key.into(), at as u32);
+        let at = match self.find(key) {
+            Ok(at) => at,
+            Err(hash) => {
+                for (_, sums) in self.make_room() {
+                    self.other.merge(&sums);
+                }
+                self.insert(key, hash)
+            }
+        };
         &mut self.lines[at]
     }
 
-    /// Drops the lighter half.
-    fn drop_light_ones(&mut self) {
+    /// The sums of a key whose sums are part of those of a line in `parents`: what this table drops goes there, so that
+    /// the line above stays whole. [`Table::with_children`] adds what was not dropped.
+    #[inline]
+    pub(super) fn line_under(&mut self, key: &str, parents: &mut Table, parent: fn(&str) -> &str) -> &mut Sums {
+        let at = match self.find(key) {
+            Ok(at) => at,
+            Err(hash) => {
+                for (key, sums) in self.make_room() {
+                    parents.line(parent(&key)).merge(&sums);
+                    self.other.merge(&sums);
+                }
+                self.insert(key, hash)
+            }
+        };
+        &mut self.lines[at]
+    }
+
+    #[inline]
+    fn find(&mut self, key: &str) -> Result<usize, u64> {
+        let hash = self.hasher.hash_one(key);
+        if self.last.0 == hash && self.last.1 != u32::MAX {
+            return Ok(self.last.1 as usize);
+        }
+        let at = *self.index.get(&hash).ok_or(hash)?;
+        self.last = (hash, at);
+        Ok(at as usize)
+    }
+
+    #[cold]
+    fn insert(&mut self, key: &str, hash: u64) -> usize {
+        let at = self.lines.len();
+        let delays = self.with_delays.then(Box::default);
+        self.lines.push(Sums { delays, ..Sums::default() });
+        self.keys.push(key.into());
+        self.index.insert(hash, at as u32);
+        self.last = (hash, at as u32);
+        at
+    }
+
+    /// When the table is full, takes the lighter half out.
+    #[cold]
+    fn make_room(&mut self) -> Vec<Dropped> {
+        if self.lines.len() < self.limit {
+            return Vec::new();
+        }
         let mut weights: Vec<i64> = self.lines.iter().map(Sums::weight).collect();
         let half = weights.len() / 2;
         let threshold = *weights.select_nth_unstable(half).1;
-        let mut index = AHashMap::with_capacity(self.limit);
-        let mut lines = Vec::with_capacity(self.limit);
         let mut room = self.limit / 2;
-        let mut entries: Vec<(Box<str>, u32)> = self.index.drain().collect();
-        entries.sort_unstable_by_key(|entry| entry.1);
-        for (key, at) in entries {
-            let sums = std::mem::take(&mut self.lines[at as usize]);
+        let mut dropped = Vec::with_capacity(half + 1);
+        let (keys, lines) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.lines));
+        self.index.clear();
+        self.last = (0, u32::MAX);
+        for (key, sums) in keys.into_iter().zip(lines) {
             let weight = sums.weight();
             if weight > threshold || (weight == threshold && room > 0 && weight > 1) {
                 room = room.saturating_sub(1);
-                index.insert(key, lines.len() as u32);
-                lines.push(sums);
+                self.index.insert(self.hasher.hash_one(&*key), self.lines.len() as u32);
+                self.keys.push(key);
+                self.lines.push(sums);
             } else {
-                self.other.merge(&sums);
-                self.dropped += 1;
                 self.short_by = self.short_by.max(weight.max(0) as u64);
+                dropped.push((key, sums));
             }
         }
-        self.index = index;
-        self.lines = lines;
+        self.dropped += dropped.len() as u64;
+        dropped
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Sums)> {
-        self.index.iter().map(|(key, at)| (&**key, &self.lines[*at as usize]))
+        self.keys.iter().map(|key| &**key).zip(&self.lines)
+    }
+
+    /// This table with the sums of its children added, each to the line above it.
+    pub(super) fn with_children(&self, children: &Table, parent: fn(&str) -> &str) -> Table {
+        let mut whole = self.clone();
+        for (key, sums) in children.iter() {
+            whole.line(parent(key)).merge(sums);
+        }
+        whole
     }
 
     pub(super) fn merge(&mut self, other: &Table) {
-        let mut theirs: Vec<(&str, u32)> = other.index.iter().map(|(key, at)| (&**key, *at)).collect();
-        theirs.sort_unstable_by_key(|entry| entry.1);
-        for (key, at) in theirs {
-            self.line(key).merge(&other.lines[at as usize]);
+        for (key, sums) in other.iter() {
+            self.line(key).merge(sums);
         }
+        self.take_tail(other);
+    }
+
+    /// As [`Table::merge`], for a table whose lines are parts of lines in `parents`.
+    pub(super) fn merge_under(&mut self, other: &Table, parents: &mut Table, parent: fn(&str) -> &str) {
+        for (key, sums) in other.iter() {
+            self.line_under(key, parents, parent).merge(sums);
+        }
+        self.take_tail(other);
+    }
+
+    fn take_tail(&mut self, other: &Table) {
         self.other.merge(&other.other);
         self.dropped += other.dropped;
         self.short_by += other.short_by;

@@ -1,6 +1,6 @@
 //! The sums of one traffic, by every dimension.
 
-use mailvane_model::{AttemptRow, MessageRow, OutcomeRow, Stream};
+use mailvane_model::{Address, AttemptRow, MessageRow, OutcomeRow, Stream};
 
 use super::failure::Failures;
 use super::report::{Breakdown, Limit, Line, Section};
@@ -8,7 +8,7 @@ use super::table::{Counts, Sums, Table};
 use crate::cell::Figures;
 use crate::count::{self, Marks, Rates};
 use crate::figure::{Figure, Traffic};
-use crate::histogram::DenseHistogram;
+use crate::histogram::{DenseHistogram, bucket_of};
 use crate::sender;
 
 /// How many providers are told apart.
@@ -31,6 +31,9 @@ const CLIENTS: usize = 20_000;
 const INSTANCES: usize = 1_000;
 
 /// Everything that is summed up of one traffic.
+///
+/// A row goes to as few lines as can be: recipients carry their domains, senders theirs, relay hosts their providers; the
+/// wider lines are added up at the end.
 #[derive(Clone, Debug)]
 pub(super) struct SectionFold {
     traffic: Traffic,
@@ -38,13 +41,17 @@ pub(super) struct SectionFold {
     delay: DenseHistogram,
     delay_parts: [DenseHistogram; 4],
     sizes: DenseHistogram,
+    /// What relay hosts that were dropped have left, and all delays.
     providers: Table,
+    /// What recipients that were dropped have left.
     domains: Table,
     senders: Table,
+    /// What senders that were dropped have left.
     sender_domains: Table,
     recipients: Table,
+    /// By relay host and provider.
     relays: Table,
-    instances: Table,
+    instances: Instances,
     users: Table,
     clients: Table,
     failures: Failures,
@@ -66,7 +73,7 @@ impl SectionFold {
             sender_domains: Table::new(SENDER_DOMAINS, false),
             recipients: Table::new(RECIPIENTS, false),
             relays: Table::new(RELAYS, false),
-            instances: Table::new(INSTANCES, true),
+            instances: Instances::default(),
             users: Table::new(USERS, false),
             clients: Table::new(CLIENTS, false),
             failures: Failures::default(),
@@ -84,10 +91,8 @@ impl SectionFold {
             self.sizes.record(size);
         }
         sender::write(row.sender, &mut self.key);
-        self.senders.line(&self.key).apply(marks, 1);
-        self.sender_domains.line(row.sender.domain).apply(marks, 1);
-        instance_to(row.stream, &mut self.key);
-        self.instances.line(&self.key).apply(marks, 1);
+        self.senders.line_under(&self.key, &mut self.sender_domains, domain_of).apply(marks, 1);
+        self.instances.line(row.stream).apply(marks, 1);
         if !row.sasl_user.is_empty() {
             self.users.line(row.sasl_user).apply(marks, 1);
         }
@@ -106,39 +111,36 @@ impl SectionFold {
                 histogram.record(u64::from(part));
             }
         }
-        self.providers.line(row.provider).apply(marks, 1);
-        self.domains.line(row.recipient.domain).apply(marks, 1);
-        self.relays.line(row.relay_host).apply(marks, 1);
-        instance_to(row.stream, &mut self.key);
-        self.instances.line(&self.key).apply(marks, 1);
+        recipient_to(row.recipient, &mut self.key);
+        self.recipients.line_under(&self.key, &mut self.domains, domain_of).apply(marks, 1);
+        relay_to(row.relay_host, row.provider, &mut self.key);
+        self.relays.line_under(&self.key, &mut self.providers, provider_of).apply(marks, 1);
+        self.instances.line(row.stream).apply(marks, 1);
         if count::is_refusal(row.status) {
             self.failures.attempt(row, marks);
         }
     }
 
-    pub(super) fn outcome(&mut self, row: &OutcomeRow<'_>, sign: i64) {
-        let marks = count::outcome(row);
+    pub(super) fn outcome(&mut self, row: &OutcomeRow<'_>, marks: &Marks, sign: i64) {
         let delay = count::outcome_delay(row);
         marks.apply(&mut self.counts.0, sign);
         if let Some(delay) = delay {
-            self.delay.add(crate::histogram::bucket_of(delay), sign);
+            self.delay.add(bucket_of(delay), sign);
+            self.providers.line(row.provider).delay_only(delay, sign);
         }
         let add = |sums: &mut Sums| {
-            sums.apply(&marks, sign);
+            sums.apply(marks, sign);
             if let Some(delay) = delay {
                 sums.delay(delay, sign);
             }
         };
-        add(self.providers.line(row.provider));
-        add(self.domains.line(row.recipient.domain));
-        add(self.relays.line(row.relay_host));
-        add(self.sender_domains.line(row.sender.domain));
+        recipient_to(row.recipient, &mut self.key);
+        add(self.recipients.line_under(&self.key, &mut self.domains, domain_of));
+        relay_to(row.relay_host, row.provider, &mut self.key);
+        add(self.relays.line_under(&self.key, &mut self.providers, provider_of));
         sender::write(row.sender, &mut self.key);
-        add(self.senders.line(&self.key));
-        recipient_to(row, &mut self.key);
-        add(self.recipients.line(&self.key));
-        instance_to(row.stream, &mut self.key);
-        add(self.instances.line(&self.key));
+        add(self.senders.line_under(&self.key, &mut self.sender_domains, domain_of));
+        add(self.instances.line(row.stream));
         if !row.sasl_user.is_empty() {
             add(self.users.line(row.sasl_user));
         }
@@ -152,27 +154,19 @@ impl SectionFold {
             mine.merge(theirs);
         }
         self.sizes.merge(&other.sizes);
-        for (mine, theirs) in self.tables_mut().into_iter().zip(other.tables()) {
-            mine.1.merge(theirs.1);
-        }
+        self.providers.merge(&other.providers);
+        self.domains.merge(&other.domains);
+        self.sender_domains.merge(&other.sender_domains);
+        self.recipients.merge_under(&other.recipients, &mut self.domains, domain_of);
+        self.senders.merge_under(&other.senders, &mut self.sender_domains, domain_of);
+        self.relays.merge_under(&other.relays, &mut self.providers, provider_of);
+        self.users.merge(&other.users);
+        self.clients.merge(&other.clients);
+        self.instances.merge(&other.instances);
         self.failures.merge(&other.failures);
     }
 
-    fn tables_mut(&mut self) -> [(&'static str, &mut Table); 9] {
-        [
-            ("providers", &mut self.providers),
-            ("recipient domains", &mut self.domains),
-            ("senders", &mut self.senders),
-            ("sender domains", &mut self.sender_domains),
-            ("recipients", &mut self.recipients),
-            ("relay hosts", &mut self.relays),
-            ("instances", &mut self.instances),
-            ("users", &mut self.users),
-            ("clients", &mut self.clients),
-        ]
-    }
-
-    fn tables(&self) -> [(&'static str, &Table); 9] {
+    fn tables(&self) -> [(&'static str, &Table); 8] {
         [
             ("providers", &self.providers),
             ("recipient domains", &self.domains),
@@ -180,7 +174,6 @@ impl SectionFold {
             ("sender domains", &self.sender_domains),
             ("recipients", &self.recipients),
             ("relay hosts", &self.relays),
-            ("instances", &self.instances),
             ("users", &self.users),
             ("clients", &self.clients),
         ]
@@ -203,15 +196,15 @@ impl SectionFold {
             delay: self.delay.to_sparse().percentiles(),
             delay_parts: self.delay_parts.each_ref().map(|part| part.to_sparse().percentiles()),
             sizes: self.sizes.to_sparse().percentiles(),
-            providers: breakdown(&self.providers, top),
-            domains: breakdown(&self.domains, top),
+            providers: breakdown(&self.providers.with_children(&self.relays, provider_of), top),
+            domains: breakdown(&self.domains.with_children(&self.recipients, domain_of), top),
             senders: breakdown(&self.senders, top),
             senders_by_bytes: by(&self.senders, Figure::ReceivedBytes, top),
-            sender_domains: breakdown(&self.sender_domains, top),
+            sender_domains: breakdown(&self.sender_domains.with_children(&self.senders, domain_of), top),
             recipients: breakdown(&self.recipients, top),
             recipients_by_bytes: by(&self.recipients, Figure::DeliveredBytes, top),
-            relays: breakdown(&self.relays, top),
-            instances: breakdown(&self.instances, top),
+            relays: breakdown(&Table::new(RELAYS, false).with_children(&self.relays, relay_of), top),
+            instances: breakdown(&self.instances.table(), top),
             users: breakdown(&self.users, top),
             clients: breakdown(&self.clients, top),
             failures: self.failures.finish(),
@@ -219,13 +212,49 @@ impl SectionFold {
     }
 }
 
-/// `host/instance`, or the host alone where there is no instance.
-fn instance_to(stream: &Stream, key: &mut String) {
-    key.clear();
-    key.push_str(if stream.host.is_empty() { &stream.origin } else { &stream.host });
-    if !stream.instance.is_empty() {
-        key.push('/');
-        key.push_str(&stream.instance);
+/// Our mail systems: few, and the rows of one stand together.
+#[derive(Clone, Debug, Default)]
+struct Instances {
+    all: Vec<(Stream, Sums)>,
+    last: usize,
+    /// What did not find a place any more.
+    other: Sums,
+}
+
+impl Instances {
+    #[inline]
+    fn line(&mut self, stream: &Stream) -> &mut Sums {
+        if self.all.get(self.last).is_none_or(|entry| entry.0 != *stream) {
+            match self.all.iter().position(|entry| entry.0 == *stream) {
+                Some(at) => self.last = at,
+                None if self.all.len() >= INSTANCES => return &mut self.other,
+                None => {
+                    self.last = self.all.len();
+                    let delays = Some(Box::default());
+                    self.all.push((stream.clone(), Sums { delays, ..Sums::default() }));
+                }
+            }
+        }
+        &mut self.all[self.last].1
+    }
+
+    fn merge(&mut self, other: &Instances) {
+        for (stream, sums) in &other.all {
+            self.line(stream).merge(sums);
+        }
+        self.other.merge(&other.other);
+    }
+
+    /// By `host/instance`, or the host alone where there is no instance.
+    fn table(&self) -> Table {
+        let mut table = Table::new(INSTANCES, true);
+        for (stream, sums) in &self.all {
+            let host = if stream.host.is_empty() { &stream.origin } else { &stream.host };
+            let key = if stream.instance.is_empty() { host.clone() } else { format!("{host}/{}", stream.instance) };
+            table.line(&key).merge(sums);
+        }
+        table.other.merge(&self.other);
+        table
     }
 }
 
@@ -237,13 +266,34 @@ fn client_to(name: &str, address: &str, key: &mut String) {
     key.push(']');
 }
 
-fn recipient_to(row: &OutcomeRow<'_>, key: &mut String) {
+fn recipient_to(recipient: Address<'_>, key: &mut String) {
     key.clear();
-    key.push_str(row.recipient.local);
-    if !row.recipient.domain.is_empty() {
-        key.push('@');
-        key.push_str(row.recipient.domain);
-    }
+    key.push_str(recipient.local);
+    key.push('@');
+    key.push_str(recipient.domain);
+}
+
+/// The domain of the key of a recipient or sender.
+fn domain_of(key: &str) -> &str {
+    key.rsplit_once('@').map_or("", |(_, domain)| domain)
+}
+
+/// What stands between relay host and provider in a key: no name has it.
+const BETWEEN: char = '\0';
+
+fn relay_to(relay: &str, provider: &str, key: &mut String) {
+    key.clear();
+    key.push_str(relay);
+    key.push(BETWEEN);
+    key.push_str(provider);
+}
+
+fn provider_of(key: &str) -> &str {
+    key.rsplit_once(BETWEEN).map_or("", |(_, provider)| provider)
+}
+
+fn relay_of(key: &str) -> &str {
+    key.rsplit_once(BETWEEN).map_or(key, |(relay, _)| relay)
 }
 
 fn breakdown(table: &Table, top: usize) -> Breakdown {
@@ -273,7 +323,8 @@ fn by(table: &Table, figure: Figure, top: usize) -> Vec<Line> {
 fn line(key: &str, sums: &Sums) -> Line {
     let figures: Figures = sums.counts.figures();
     Line {
-        key: key.into(),
+        // The key of a recipient without a domain ends with the separator.
+        key: key.strip_suffix('@').unwrap_or(key).into(),
         rates: Rates::of(&figures),
         figures,
         delay: sums.delays.as_ref().map(|delays| delays.to_sparse().percentiles()).unwrap_or_default(),

@@ -15,17 +15,15 @@ type Stored = BTreeMap<(Cube, Width, Time, u64, String), Cell>;
 /// Adds the deltas of a batch as a store does: through bytes, dropping cells that became empty.
 fn commit(stored: &mut Stored, rows: &[Event]) {
     let batch = batch(rows);
-    for width in Width::ALL {
-        rollup::deltas(&batch, *width, &mut |cube, time, stream, key, delta| {
-            let delta = Cell::decode(&delta.encode()).expect("a cell reads its own bytes");
-            let place = (cube, *width, time, stream, key.to_owned());
-            let cell = stored.entry(place.clone()).or_default();
-            cell.merge(&delta);
-            if cell.is_empty() {
-                stored.remove(&place);
-            }
-        });
-    }
+    rollup::all_deltas(&batch, &mut |width, cube, time, stream, key, delta| {
+        let delta = Cell::decode(&delta.encode()).expect("a cell reads its own bytes");
+        let place = (cube, width, time, stream, key.to_owned());
+        let cell = stored.entry(place.clone()).or_default();
+        cell.merge(&delta);
+        if cell.is_empty() {
+            stored.remove(&place);
+        }
+    });
 }
 
 /// The attempts that the figures of the default population count.
