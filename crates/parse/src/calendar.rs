@@ -180,9 +180,9 @@ impl Calendar {
     fn first_year(&self, month: u8, day: u8, micros: i64) -> i32 {
         match self.anchor {
             Anchor::Unknown => 1970,
-            Anchor::Year(year) => year,
+            Anchor::Year(year) => year.clamp(-9999, 9999),
             Anchor::NotAfter(bound) => {
-                let year = bound.to_chrono().year();
+                let year = bound.to_chrono().year().clamp(-9998, 9998);
                 // The local clock may be in the next year already.
                 if self.is_after_anchor(year + 1, month, day, micros) {
                     if self.is_after_anchor(year, month, day, micros) { year - 1 } else { year }
@@ -205,9 +205,13 @@ impl Calendar {
         let local = midnight(year, month, day) + micros;
         if local >= self.local {
             let december_before = midnight(year - 1, month, day) + micros;
-            return if self.local - december_before <= LONGEST_STEP_BACK_OVER_NEW_YEAR { year - 1 } else { year };
+            return if self.local.saturating_sub(december_before) <= LONGEST_STEP_BACK_OVER_NEW_YEAR { year - 1 } else { year };
         }
-        if self.local - local <= LONGEST_STEP_BACK || self.is_after_anchor(year + 1, month, day, micros) { year } else { year + 1 }
+        if self.local.saturating_sub(local) <= LONGEST_STEP_BACK || self.is_after_anchor(year + 1, month, day, micros) {
+            year
+        } else {
+            year + 1
+        }
     }
 
     /// A local time with its offset.
@@ -235,7 +239,7 @@ impl Calendar {
             }
             MappedLocalTime::Ambiguous(first, second) => {
                 let (first, second) = (first.max(second), first.min(second));
-                let first_pass = local - i64::from(first) * Time::MINUTE;
+                let first_pass = local.saturating_sub(i64::from(first) * Time::MINUTE);
                 let is_second_pass = self.last.is_some_and(|(last, offset)| {
                     let step_back = last.0.saturating_sub(first_pass);
                     step_back > FOLD_STEP_BACK || step_back > 0 && offset == i32::from(second)
@@ -243,7 +247,7 @@ impl Calendar {
                 if is_second_pass { second } else { first }
             }
             // The hour that a clock set forward leaves out: the clock was not set yet.
-            MappedLocalTime::None => self.usual_offset(local - 3 * Time::HOUR),
+            MappedLocalTime::None => self.usual_offset(local.saturating_sub(3 * Time::HOUR)),
         }
     }
 
@@ -319,7 +323,7 @@ impl YearCount {
         if month == 0 {
             return None;
         }
-        let micros = self.walk.local - self.walk.day.midnight;
+        let micros = self.walk.local.saturating_sub(self.walk.day.midnight);
         let last = first_year(When::Yearless { month, day, micros }, zone, modified)?;
         Some(last - self.years())
     }
@@ -383,7 +387,7 @@ fn decode_1(bytes: &[u8]) -> Option<Calendar> {
     let (known, rest) = rest.split_first()?;
     let (last, rest) = rest.split_first_chunk::<8>()?;
     let offset = rest.first_chunk::<2>().filter(|_| rest.len() == 2)?;
-    if !(-9999..=9999).contains(&year) || *month > 12 || *day > 31 || *known > 1 {
+    if !(-262_000..=262_000).contains(&year) || *month > 12 || *day > 31 || *known > 1 {
         return None;
     }
     let midnight = if *month == 0 { 0 } else { midnight(year, *month, *day) };
@@ -481,6 +485,21 @@ mod tests {
         assert_eq!(calendar.resolve(When::Missing), Some((Time(5), -90)));
         let local = time("2026-07-01T12:00:00Z").0;
         assert_eq!(shown(&mut calendar, When::Local { micros: local }), "2026-07-01T12:00:00+02:00");
+    }
+
+    #[test]
+    fn the_ends_of_time_do_no_harm() {
+        for zone in [Zone::Fixed(-900), berlin()] {
+            for extreme in [i64::MIN, i64::MAX] {
+                let mut calendar = Calendar::with_anchor(zone, Anchor::NotAfter(Time(extreme)));
+                calendar.resolve(yearless(5, 5, 0, 0));
+                calendar.resolve(When::Local { micros: extreme });
+                assert!(calendar.resolve(yearless(6, 6, 0, 0)).is_some());
+                assert!(calendar.resolve(yearless(2, 29, 0, 0)).is_some());
+            }
+        }
+        let mut calendar = Calendar::with_year(Zone::Fixed(0), i32::MIN);
+        assert!(calendar.resolve(yearless(2, 29, 0, 0)).is_some());
     }
 
     #[test]

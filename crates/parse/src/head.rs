@@ -251,14 +251,15 @@ const fn month(m1: u8, m2: u8, m3: u8) -> Option<u8> {
 /// `2026-11-02T08:15:01[.123456][Z|+01:00|+0100]`, with `T` or a blank between date and time.
 #[inline]
 pub(crate) fn rfc3339(text: &[u8]) -> Option<(When, &[u8])> {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ', rest @ ..] = text else { return None };
+    let (stamp, rest) = text.split_first_chunk::<19>()?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ', ..] = stamp else { return None };
     let year = i32::from(two_digits(*y1, *y2)?) * 100 + i32::from(two_digits(*y3, *y4)?);
     let (month, day) = (two_digits(*m1, *m2)?, two_digits(*d1, *d2)?);
     if !(1..=12).contains(&month) || !fits(month, day) {
         return None;
     }
-    let micros = days_from_civil(year, month, day) * Time::DAY + clock(rest)?;
-    let (part, rest) = fraction(&rest[8..]);
+    let micros = days_from_civil(year, month, day) * Time::DAY + clock(&stamp[11..])?;
+    let (part, rest) = fraction(rest);
     let micros = micros + part;
     match zone(rest) {
         Some((offset_minutes, rest)) => {

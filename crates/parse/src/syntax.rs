@@ -2,15 +2,25 @@
 
 use mailvane_model::Time;
 
-/// The days from 1970-01-01 to a date of the proleptic Gregorian calendar.
-#[inline]
+/// The days from 1970-01-01 to a date of the proleptic Gregorian calendar. Years out of chrono's range are moved into it.
+#[inline(always)]
 pub(crate) const fn days_from_civil(year: i32, month: u8, day: u8) -> i64 {
-    let year = year as i64 - (month <= 2) as i64;
-    let era = year.div_euclid(400);
-    let year_of_era = year - era * 400;
-    let month_from_march = (month as i64 + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day as i64 - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    /// Whole cycles of 400 years that make every year positive, and the days they add up to before 1970-01-01.
+    const YEARS: i32 = 400 * 1000;
+    const DAYS: i64 = 1000 * 146_097 + 719_468;
+    const LIMIT: i32 = 262_000;
+    let year = if year > LIMIT {
+        LIMIT
+    } else if year < -LIMIT {
+        -LIMIT
+    } else {
+        year
+    };
+    // The year begins in March, so that a leap day is its last.
+    let year = (year + YEARS - (month <= 2) as i32) as u32;
+    let month_from_march = (month as u32 + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day as u32;
+    (365 * year + year / 4 - year / 100 + year / 400 + day_of_year) as i64 - 1 - DAYS
 }
 
 /// Whether a year has a 29 February.
@@ -50,18 +60,21 @@ pub(crate) fn clock(text: &[u8]) -> Option<i64> {
 /// `.123456` at the start of the text: microseconds and what follows. Digits after the sixth are read over.
 #[inline(always)]
 pub(crate) fn fraction(text: &[u8]) -> (i64, &[u8]) {
-    if !matches!(text, [b'.' | b',', b'0'..=b'9', ..]) {
-        return (0, text);
+    let [b'.' | b',', rest @ ..] = text else { return (0, text) };
+    // Nearly every fraction has six digits.
+    if let Some((digits, rest)) = rest.split_first_chunk::<6>()
+        && digits.iter().all(u8::is_ascii_digit)
+        && !rest.first().is_some_and(u8::is_ascii_digit)
+    {
+        return (digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0')), rest);
     }
-    let mut micros = 0;
-    let mut scale = 100_000;
-    let mut at = 1;
-    while let Some(digit) = text.get(at).filter(|byte| byte.is_ascii_digit()) {
+    let (mut micros, mut scale, mut rest) = (0, 100_000, rest);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
         micros += i64::from(digit - b'0') * scale;
         scale /= 10;
-        at += 1;
+        rest = after;
     }
-    (micros, &text[at..])
+    if scale == 100_000 && micros == 0 && rest.len() + 1 == text.len() { (0, text) } else { (micros, rest) }
 }
 
 /// The leading decimal digits as a number (saturating) and what follows; `None` without a digit.
@@ -139,4 +152,42 @@ pub(crate) fn trim_end(text: &[u8]) -> &[u8] {
         text = rest;
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_agree_with_chrono() {
+        use chrono::{Datelike, NaiveDate};
+        let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
+        for day in (-800_000..800_000).step_by(97) {
+            let date = epoch + chrono::Days::new(0) + chrono::TimeDelta::days(day);
+            assert_eq!(days_from_civil(date.year(), date.month() as u8, date.day() as u8), day, "{date}");
+        }
+    }
+
+    #[test]
+    fn fractions_and_clocks() {
+        assert_eq!(fraction(b".123456Z"), (123_456, &b"Z"[..]));
+        assert_eq!(fraction(b".1234567 "), (123_456, &b" "[..]));
+        assert_eq!(fraction(b".5 x"), (500_000, &b" x"[..]));
+        assert_eq!(fraction(b". x"), (0, &b". x"[..]));
+        assert_eq!(clock(b"23:59:60 "), Some((86_399) * Time::SECOND));
+        for bad in [&b"2a:00:00"[..], b"24:00:00", b"00:60:00", b"00:00:61", b"00-00:00", b"0::00:00", b"00:00:0"] {
+            assert_eq!(clock(bad), None, "{}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    #[test]
+    fn bytes_are_found_wherever_they_are() {
+        let text = b"abcdefghijklmnopqrstuvwxyz";
+        for (at, byte) in text.iter().enumerate() {
+            assert_eq!(find_byte(text, *byte), Some(at));
+        }
+        assert_eq!(find_byte(text, b'!'), None);
+        assert_eq!(find_byte(b"\x00\x01\x00\x80\xff\x01\x00\x00", 1), Some(1));
+        assert_eq!(find_byte(b"\xff\xfe\xff\xfe\xff\xfe\xff\x01", 1), Some(7));
+    }
 }

@@ -18,7 +18,7 @@ pub struct Line<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[allow(missing_docs)] // The names of fields are those of the text above them.
 pub enum Event<'a> {
-    /// A known line without use for us.
+    /// A known line without use for us: its record is [`Body::Ignored`].
     #[default]
     Ignored,
     /// `Login: user=<u>, method=PLAIN, rip=A, ...`
@@ -91,7 +91,7 @@ pub(crate) fn read<'a>(message: &'a [u8], record: &mut Record<'a>) {
     } else {
         denied(text).or_else(|| pam_unix(text)).or_else(|| denied_in_service(service, text)).unwrap_or(Event::Ignored)
     };
-    record.body = Body::Dovecot(Line { service: service_word, event });
+    record.body = if event == Event::Ignored { Body::Ignored } else { Body::Dovecot(Line { service: service_word, event }) };
 }
 
 /// A line of a login service.

@@ -23,7 +23,7 @@ pub(super) fn event(text: &[u8]) -> Event<'_> {
     if let Some(decision) = decision(text) {
         return Event::Decision(decision);
     }
-    if text.starts_with(b"table ") || text.starts_with(b"queue file write error") { Event::Note { text } } else { Event::Unknown }
+    if super::syntax::is_note(text) { Event::Note { text } } else { Event::Unknown }
 }
 
 /// A message id without its brackets and what stands after them; a bracket that never closes is taken off too.
@@ -52,16 +52,10 @@ fn decision(text: &[u8]) -> Option<Decision<'_>> {
     Some(decision)
 }
 
-/// `header ` or `body ` and what follows.
+/// `header `, `body ` or `mime-error ` and what follows.
 fn content(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = if text.starts_with(b"header ") {
-        6
-    } else if text.starts_with(b"body ") {
-        4
-    } else {
-        return None;
-    };
-    Some((&text[..length], &text[length + 1..]))
+    let stage = [&b"header"[..], b"body", b"mime-error"].into_iter().find(|stage| text.starts_with(stage))?;
+    Some((&text[..stage.len()], text[stage.len()..].strip_prefix(b" ")?))
 }
 
 /// The matched line with its client, and the list. The line comes from outside and may hold anything, a list too: the last

@@ -141,13 +141,13 @@ fn on_the_way(text: &[u8]) -> Event<'_> {
     if let Some(event) = smtpd::tls(text) {
         return event;
     }
-    if NOTES.iter().any(|opening| text.starts_with(opening)) {
-        return Event::Note { text };
-    }
     if let Some((verb, _)) = split_at(text, b": ")
         && syntax::verb(verb).is_some()
     {
         return smtpd::decision(text).map_or(Event::Unknown, Event::Decision);
+    }
+    if NOTES.iter().any(|opening| text.starts_with(opening)) || syntax::is_note(text) {
+        return Event::Note { text };
     }
     Event::Unknown
 }
@@ -158,18 +158,9 @@ const NOTES: &[&[u8]] = &[
     b"breaking line > ",
     b"passing ",
     b"Cannot start TLS: ",
-    b"smtp_sasl_auth_cache",
-    b"replace: ",
-    b"prepend: ",
-    b"table ",
-    b"queue file write error",
+    b"Server certificate ",
     b"Host offered STARTTLS: ",
-    b"setting up TLS connection to ",
-    b"offered STARTTLS",
-    b"using ",
-    b"TLS fallback",
     b"mail forwarding loop",
-    b"subject=",
 ];
 
 /// The peer of a text about one host of several.

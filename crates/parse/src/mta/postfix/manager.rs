@@ -22,8 +22,7 @@ pub(super) fn qmgr(text: &[u8]) -> Event<'_> {
         super::delivery::fill(list, &mut delivery);
         return Event::Delivery(delivery);
     }
-    const NOTES: &[&[u8]] = &[b"skipped, ", b"queue ", b"table ", b"master_reload", b"mail for "];
-    if NOTES.iter().any(|opening| text.starts_with(opening)) { Event::Note { text } } else { Event::Unknown }
+    if text.starts_with(b"skipped, ") || super::syntax::is_note(text) { Event::Note { text } } else { Event::Unknown }
 }
 
 /// `<a@x>, size=2345, nrcpt=2 (queue active)` or `<a@x>, status=expired, returned to sender`.
@@ -66,7 +65,9 @@ fn failed_recipient(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// The event of pickup's text: `uid=33 from=<www-data>[ orig_id=ID]`.
 pub(super) fn pickup(text: &[u8]) -> Event<'_> {
-    let Some((uid, rest)) = text.strip_prefix(b"uid=").and_then(number) else { return Event::Unknown };
+    let Some((uid, rest)) = text.strip_prefix(b"uid=").and_then(number) else {
+        return if text.starts_with(b"message has been queued for ") { Event::Note { text } } else { Event::Unknown };
+    };
     let Some(inside) = rest.strip_prefix(b" from=<") else { return Event::Unknown };
     let (sender, rest) = angle(inside, |rest| rest.is_empty() || rest.starts_with(b" orig_id=")).unwrap_or((inside, b""));
     let orig_id = rest.strip_prefix(b" orig_id=").unwrap_or(b"");

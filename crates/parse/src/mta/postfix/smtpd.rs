@@ -247,17 +247,5 @@ fn broken(text: &[u8]) -> Option<Event<'_>> {
 
 /// Known information without an event of its own.
 fn note(text: &[u8]) -> Event<'_> {
-    const NOTES: &[&[u8]] = &[
-        b"discarding EHLO keywords: ",
-        b"table ",
-        b"setting up TLS connection from ",
-        b"cache ",
-        b"queue file write error",
-        b"idle timeout -- exiting",
-        b"initializing the server-side TLS engine",
-        b"end-of-data",
-        b"proxy ",
-        b"connection closed",
-    ];
-    if NOTES.iter().any(|opening| text.starts_with(opening)) { Event::Note { text } } else { Event::Unknown }
+    if super::syntax::is_note(text) { Event::Note { text } } else { Event::Unknown }
 }

@@ -233,3 +233,38 @@ pub(crate) fn verb(word: &[u8]) -> Option<Verb> {
         _ => return None,
     })
 }
+
+/// Information that several daemons write and that is for a reader only: changed tables, and TLS and protocol at higher log levels.
+pub(crate) fn is_note(text: &[u8]) -> bool {
+    const NOTES: &[&[u8]] = &[
+        b"discarding EHLO keywords: ",
+        b"table ",
+        b"close database ",
+        b"queue file write error",
+        b"idle timeout -- exiting",
+        b"initializing the ",
+        b"setting up TLS connection ",
+        b"SSL_accept:",
+        b"SSL_connect:",
+        b"SSL3 alert ",
+        b"looking up session ",
+        b"looking for session ",
+        b"reloaded session ",
+        b"save session ",
+        b"issuing session ",
+        b"put session ",
+        b"get session ",
+        b"remove session ",
+        b"Verified: subject_CN=",
+        b"Unverified: subject_CN=",
+        b"> ",
+        b"< ",
+    ];
+    NOTES.iter().any(|opening| text.starts_with(opening)) || is_certificate_note(text)
+}
+
+/// `peer: subject_CN=..., issuer_CN=...`, `peer: Trusted: subject_CN=...`, `peer: depth=0 verify=1 ...`
+fn is_certificate_note(text: &[u8]) -> bool {
+    const ABOUT: &[&[u8]] = &[b"subject_CN=", b"Trusted: ", b"Untrusted: ", b"depth=", b"TLS ", b"Matched ", b"certificate ", b"re-using "];
+    peer(text).and_then(|(_, rest)| rest.strip_prefix(b": ")).is_some_and(|rest| ABOUT.iter().any(|about| rest.starts_with(about)))
+}

@@ -8,7 +8,8 @@ pub(super) fn event(daemon: Daemon, text: &[u8]) -> Event<'_> {
     match daemon {
         Daemon::Anvil | Daemon::Scache => statistics(text).unwrap_or(Event::Unknown),
         Daemon::Master | Daemon::PostfixScript => lifecycle(daemon, text),
-        Daemon::Verify | Daemon::Tlsmgr => cache(text).unwrap_or(Event::Unknown),
+        Daemon::Verify => cache(text).unwrap_or_else(|| table(text)),
+        Daemon::Tlsmgr => Event::Note { text },
         Daemon::Policyd => Event::Ignored,
         Daemon::Proxymap | Daemon::TrivialRewrite | Daemon::Flush => table(text),
         Daemon::Command => smtpd::tls(text).unwrap_or(Event::Ignored),
@@ -26,7 +27,7 @@ fn other(text: &[u8]) -> Event<'_> {
 }
 
 fn table(text: &[u8]) -> Event<'_> {
-    if text.starts_with(b"table ") { Event::Note { text } } else { Event::Unknown }
+    if super::syntax::is_note(text) { Event::Note { text } } else { Event::Unknown }
 }
 
 /// `statistics: NAME VALUE[ for (SUBJECT)][ at TIME]`

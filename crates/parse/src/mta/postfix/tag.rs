@@ -117,7 +117,7 @@ fn command(word: &[u8]) -> Daemon {
     }
 }
 
-/// The daemon from the text of a line whose tag does not say it.
+/// The daemon from the text of a line whose tag does not say it. What `postsuper` removes cannot be told from what `qmgr` removes.
 pub(crate) fn infer(text: &[u8], id: Id<'_>) -> Daemon {
     match id {
         Id::Queue(_) => infer_with_id(text),
@@ -236,6 +236,9 @@ const OPENINGS: &[(&[u8], Daemon)] = &[
     (b"Placed on hold: ", Daemon::Postsuper),
     (b"Released from hold: ", Daemon::Postsuper),
     (b"Expired: ", Daemon::Postsuper),
+    (b"Force-expired: ", Daemon::Postsuper),
+    (b"waiting for the Postfix ", Daemon::PostfixScript),
+    (b"table ", Daemon::TrivialRewrite),
 ];
 
 fn infer_without_id(text: &[u8]) -> Daemon {
