@@ -101,6 +101,8 @@ fn unframe<'a>(said: &mut Said<'a>) {
         cut_stage(said);
     } else if let Some((stage, reply)) = exim_error(text) {
         *said = Said { reply, origin: Origin::Remote, stage, suspended: said.suspended };
+    } else if let Some(reply) = ironport_reply(text) {
+        *said = Said { reply, origin: Origin::Remote, stage: said.stage, suspended: said.suspended };
     } else if said.stage == Stage::Unknown {
         cut_stage(said);
     }
@@ -227,6 +229,14 @@ fn strip_diagnostic_type(text: &str) -> Option<&str> {
     TYPES.iter().find_map(|kind| strip_prefix_ignore_case(text, kind))
 }
 
+/// IronPort writes in its reports `5.1.0 - Unknown address error 550-'5.1.1 <a@b>... User unknown' (delivery attempts: 0)`.
+fn ironport_reply(text: &str) -> Option<&str> {
+    let attempts = text.rfind("' (delivery attempts")?;
+    let error = text[..attempts].find(" error ").map(|at| at + " error ".len())?;
+    let quote = text[error..attempts].find("-'").map(|at| error + at)?;
+    (quote - error == 3 && basic(&text[error..]).is_some()).then(|| text[quote + 2..attempts].trim())
+}
+
 fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     match text.as_bytes().get(..prefix.len()) {
         Some(head) if head.eq_ignore_ascii_case(prefix.as_bytes()) => text.get(prefix.len()..),
@@ -351,6 +361,12 @@ mod tests {
         let sendmail = said("Deferred: 450 4.2.0 <a@example.net>: greylisted");
         assert_eq!((sendmail.reply, sendmail.origin), ("450 4.2.0 <a@example.net>: greylisted", Origin::Remote));
         assert_eq!(said("smtp; 550 5.1.1 no").reply, "550 5.1.1 no");
+    }
+
+    #[test]
+    fn the_quoted_reply_of_an_ironport_report_is_taken_out() {
+        let said = said("5.1.0 - Unknown address error 550-'5.7.1 <a@example.net>... Access denied' (delivery attempts: 0)");
+        assert_eq!((said.reply, said.origin), ("5.7.1 <a@example.net>... Access denied", Origin::Remote));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The rules compiled: one automaton over all phrases, one over all patterns, and the order in which rules win.
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use aho_corasick::{AhoCorasick, MatchKind};
 use mailvane_model::word::{Fault, Reason, Scope, Stage};
 use regex_automata::PatternSet;
@@ -43,6 +43,8 @@ pub struct Rule {
     pub order: i32,
     /// The providers at which it holds; empty: everywhere.
     pub providers: Vec<String>,
+    /// It holds too at providers without a pack of their own.
+    pub anywhere: bool,
     /// Why it happens, instead of the reason's text.
     pub cause: Option<String>,
     /// What to do, instead of the reason's steps.
@@ -119,6 +121,8 @@ pub struct Matcher {
     wordless: Vec<u32>,
     patterns: Option<Regex>,
     pattern_count: usize,
+    /// The providers that have rules of their own.
+    with_pack: AHashSet<String>,
 }
 
 /// Which phrases and patterns a text holds, and where each phrase was first seen.
@@ -221,7 +225,9 @@ impl Matcher {
     fn holds(&self, index: u32, facts: &Facts<'_>, hits: &Hits) -> bool {
         let rule = &self.rules[index as usize];
         let seen = |phrase: &u32| hits.at.get(*phrase as usize).is_some_and(|at| *at != NOT_SEEN);
-        (rule.providers.is_empty() || rule.providers.iter().any(|provider| provider == facts.provider))
+        (rule.providers.is_empty()
+            || rule.providers.iter().any(|provider| provider == facts.provider)
+            || (rule.anywhere && !self.with_pack.contains(facts.provider)))
             && rule.origin.is_none_or(|origin| origin == facts.origin)
             && rule.deferred.is_none_or(|deferred| deferred == facts.deferred)
             && (rule.stage.is_empty() || rule.stage.contains(&facts.stage))
@@ -308,6 +314,7 @@ impl Compiler {
             level: level(owner, !providers.is_empty(), origin == Some(Origin::Local), strength),
             order: spec.order,
             providers: providers.to_vec(),
+            anywhere: spec.anywhere,
             cause: spec.cause.clone(),
             steps: spec.steps.clone(),
             links: spec.links.clone(),
@@ -383,7 +390,9 @@ impl Compiler {
             let built = Regex::builder().configure(config).syntax(syntax).build_many(&self.patterns);
             Some(built.map_err(|error| PackError::Compile(full_text(&error)))?)
         };
+        let with_pack = self.rules.iter().flat_map(|rule| rule.providers.iter().cloned()).collect();
         Ok(Matcher {
+            with_pack,
             rules: self.rules,
             automaton,
             phrases: self.phrases,

@@ -114,6 +114,10 @@ pub struct RuleSpec {
     /// Steps of the session.
     #[serde(default)]
     pub stage: Vec<String>,
+    /// It holds too where the provider has no pack of its own: the words are unmistakable, and appliances stand under
+    /// the names of their owners.
+    #[serde(default)]
+    pub anywhere: bool,
     /// Who wrote it.
     pub origin: Option<OriginSpec>,
     /// Only deferred attempts, or only bounced ones.
