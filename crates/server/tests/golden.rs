@@ -18,8 +18,11 @@ type ByKind = BTreeMap<String, Vec<Object>>;
 
 fn samples(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-logs").join(folder);
-    let mut found: Vec<PathBuf> =
-        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
+    let mut found: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "log"))
+        .collect();
     found.sort();
     assert!(!found.is_empty(), "no samples in {}", folder.display());
     found
@@ -31,11 +34,8 @@ fn objects(text: &str) -> Vec<Object> {
 
 /// What the binary says of a log. An event that is told again (a row with a later revision) counts as it was told last.
 fn events_of(log: &Path) -> ByKind {
-    let output = Command::new(env!("CARGO_BIN_EXE_mailvane"))
-        .args(["events", "--year", "2026", "--timezone", "UTC"])
-        .arg(log)
-        .output()
-        .unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_mailvane")).args(["events", "--year", "2026", "--timezone", "UTC"]).arg(log).output().unwrap();
     assert!(output.status.success(), "{}: {}", log.display(), String::from_utf8_lossy(&output.stderr));
     let mut latest: Vec<Object> = Vec::new();
     for event in objects(&String::from_utf8(output.stdout).unwrap()) {
@@ -55,8 +55,12 @@ fn events_of(log: &Path) -> ByKind {
 fn is_equal(expected: &Value, actual: &Value, ids: &BTreeMap<String, Value>) -> bool {
     match (expected, actual) {
         (Value::String(text), _) if text.starts_with('@') => ids.get(&text[1..]) == Some(actual),
-        (Value::Object(fields), Value::Object(whole)) => fields.iter().all(|(key, value)| is_equal(value, whole.get(key).unwrap_or(&Value::Null), ids)),
-        (Value::Array(left), Value::Array(right)) => left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_equal(left, right, ids)),
+        (Value::Object(fields), Value::Object(whole)) => {
+            fields.iter().all(|(key, value)| is_equal(value, whole.get(key).unwrap_or(&Value::Null), ids))
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_equal(left, right, ids))
+        }
         (Value::Number(left), Value::Number(right)) => left.as_f64() == right.as_f64(),
         (Value::String(left), Value::String(right)) => left == right || same_instant(left, right),
         _ => expected == actual,
@@ -72,7 +76,11 @@ fn same_instant(left: &str, right: &str) -> bool {
 
 fn mismatches(expected: &Object, actual: &Object, ids: &BTreeMap<String, Value>) -> Vec<String> {
     let differs = |(key, value): &(&String, &Value)| !is_equal(value, actual.get(key.as_str()).unwrap_or(&Value::Null), ids);
-    expected.iter().filter(differs).map(|(key, value)| format!("{key}: expected {value}, is {}", actual.get(key).unwrap_or(&Value::Null))).collect()
+    expected
+        .iter()
+        .filter(differs)
+        .map(|(key, value)| format!("{key}: expected {value}, is {}", actual.get(key).unwrap_or(&Value::Null)))
+        .collect()
 }
 
 /// Gives every expected event an actual one of its own (augmenting paths), as far as possible: for each actual its expected.
