@@ -1,1 +1,60 @@
-fn main() {}
+//! The developer's tool: `cargo xtask run|test|web|tidy|bench|dist`. It does its own set-up and says what it does.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod bench;
+mod browser;
+mod check;
+mod dist;
+mod program;
+mod run;
+mod step;
+mod tidy;
+mod web;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  run [--dev] [-- ARGUMENTS]   build the dashboard and the program, start it on this machine's mail log, or else on the simulated host
+  test [STEP...]               check everything (or only these steps), with a summary at the end
+  web                          build the dashboard into web/dist
+  tidy                         hold the habits that a machine can hold
+  bench report [--megabytes N] [--runs N] [--seed N] [--no-pflogsumm]
+                               `mailvane report` and pflogsumm side by side on the same simulated log
+  bench ingest [--megabytes N] [--rate N] [--seconds N]
+                               live ingest with commits
+  bench verdicts [--megabytes N]
+                               verdicts for the replies of a simulated log
+  bench sample --out FILE [--megabytes N] [--seed N]
+                               write a simulated log
+  dist                         a stripped binary, a Debian package and a systemd unit";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let result = match command {
+        "run" => run::run(rest),
+        "test" => check::run(rest),
+        "web" => web::build().map(|()| ExitCode::SUCCESS),
+        "tidy" => tidy::run(),
+        "bench" => bench::run(rest),
+        "dist" => dist::run(),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => {
+            eprintln!("no command {other:?}\n\n{USAGE}");
+            Ok(ExitCode::from(2))
+        }
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask bench`: figures of the built program on a simulated log.
+
+mod ingest;
+mod measure;
+mod report;
+mod sample;
+mod verdicts;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    megabytes: u64,
+    seed: u64,
+    runs: usize,
+    rate: u64,
+    seconds: u64,
+    pflogsumm: bool,
+    out: Option<String>,
+}
+
+impl Wanted {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut wanted = Wanted { megabytes: 557, seed: 1, runs: 5, rate: 0, seconds: 60, pflogsumm: true, out: None };
+        let mut rest = arguments.iter();
+        while let Some(option) = rest.next() {
+            if option == "--no-pflogsumm" {
+                wanted.pflogsumm = false;
+                continue;
+            }
+            let value = rest.next().with_context(|| format!("{option} needs a value"))?;
+            let number = || value.parse::<u64>().with_context(|| format!("{option} {value:?} is not a number"));
+            match option.as_str() {
+                "--megabytes" => wanted.megabytes = number()?,
+                "--seed" => wanted.seed = number()?,
+                "--runs" => wanted.runs = number()?.max(1) as usize,
+                "--rate" => wanted.rate = number()?,
+                "--seconds" => wanted.seconds = number()?,
+                "--out" => wanted.out = Some(value.clone()),
+                _ => bail!("no option {option}"),
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+/// Runs one bench.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    let Some((which, rest)) = arguments.split_first() else { bail!("bench what? report, ingest, verdicts or sample") };
+    let wanted = Wanted::parse(rest)?;
+    match which.as_str() {
+        "report" => report::run(&wanted)?,
+        "ingest" => ingest::run(&wanted)?,
+        "verdicts" => verdicts::run(&wanted)?,
+        "sample" => sample::write_out(&wanted)?,
+        other => bail!("no bench {other:?}: report, ingest, verdicts or sample"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_and_unknown_ones_refused() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let wanted = Wanted::parse(&words("--megabytes 10 --no-pflogsumm --runs 0")).unwrap();
+        assert_eq!((wanted.megabytes, wanted.runs, wanted.pflogsumm), (10, 1, false));
+        assert!(Wanted::parse(&words("--megabytes ten")).is_err());
+        assert!(Wanted::parse(&words("--colour 1")).is_err());
+    }
+}

@@ -1,0 +1,59 @@
+//! The log a bench reads: simulated, seeded, kept in the target directory for the next run.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use mailvane_simulate::{Host, Options};
+
+use super::Wanted;
+use crate::workspace;
+
+/// The version of what a seed means: a change of the simulated host makes new files.
+const VERSION: u32 = 1;
+/// Lines are written in pieces of this size.
+const PIECE: usize = 1 << 20;
+
+/// The log of the wanted size, made when it is not there yet.
+pub(super) fn log(wanted: &Wanted) -> Result<PathBuf> {
+    let folder = workspace::target()?.join("bench");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = folder.join(format!("postfix-v{VERSION}-{}MB-seed{}.log", wanted.megabytes, wanted.seed));
+    if !path.is_file() {
+        // The name appears only when the file is whole.
+        let unfinished = path.with_extension("unfinished");
+        write(&unfinished, wanted)?;
+        std::fs::rename(&unfinished, &path)?;
+    }
+    Ok(path)
+}
+
+/// Writes the log where the command line says.
+pub(super) fn write_out(wanted: &Wanted) -> Result<()> {
+    let out = wanted.out.as_deref().context("bench sample needs --out FILE")?;
+    write(Path::new(out), wanted)
+}
+
+fn write(path: &Path, wanted: &Wanted) -> Result<()> {
+    let mut host = Host::new(Options { seed: wanted.seed, ..Options::default() });
+    let mut file = BufWriter::with_capacity(PIECE, File::create(path).with_context(|| format!("cannot write {}", path.display()))?);
+    let mut line = Vec::with_capacity(4096);
+    while host.truth().bytes < wanted.megabytes * 1_000_000 && host.next_line(&mut line).is_some() {
+        file.write_all(&line)?;
+        line.clear();
+    }
+    file.flush()?;
+    let truth = host.truth();
+    println!(
+        "{}: {} MB, {} lines, {} messages, {} attempts, {} refusals, {} logins failed",
+        path.display(),
+        truth.bytes / 1_000_000,
+        truth.lines,
+        truth.messages,
+        truth.attempts,
+        truth.refused(),
+        truth.auth_failed
+    );
+    Ok(())
+}

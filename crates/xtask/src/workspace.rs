@@ -1,0 +1,46 @@
+//! Where things are: the checkout, the target directory, the built program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The root of the checkout.
+pub(crate) fn root() -> PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.ancestors().nth(2).map_or_else(|| here.clone(), Path::to_path_buf)
+}
+
+/// The folder of the dashboard's sources.
+pub(crate) fn web() -> PathBuf {
+    root().join("web")
+}
+
+/// Cargo, as this tool was started by it. The environment goes through unchanged, `CARGO_TARGET_DIR` with it.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Where cargo builds.
+pub(crate) fn target() -> Result<PathBuf> {
+    let output = cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]).output().context("cannot start cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let key = "\"target_directory\":\"";
+    let Some(start) = text.find(key) else {
+        bail!("`cargo metadata` does not name the target directory: {}", String::from_utf8_lossy(&output.stderr).trim());
+    };
+    let rest = &text[start + key.len()..];
+    Ok(PathBuf::from(&rest[..rest.find('"').unwrap_or(rest.len())]))
+}
+
+/// Builds the program and says where it is. Cargo shows its own progress.
+pub(crate) fn build_program(profile: &str) -> Result<PathBuf> {
+    let status = cargo(&["build", "--package", "mailvane-server", "--profile", profile]).status().context("cannot start cargo")?;
+    if !status.success() {
+        bail!("the program does not build: see above");
+    }
+    let folder = if profile == "dev" { "debug" } else { profile };
+    Ok(target()?.join(folder).join("mailvane"))
+}
