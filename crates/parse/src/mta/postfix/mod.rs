@@ -326,6 +326,9 @@ pub(crate) fn read<'a>(tag: tag::Tag<'a>, message: &'a [u8], record: &mut Record
         line.event = Event::Delivery(Delivery::default());
         if let Event::Delivery(fields) = &mut line.event {
             delivery::fill(list, fields);
+            if tag.daemon == Daemon::Other {
+                line.daemon = tag::agent(fields);
+            }
         }
         return;
     }

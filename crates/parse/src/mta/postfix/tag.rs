@@ -1,8 +1,8 @@
 //! The program of a Postfix line: `syslog_name[/service]/daemon`, and the daemon from the text where the tag lost it.
 
-use super::Daemon;
 use super::syntax::Id;
-use crate::syntax::split_at;
+use super::{Daemon, Delivery};
+use crate::syntax::{split_at, word};
 
 /// The parts of a program.
 #[derive(Clone, Copy, Debug, Default)]
@@ -137,7 +137,8 @@ fn no_queue(text: &[u8]) -> Daemon {
 
 fn infer_with_id(text: &[u8]) -> Daemon {
     if text.starts_with(b"to=") {
-        return delivery_agent(text);
+        // Any agent will do until its relay is read.
+        return Daemon::Smtp;
     }
     if text.starts_with(b"from=") || text == b"removed" || text.starts_with(b"removed (") || text.starts_with(b"skipped, ") {
         return Daemon::Qmgr;
@@ -171,16 +172,15 @@ fn has_reply_code(text: &[u8]) -> bool {
     matches!(split_at(text, b"]: "), Some((_, [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', ..])))
 }
 
-fn delivery_agent(text: &[u8]) -> Daemon {
-    let Some((_, relay)) = split_at(text, b"relay=") else { return Daemon::Smtp };
-    let relay = split_at(relay, b", ").map_or(relay, |(relay, _)| relay);
-    match relay {
+/// The agent of a delivery, from its relay.
+pub(super) fn agent(delivery: &Delivery<'_>) -> Daemon {
+    match delivery.relay.name {
         b"local" => Daemon::Local,
         b"virtual" => Daemon::Virtual,
-        b"none" if memchr::memmem::find(text, b"(delivery temporarily suspended: ").is_some() => Daemon::Error,
+        b"none" if delivery.text.starts_with(b"delivery temporarily suspended: ") => Daemon::Error,
         b"none" => Daemon::Smtp,
-        relay if memchr::memmem::find(relay, b"[private/").is_some() || relay.contains(&b'/') => Daemon::Lmtp,
-        relay if relay.contains(&b'[') => Daemon::Smtp,
+        _ if delivery.relay.ip.contains(&b'/') => Daemon::Lmtp,
+        _ if !delivery.relay.ip.is_empty() => Daemon::Smtp,
         _ => Daemon::Pipe,
     }
 }
@@ -242,11 +242,15 @@ const OPENINGS: &[(&[u8], Daemon)] = &[
 ];
 
 fn infer_without_id(text: &[u8]) -> Daemon {
+    let (first, rest) = word(text);
+    if let Some(rest) =
+        rest.strip_prefix(b"TLS connection ").filter(|_| first.ends_with(b"ted") || matches!(first, b"Anonymous" | b"Verified"))
+    {
+        let (_, rest) = word(rest);
+        return if rest.starts_with(b"from ") { Daemon::Smtpd } else { Daemon::Smtp };
+    }
     if let Some((_, daemon)) = OPENINGS.iter().find(|(opening, _)| text.starts_with(opening)) {
         return *daemon;
-    }
-    if memchr::memmem::find(text, b" TLS connection ").is_some() {
-        return if memchr::memmem::find(text, b" from ").is_some() { Daemon::Smtpd } else { Daemon::Smtp };
     }
     if memchr::memmem::find(text, b": SASL ").is_some() || memchr::memmem::find(text, b" limit exceeded: ").is_some() {
         return Daemon::Smtpd;
