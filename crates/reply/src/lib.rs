@@ -8,6 +8,7 @@
 //! * [`explain`], [`dialogue`]: verdicts, success codes and commands in plain words.
 
 pub mod bench;
+pub mod cluster;
 pub mod codes;
 pub mod dialogue;
 pub mod explain;
@@ -16,6 +17,7 @@ pub mod matcher;
 pub mod normalise;
 pub mod pack;
 pub mod provider;
+pub mod quoted;
 pub mod reason;
 pub mod rule;
 pub mod suppress;
