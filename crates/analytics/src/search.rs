@@ -1,0 +1,516 @@
+//! "Where is the mail from X?": messages and refused attempts in one list, newest first.
+
+use std::collections::BTreeMap;
+
+use mailvane_model::row::{Batch, OutcomeColumns};
+use mailvane_model::word::Outcome;
+use mailvane_model::{Address, AttemptRow, MessageRow, OutcomeRow, RejectionRow, Time};
+use mailvane_store::{Kind, Probe, Segment, Snapshot};
+use polars::prelude::*;
+
+use crate::Result;
+use crate::scan::{ROW, lazy_numbered, living, micros};
+use crate::scope::Scope;
+
+/// How the words of a search are understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// No words: everything.
+    All,
+    /// A piece of an address with its `@`: the piece before it, and the piece after it.
+    Address(String, String),
+    /// An IP address.
+    Ip(String),
+    /// A queue id.
+    QueueId(String),
+    /// A piece of a Message-ID.
+    MessageId(String),
+    /// Any text: a part of an address, domain, client name, user name, Message-ID or reply.
+    Text(String),
+}
+
+impl Words {
+    /// Reads what was typed.
+    pub fn read(typed: &str) -> Self {
+        let typed = typed.trim();
+        if typed.is_empty() {
+            return Words::All;
+        }
+        if typed.parse::<std::net::IpAddr>().is_ok() {
+            return Words::Ip(typed.to_lowercase());
+        }
+        if is_queue_id(typed) {
+            return Words::QueueId(typed.to_owned());
+        }
+        if typed.starts_with('<') && typed.ends_with('>') && typed.len() > 2 {
+            return Words::MessageId(typed[1..typed.len() - 1].to_owned());
+        }
+        match typed.to_lowercase().rsplit_once('@') {
+            Some((local, domain)) => Words::Address(local.to_owned(), domain.to_owned()),
+            None => Words::Text(typed.to_lowercase()),
+        }
+    }
+
+    /// The word for it in answers.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Words::All => "all",
+            Words::Address(..) => "address",
+            Words::Ip(_) => "ip",
+            Words::QueueId(_) => "queue_id",
+            Words::MessageId(_) => "message_id",
+            Words::Text(text) if text.contains('.') && !text.contains(' ') => "domain",
+            Words::Text(_) => "text",
+        }
+    }
+}
+
+/// Whether a word can only be a queue id of Postfix: upper-case hexadecimal, or the long form.
+fn is_queue_id(word: &str) -> bool {
+    let short = (6..=15).contains(&word.len()) && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) && word.bytes().any(|byte| byte.is_ascii_digit());
+    let vowelless = |byte: u8| byte.is_ascii_alphanumeric() && !matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u');
+    let long = (12..=20).contains(&word.len()) && word.bytes().all(vowelless) && word.contains('z') && word.bytes().any(|byte| byte.is_ascii_uppercase()) && word.bytes().any(|byte| byte.is_ascii_digit());
+    short || long
+}
+
+/// What is searched.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Span of arrival, traffic and filters.
+    pub scope: Scope,
+    /// The words.
+    pub words: Words,
+    /// Outcomes wanted; empty means all.
+    pub outcomes: Vec<Outcome>,
+    /// Whether messages are wanted.
+    pub messages: bool,
+    /// Whether refusals are wanted.
+    pub rejections: bool,
+    /// At most so many.
+    pub limit: usize,
+    /// Only what sorts after this (older): the time and id of the last one of the page before.
+    pub before: Option<(Time, u64)>,
+}
+
+/// What was found: ids with their times, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Messages (the id of the first hop) and refusals in one order.
+    pub hits: Vec<Hit>,
+    /// Whether there are older ones.
+    pub more: bool,
+    /// The rows of the refusals among the hits (and others that were looked at).
+    pub rejections: Batch,
+}
+
+/// One thing found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// When the message arrived, or was refused.
+    pub time: Time,
+    /// The id of the first hop, or of the refusal.
+    pub id: u64,
+    /// Whether it is a refusal.
+    pub rejection: bool,
+}
+
+/// The newest hits, kept in order.
+struct Best {
+    keep: usize,
+    before: Option<(Time, u64)>,
+    hits: BTreeMap<(Time, u64), bool>,
+}
+
+impl Best {
+    fn offer(&mut self, time: Time, id: u64, rejection: bool) {
+        if self.before.is_some_and(|before| (time, id) >= before) {
+            return;
+        }
+        self.hits.insert((time, id), rejection);
+        if self.hits.len() > self.keep {
+            self.hits.pop_first();
+        }
+    }
+
+    /// Whether nothing of this time or before it can get in any more.
+    fn is_full_past(&self, time: Time) -> bool {
+        self.hits.len() >= self.keep && self.hits.first_key_value().is_some_and(|((oldest, _), _)| *oldest > time)
+    }
+}
+
+/// Finds. `open` are the recipients still in a queue, which are in no stored row yet. Hits are ids of messages of any hop: the
+/// message of a chain's first hop stands in the row itself.
+pub fn search(snapshot: &Snapshot, open: &OutcomeColumns, search: &Search) -> Result<Found> {
+    let mut best = Best { keep: search.limit + 1, before: search.before, hits: BTreeMap::new() };
+    let mut found = Found::default();
+    if search.messages {
+        outcomes(snapshot, open, search, &mut best)?;
+        if search.outcomes.is_empty() {
+            if let Some(probe) = probe(&search.words) {
+                for hit in snapshot.lives(probe, search.scope.since, Time(i64::MAX), PROBED)? {
+                    best.offer(hit.time, hit.life, false);
+                }
+            }
+            let by_delivery = is_by_delivery(search);
+            if !by_delivery {
+                messages(snapshot, search, &mut best)?;
+            }
+            if by_delivery || search.words != Words::All {
+                attempts(snapshot, search, &mut best)?;
+            }
+        }
+    }
+    if search.rejections && search.outcomes.is_empty() {
+        rejections(snapshot, search, &mut best, &mut found.rejections)?;
+    }
+    found.more = best.hits.len() > search.limit;
+    found.hits = best.hits.iter().rev().take(search.limit).map(|((time, id), rejection)| Hit { time: *time, id: *id, rejection: *rejection }).collect();
+    Ok(found)
+}
+
+/// At most so many messages of one queue id or Message-ID.
+const PROBED: usize = 500;
+
+/// What the store's filters can look for by itself.
+fn probe(words: &Words) -> Option<Probe<'_>> {
+    match words {
+        Words::QueueId(id) => Some(Probe::QueueId(id)),
+        Words::MessageId(id) => Some(Probe::MessageId(id)),
+        _ => None,
+    }
+}
+
+/// Segments with rows up to a time, newest first.
+fn newest_first(snapshot: &Snapshot, kind: Kind, since: Time, until: Time) -> Vec<std::sync::Arc<Segment>> {
+    let mut segments = snapshot.segments(kind, since, until);
+    segments.sort_by_key(|segment| std::cmp::Reverse((segment.time_max, segment.id)));
+    segments
+}
+
+/// Whether a filter names something that only attempts and outcomes know.
+fn is_by_delivery(search: &Search) -> bool {
+    use crate::Dimension as By;
+    search.scope.filters.wanted.iter().any(|wanted| matches!(wanted.0, By::Provider | By::Domain | By::Relay | By::Reason))
+}
+
+fn has_traffic(scope: &Scope, population: mailvane_model::word::Population, direction: mailvane_model::word::Direction) -> bool {
+    scope.has(mailvane_metric::Traffic::of(population, direction))
+}
+
+fn admits_outcome(search: &Search, row: &OutcomeRow<'_>) -> bool {
+    search.scope.spans(row.arrived)
+        && has_traffic(&search.scope, row.population, row.direction)
+        && (search.outcomes.is_empty() || search.outcomes.contains(&row.outcome))
+        && search.scope.admits_outcome(row)
+        && outcome_matches(&search.words, row)
+}
+
+fn outcomes(snapshot: &Snapshot, open: &OutcomeColumns, search: &Search, best: &mut Best) -> Result<()> {
+    for row in open.iter().filter(|row| admits_outcome(search, row)) {
+        best.offer(row.arrived, row.message, false);
+    }
+    for pending in snapshot.pending() {
+        let dead = pending.dead(Kind::Outcomes);
+        for (index, row) in pending.rows.outcomes.iter().enumerate() {
+            if dead.binary_search(&(index as u32)).is_err() && admits_outcome(search, &row) {
+                best.offer(row.arrived, row.message, false);
+            }
+        }
+    }
+    // Of recipients that are done, attempts say the same and hold every word; only a wanted state needs the outcomes.
+    if search.outcomes.is_empty() {
+        return Ok(());
+    }
+    let wanted = search.outcomes.iter().map(|outcome| col("outcome").eq(lit(u32::from(outcome.code())))).reduce(Expr::or);
+    for segment in newest_first(snapshot, Kind::Outcomes, search.scope.since, Time(i64::MAX)) {
+        if best.is_full_past(segment.time_max) {
+            break;
+        }
+        for rows in candidates(snapshot, &segment, search, "arrived", None, wanted.clone())? {
+            for row in rows.outcomes.iter().filter(|row| admits_outcome(search, row)) {
+                best.offer(row.arrived, row.message, false);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn admits_attempt(search: &Search, row: &AttemptRow<'_>) -> bool {
+    search.scope.spans(row.arrived)
+        && has_traffic(&search.scope, row.population, row.direction)
+        && search.scope.admits_attempt(row)
+        && attempt_matches(&search.words, row)
+}
+
+fn attempts(snapshot: &Snapshot, search: &Search, best: &mut Best) -> Result<()> {
+    for pending in snapshot.pending() {
+        for row in pending.rows.attempts.iter().filter(|row| admits_attempt(search, row)) {
+            best.offer(row.arrived, row.message, false);
+        }
+    }
+    for segment in newest_first(snapshot, Kind::Attempts, search.scope.since, Time(i64::MAX)) {
+        if best.is_full_past(segment.time_max) {
+            break;
+        }
+        for rows in candidates(snapshot, &segment, search, "arrived", Some(&ATTEMPT_PLACES), None)? {
+            for row in rows.attempts.iter().filter(|row| admits_attempt(search, row)) {
+                best.offer(row.arrived, row.message, false);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn admits_message(search: &Search, row: &MessageRow<'_>) -> bool {
+    // A later hop is found by way of its attempts.
+    row.previous_hop == 0
+        && search.scope.spans(row.time)
+        && has_traffic(&search.scope, row.population, row.direction)
+        && search.scope.admits_message(row)
+        && message_matches(&search.words, row)
+}
+
+fn messages(snapshot: &Snapshot, search: &Search, best: &mut Best) -> Result<()> {
+    for pending in snapshot.pending() {
+        let dead = pending.dead(Kind::Messages);
+        for (index, row) in pending.rows.messages.iter().enumerate() {
+            if dead.binary_search(&(index as u32)).is_err() && admits_message(search, &row) {
+                best.offer(row.time, row.id, false);
+            }
+        }
+    }
+    for segment in newest_first(snapshot, Kind::Messages, search.scope.since, search.scope.until) {
+        if best.is_full_past(segment.time_max) {
+            break;
+        }
+        for rows in candidates(snapshot, &segment, search, "time", Some(&MESSAGE_PLACES), None)? {
+            for row in rows.messages.iter().filter(|row| admits_message(search, row)) {
+                best.offer(row.time, row.id, false);
+            }
+            if best.is_full_past(rows.messages.time.0.first().copied().unwrap_or(Time(i64::MAX))) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn admits_rejection(search: &Search, row: &RejectionRow<'_>) -> bool {
+    search.scope.spans(row.time) && search.scope.admits_rejection(row) && rejection_matches(&search.words, row)
+}
+
+fn rejections(snapshot: &Snapshot, search: &Search, best: &mut Best, found: &mut Batch) -> Result<()> {
+    for pending in snapshot.pending() {
+        for row in pending.rows.rejections.iter().filter(|row| admits_rejection(search, row)) {
+            best.offer(row.time, row.id, true);
+            found.rejections.push(&row);
+        }
+    }
+    for segment in newest_first(snapshot, Kind::Rejections, search.scope.since, search.scope.until) {
+        if best.is_full_past(segment.time_max) {
+            break;
+        }
+        for rows in candidates(snapshot, &segment, search, "time", Some(&REJECTION_PLACES), None)? {
+            for row in rows.rejections.iter().filter(|row| admits_rejection(search, row)) {
+                best.offer(row.time, row.id, true);
+                found.rejections.push(&row);
+            }
+            if best.is_full_past(rows.rejections.time.0.first().copied().unwrap_or(Time(i64::MAX))) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rows of a segment read at once: a page of hits needs few, and rows stand in the order of time.
+const READ_ROWS: usize = 2_000;
+
+/// The rows of a segment that can match, newest first, in batches; each is checked again by the caller.
+fn candidates<'a>(
+    snapshot: &'a Snapshot,
+    segment: &'a Segment,
+    search: &Search,
+    clock: &str,
+    places: Option<&Places>,
+    further: Option<Expr>,
+) -> Result<Vec<Batch>> {
+    let mut frame = living(lazy_numbered(segment)?, segment);
+    let schema = frame.collect_schema()?;
+    let scope = &search.scope;
+    let until = search.before.map_or(scope.until, |before| scope.until.min(before.0.plus(1)));
+    frame = frame.filter(micros(clock).gt_eq(lit(scope.since.0)).and(micros(clock).lt(lit(until.0))));
+    if let Some(further) = further {
+        frame = frame.filter(further);
+    }
+    if let Some(condition) = places.and_then(|places| condition(&search.words, places, &schema)) {
+        frame = frame.filter(condition);
+    }
+    for (dimension, value) in &scope.filters.wanted {
+        if let Some(condition) = filter_expression(*dimension, value, snapshot, &schema) {
+            frame = frame.filter(condition);
+        }
+    }
+    let frame = frame.select([col(ROW).cast(DataType::UInt32)]).collect()?;
+    let rows: Vec<u32> = frame.column(ROW)?.as_materialized_series().u32()?.iter().flatten().collect();
+    // Without words every row matches: the newest of the segment fill a page.
+    let newest = if search.words == Words::All && search.outcomes.is_empty() { rows.len().saturating_sub(search.limit + 1) } else { 0 };
+    let batches = rows[newest..].rchunks(READ_ROWS).map(|rows| snapshot.read(segment, Some(rows)));
+    batches.map(|batch| batch.map_err(crate::Error::from)).collect()
+}
+
+/// Where the words of a search can stand in one kind of row.
+struct Places {
+    addresses: &'static [(&'static str, &'static str)],
+    ips: &'static [&'static str],
+    queue_ids: &'static [&'static str],
+    texts: &'static [&'static str],
+}
+
+const ATTEMPT_PLACES: Places = Places {
+    addresses: &[("sender_local", "sender_domain"), ("recipient_local", "recipient_domain"), ("orig_recipient_local", "orig_recipient_domain")],
+    ips: &["client_ip", "relay_ip"],
+    queue_ids: &[],
+    texts: &["sasl_user", "relay_host", "reply_text"],
+};
+
+const MESSAGE_PLACES: Places =
+    Places { addresses: &[("sender_local", "sender_domain")], ips: &["client_ip"], queue_ids: &["queue_id"], texts: &["sasl_user", "client_name"] };
+
+const REJECTION_PLACES: Places = Places {
+    addresses: &[("sender_local", "sender_domain"), ("recipient_local", "recipient_domain")],
+    ips: &["client_ip"],
+    queue_ids: &["queue_id"],
+    texts: &["sasl_user", "client_name", "helo", "reply_text"],
+};
+
+/// The filter as a condition on columns, where there is a column that holds it as it is; the rest is checked row by row.
+fn filter_expression(dimension: crate::Dimension, value: &str, snapshot: &Snapshot, schema: &Schema) -> Option<Expr> {
+    use crate::Dimension as By;
+    let equals = |name: &str| schema.contains(name).then(|| col(name).eq(lit(value.to_owned())));
+    match dimension {
+        By::Provider => equals("provider"),
+        By::Domain => equals("recipient_domain"),
+        By::SenderDomain => equals("sender_domain"),
+        By::Relay => equals("relay_host"),
+        By::Client => equals("client_ip"),
+        By::User => equals("sasl_user"),
+        By::Sender => None,
+        By::Reason => {
+            let code = mailvane_model::word::Reason::from_word(value).map_or(u32::MAX, |reason| u32::from(reason.code()));
+            schema.contains("reason").then(|| col("reason").eq(lit(code)))
+        }
+        By::Instance => {
+            let keys = snapshot.streams().iter().filter(|state| crate::scope::instance(&state.stream) == value);
+            keys.map(|state| col("stream").eq(lit(state.key))).reduce(Expr::or).or(Some(lit(false)))
+        }
+    }
+}
+
+fn condition(words: &Words, places: &Places, schema: &Schema) -> Option<Expr> {
+    let has = |name: &&&str| schema.contains(name);
+    let lower = |name: &str| col(name).str().to_lowercase();
+    let contains = |name: &str, needle: &str| lower(name).str().contains_literal(lit(needle.to_owned()));
+    let either: Vec<Expr> = match words {
+        Words::All => return None,
+        Words::Address(local, domain) => places
+            .addresses
+            .iter()
+            .filter(|pair| schema.contains(pair.0))
+            .map(|pair| lower(pair.0).str().ends_with(lit(local.clone())).and(col(pair.1).str().starts_with(lit(domain.clone()))))
+            .chain(schema.contains("message_id").then(|| contains("message_id", &format!("{local}@{domain}"))))
+            .collect(),
+        Words::Ip(ip) => places.ips.iter().filter(has).map(|name| col(*name).eq(lit(ip.clone()))).collect(),
+        Words::QueueId(id) => places.queue_ids.iter().filter(has).map(|name| col(*name).eq(lit(id.clone()))).collect(),
+        Words::MessageId(id) => schema.contains("message_id").then(|| col("message_id").str().contains_literal(lit(id.clone()))).into_iter().collect(),
+        Words::Text(text) => {
+            let addresses = places.addresses.iter().flat_map(|pair| [pair.0, pair.1]);
+            let names = addresses.chain(places.texts.iter().copied()).chain(places.ips.iter().copied()).chain(["message_id"]);
+            names.filter(|name| schema.contains(name)).map(|name| contains(name, text)).collect()
+        }
+    };
+    Some(either.into_iter().reduce(Expr::or).unwrap_or(lit(false)))
+}
+
+fn in_address(address: Address<'_>, words: &Words) -> bool {
+    match words {
+        Words::Address(local, domain) => address.local.to_lowercase().ends_with(local.as_str()) && address.domain.starts_with(domain.as_str()),
+        Words::Text(text) => address.local.to_lowercase().contains(text.as_str()) || address.domain.contains(text.as_str()),
+        _ => false,
+    }
+}
+
+fn in_row(words: &Words, addresses: &[Address<'_>], ips: &[&str], queue_ids: &[&str], texts: &[&str], message_id: &str) -> bool {
+    match words {
+        Words::All => true,
+        Words::Ip(ip) => ips.contains(&ip.as_str()),
+        Words::QueueId(id) => queue_ids.contains(&id.as_str()),
+        Words::MessageId(id) => message_id.contains(id.as_str()),
+        Words::Address(local, domain) => {
+            addresses.iter().any(|address| in_address(*address, words)) || message_id.to_lowercase().contains(&format!("{local}@{domain}"))
+        }
+        Words::Text(text) => {
+            addresses.iter().any(|address| in_address(*address, words))
+                || texts.iter().chain(ips).chain([&message_id]).any(|place| place.to_lowercase().contains(text.as_str()))
+        }
+    }
+}
+
+/// Whether the words stand in an outcome.
+pub fn outcome_matches(words: &Words, row: &OutcomeRow<'_>) -> bool {
+    in_row(
+        words,
+        &[row.sender, row.recipient, row.orig_recipient],
+        &[row.client_ip, row.relay_ip],
+        &[row.queue_id, row.last_queue_id],
+        &[row.sasl_user, row.relay_host, row.reply_text],
+        row.message_id,
+    )
+}
+
+/// Whether the words stand in an attempt.
+pub fn attempt_matches(words: &Words, row: &AttemptRow<'_>) -> bool {
+    in_row(
+        words,
+        &[row.sender, row.recipient, row.orig_recipient],
+        &[row.client_ip, row.relay_ip],
+        &[row.queue_id],
+        &[row.sasl_user, row.relay_host, row.reply_text],
+        row.message_id,
+    )
+}
+
+/// Whether the words stand in a message.
+pub fn message_matches(words: &Words, row: &MessageRow<'_>) -> bool {
+    in_row(words, &[row.sender], &[row.client_ip], &[row.queue_id], &[row.sasl_user, row.client_name], row.message_id)
+}
+
+/// Whether the words stand in a refusal.
+pub fn rejection_matches(words: &Words, row: &RejectionRow<'_>) -> bool {
+    in_row(words, &[row.sender, row.recipient], &[row.client_ip], &[row.queue_id], &[row.sasl_user, row.client_name, row.helo, row.reply_text], "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_by_their_shape() {
+        assert_eq!(Words::read(" "), Words::All);
+        assert_eq!(Words::read("Joe@Example.com"), Words::Address("joe".into(), "example.com".into()));
+        assert_eq!(Words::read("@example.com"), Words::Address(String::new(), "example.com".into()));
+        assert_eq!(Words::read("192.0.2.7"), Words::Ip("192.0.2.7".into()));
+        assert_eq!(Words::read("4A5B6C7D"), Words::QueueId("4A5B6C7D".into()));
+        assert_eq!(Words::read("4ZK8wY2dHxz1Qp"), Words::QueueId("4ZK8wY2dHxz1Qp".into()));
+        assert_eq!(Words::read("<a@b>"), Words::MessageId("a@b".into()));
+        assert_eq!(Words::read("Greylist"), Words::Text("greylist".into()));
+    }
+
+    #[test]
+    fn a_piece_on_both_sides_of_the_at_sign_is_found() {
+        let row = OutcomeRow { recipient: Address { local: "Jane.Doe", domain: "mail.example.org" }, ..OutcomeRow::default() };
+        assert!(outcome_matches(&Words::read("doe@mail.example"), &row));
+        assert!(outcome_matches(&Words::read("jane"), &row));
+        assert!(!outcome_matches(&Words::read("doe@example"), &row));
+    }
+}

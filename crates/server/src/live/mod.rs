@@ -1,0 +1,7 @@
+//! The daemon's core: logs are followed, assembled, committed, and shown to the API as views.
+//!
+//! * [`view`]: what the API sees, one immutable value a commit.
+//! * [`engine`]: the loop that reads, assembles and commits.
+
+pub(crate) mod engine;
+pub(crate) mod view;
