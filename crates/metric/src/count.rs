@@ -13,62 +13,68 @@ use mailvane_model::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, Rej
 use crate::cell::Figures;
 use crate::figure::{Door, Figure, Spread};
 
-/// The most figures that one row can add to.
-const MARKS: usize = 12;
-
-/// What one row adds to the counts.
-#[derive(Clone, Copy, Debug)]
+/// What one row adds to the counts: 1 to some figures, and a sum to at most two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
-    marks: [(Figure, i64); MARKS],
-    len: usize,
-}
-
-impl Default for Marks {
-    fn default() -> Self {
-        Marks { marks: [(Figure::Attempts, 0); MARKS], len: 0 }
-    }
+    /// A bit for each figure that gets 1, by code.
+    ones: u64,
+    /// Figure codes and what they get; a value of 0 says nothing.
+    sums: [(u8, i64); 2],
 }
 
 impl Marks {
     #[inline]
-    fn add(&mut self, figure: Figure, value: i64) {
-        debug_assert!(self.len < MARKS, "a row adds to more figures than MARKS");
-        if let Some(slot) = self.marks.get_mut(self.len) {
-            *slot = (figure, value);
-            self.len += 1;
-        }
-    }
-
-    #[inline]
     fn one(&mut self, figure: Figure) {
-        self.add(figure, 1);
+        self.ones |= 1 << figure.code();
     }
 
     #[inline]
     fn one_if(&mut self, condition: bool, figure: Figure) {
-        if condition {
-            self.add(figure, 1);
-        }
+        self.ones |= u64::from(condition) << figure.code();
     }
 
     /// The figures and what is added to each.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (Figure, i64)> {
-        self.marks[..self.len].iter().copied()
+        let (ones, sums) = (self.ones, self.sums);
+        let counted = Figure::ALL.iter().filter(move |figure| ones >> figure.code() & 1 == 1).map(|figure| (*figure, 1));
+        let summed = move |figure: &&Figure| sums.iter().find(|sum| sum.0 == figure.code() && sum.1 != 0).map(|sum| (**figure, sum.1));
+        counted.chain(Figure::ALL.iter().filter_map(move |figure| summed(&figure)))
+    }
+
+    /// Whether a figure gets 1.
+    #[inline]
+    pub fn has(&self, figure: Figure) -> bool {
+        self.ones >> figure.code() & 1 == 1
     }
 
     /// Adds everything to `counts`, times `sign` (1 or -1).
     #[inline]
     pub fn apply(&self, counts: &mut [i64; Figure::SIZE], sign: i64) {
-        for (figure, value) in &self.marks[..self.len] {
-            counts[usize::from(figure.code())] += value * sign;
+        let mut ones = self.ones;
+        while ones != 0 {
+            if let Some(count) = counts.get_mut(ones.trailing_zeros() as usize) {
+                *count += sign;
+            }
+            ones &= ones - 1;
+        }
+        for (code, value) in self.sums {
+            if let Some(count) = counts.get_mut(usize::from(code)) {
+                *count += value * sign;
+            }
         }
     }
 
     /// Whether the row adds nothing.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.ones == 0
+    }
+
+    /// The marks that are here and not in `other`.
+    #[inline]
+    pub(crate) fn without(&self, other: &Marks) -> Marks {
+        Marks { ones: self.ones & !other.ones, sums: Default::default() }
     }
 }
 
@@ -186,7 +192,7 @@ pub fn outcome(row: &OutcomeRow<'_>) -> Marks {
 
 fn delivered(row: &OutcomeRow<'_>, marks: &mut Marks) {
     if let Some(size) = row.size {
-        marks.add(Figure::DeliveredBytes, size as i64);
+        marks.sums[0] = (Figure::DeliveredBytes.code(), size as i64);
     }
     let part = match row.handed_to {
         HandedTo::Smarthost => {
@@ -218,8 +224,10 @@ pub fn message(row: &MessageRow<'_>) -> Marks {
     let mut marks = Marks::default();
     if row.rev == 0 && row.previous_hop == 0 && (row.chain == 0 || row.chain == row.id) {
         marks.one(Figure::Received);
-        marks.add(Figure::ReceivedBytes, row.size.unwrap_or(0) as i64);
-        marks.add(Figure::ReceivedRecipients, i64::from(row.recipients.unwrap_or(0)));
+        marks.sums = [
+            (Figure::ReceivedBytes.code(), row.size.unwrap_or(0) as i64),
+            (Figure::ReceivedRecipients.code(), i64::from(row.recipients.unwrap_or(0))),
+        ];
     }
     marks
 }

@@ -77,6 +77,9 @@ coded! {
 }
 
 impl Width {
+    /// Every width, at the place of its code: from the finest to the widest.
+    pub const ALL_BY_CODE: [Width; 3] = [Width::Minute, Width::Quarter, Width::Hour];
+
     /// Its microseconds.
     pub const fn micros(self) -> i64 {
         match self {

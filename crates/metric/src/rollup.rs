@@ -4,7 +4,7 @@ use ahash::AHashMap;
 use mailvane_model::row::Batch;
 use mailvane_model::{AttemptRow, OutcomeRow, Stream, Time};
 
-use crate::cell::{Cell, Figures};
+use crate::cell::Cell;
 use crate::count::{self, Marks};
 use crate::cube::{Cube, Width};
 use crate::figure::{Door, Spread, Traffic};
@@ -84,12 +84,17 @@ struct Index {
 }
 
 /// The cells of one batch.
+///
+/// A row is added in the finest step that its cube is kept in; wider steps are added up from finer ones at the end. What
+/// does not add up (recipients each once in a step) is set right in the wider step when the row is seen.
 struct Places<'b> {
     widths: &'b [Width],
     keys: Keys<'b>,
     blocks: Vec<Block>,
     /// By width and cube.
     indexes: Vec<Index>,
+    /// The finest width of each cube, by its code.
+    finest: [Option<Width>; Cube::ALL.len()],
 }
 
 /// Where a row adds something, inside one cube.
@@ -102,57 +107,76 @@ struct At {
 }
 
 impl<'b> Places<'b> {
+    /// `widths` from the finest to the widest.
     fn new(widths: &'b [Width]) -> Self {
-        Places { widths, keys: Keys::new(), blocks: Vec::new(), indexes: vec![Index::default(); Width::ALL.len() * Cube::ALL.len()] }
+        let mut finest = [None; Cube::ALL.len()];
+        for cube in Cube::ALL {
+            finest[usize::from(cube.code())] = widths.iter().copied().find(|width| cube.at(*width));
+        }
+        let indexes = vec![Index::default(); Width::ALL.len() * Cube::ALL.len()];
+        Places { widths, keys: Keys::new(), blocks: Vec::new(), indexes, finest }
     }
 
-    /// The cell of a place, if the cube is kept in steps of this width.
-    fn cell(&mut self, width: Width, at: At) -> Option<&mut Cell> {
-        if !at.cube.at(width) {
-            return None;
-        }
-        let time = width.floor(at.time);
+    fn finest(&self, cube: Cube) -> Option<Width> {
+        self.finest[usize::from(cube.code())]
+    }
+
+    /// The cell of a place; `at.time` is the start of a step of `width`.
+    fn cell(&mut self, width: Width, at: At) -> &mut Cell {
         let index = &mut self.indexes[usize::from(width.code()) * Cube::ALL.len() + usize::from(at.cube.code())];
         let block = match index.last {
-            Some((last, stream, block)) if last == time && stream == at.stream => block,
+            Some((last, stream, block)) if last == at.time && stream == at.stream => block,
             _ => {
                 let next = self.blocks.len() as u32;
-                let block = *index.blocks.entry((time, at.stream)).or_insert(next);
+                let block = *index.blocks.entry((at.time, at.stream)).or_insert(next);
                 if block == next {
-                    self.blocks.push(Block { width, cube: at.cube, time, stream: at.stream, at: Vec::new(), cells: Vec::new() });
+                    self.blocks.push(Block { width, cube: at.cube, time: at.time, stream: at.stream, at: Vec::new(), cells: Vec::new() });
                 }
-                index.last = Some((time, at.stream, block));
+                index.last = Some((at.time, at.stream, block));
                 block
             }
         };
-        Some(self.blocks[block as usize].cell(at.key))
+        self.blocks[block as usize].cell(at.key)
     }
 
-    fn figures(&mut self, width: Width, at: At, traffic: Traffic) -> Option<&mut Figures> {
-        self.cell(width, at).map(|cell| cell.figures_mut(traffic))
-    }
-
-    /// Adds marks that are the same for every width.
+    /// Adds marks at the finest step of a cube.
     fn add_marks(&mut self, at: At, traffic: Traffic, marks: &Marks, sign: i64) {
-        if marks.is_empty() {
-            return;
-        }
-        for width in self.widths {
-            if let Some(figures) = self.figures(*width, at, traffic) {
-                marks.apply(&mut figures.counts, sign);
-            }
+        if let Some(width) = self.finest(at.cube)
+            && !marks.is_empty()
+        {
+            let at = At { time: width.floor(at.time), ..at };
+            marks.apply(&mut self.cell(width, at).figures_mut(traffic).counts, sign);
         }
     }
 
     fn add_door(&mut self, at: At, door: Door) {
-        for width in self.widths {
-            if let Some(cell) = self.cell(*width, at) {
-                cell.add_door(door, 1);
+        if let Some(width) = self.finest(at.cube) {
+            let at = At { time: width.floor(at.time), ..at };
+            self.cell(width, at).add_door(door, 1);
+        }
+    }
+
+    /// Adds finer steps up to wider ones.
+    fn widen(&mut self) {
+        for pair in self.widths.windows(2) {
+            let (fine, wide) = (pair[0], pair[1]);
+            for at in 0..self.blocks.len() {
+                let block = &mut self.blocks[at];
+                if block.width != fine || !block.cube.at(wide) {
+                    continue;
+                }
+                let (cube, time, stream) = (block.cube, wide.floor(block.time), block.stream);
+                let cells = std::mem::take(&mut block.cells);
+                for (key, cell) in &cells {
+                    self.cell(wide, At { cube, time, stream, key: *key }).merge(cell);
+                }
+                self.blocks[at].cells = cells;
             }
         }
     }
 
     fn finish(mut self, emit: &mut impl FnMut(Width, Cube, Time, u64, &str, &Cell)) {
+        self.widen();
         self.blocks.sort_by_key(|block| (block.width, block.cube, block.time, block.stream));
         let names = self.keys.names;
         for block in &mut self.blocks {
@@ -241,33 +265,49 @@ fn attempts<'b>(batch: &'b Batch, places: &mut Places<'b>) {
 
 fn attempt<'b>(row: &AttemptRow<'b>, stream: u64, places: &mut Places<'b>) {
     let traffic = Traffic::of(row.population, row.direction);
-    let names = [row.provider, row.recipient.domain, row.sender.domain, row.relay_host, row.sasl_user];
-    let dimensions = Dimensions::new(&mut places.keys, names);
-    let reason = row.reason.map(|reason| places.keys.number(5, reason.word()));
-    let time = row.time;
-    for width in places.widths {
-        let marks = count::attempt(row, width.floor(time));
-        if marks.is_empty() {
-            break;
-        }
-        for (cube, key) in dimensions.iter() {
-            if let Some(figures) = places.figures(*width, At { cube, time, stream, key }, traffic) {
-                marks.apply(&mut figures.counts, 1);
-                count::attempt_gap(row, figures);
-                if cube.has_delay_parts() {
-                    count::attempt_delays(row, figures);
-                }
-            }
-        }
-        if let Some(key) = reason
-            && let Some(figures) = places.figures(*width, At { cube: Cube::Reason, time, stream, key }, traffic)
-        {
+    // By width: the start of the step, and what the row adds to it.
+    let steps = Width::ALL_BY_CODE.map(|width| {
+        let start = width.floor(row.time);
+        (start, count::attempt(row, start))
+    });
+    if !steps[0].1.is_empty() {
+        let names = [row.provider, row.recipient.domain, row.sender.domain, row.relay_host, row.sasl_user];
+        let dimensions = Dimensions::new(&mut places.keys, names);
+        let reason = row.reason.map(|reason| (Cube::Reason, places.keys.number(5, reason.word())));
+        for (cube, key) in dimensions.iter().chain(reason) {
+            let Some(finest) = places.finest(cube) else { continue };
+            let (time, marks) = &steps[usize::from(finest.code())];
+            let figures = places.cell(finest, At { cube, time: *time, stream, key }).figures_mut(traffic);
             marks.apply(&mut figures.counts, 1);
+            if cube != Cube::Reason {
+                count::attempt_gap(row, figures);
+            }
+            if cube.has_delay_parts() {
+                count::attempt_delays(row, figures);
+            }
+            if row.previous.is_some() {
+                set_right(places, (cube, key), traffic, &steps, stream);
+            }
         }
     }
     let marks = count::attempt_cohort(row);
-    places.add_marks(At { cube: Cube::Cohort, time: row.arrived, stream, key: NO_KEY }, traffic, &marks, 1);
-    places.add_marks(At { cube: Cube::CohortProvider, time: row.arrived, stream, key: dimensions.provider }, traffic, &marks, 1);
+    if !marks.is_empty() {
+        let provider = places.keys.number(0, row.provider);
+        places.add_marks(At { cube: Cube::Cohort, time: row.arrived, stream, key: NO_KEY }, traffic, &marks, 1);
+        places.add_marks(At { cube: Cube::CohortProvider, time: row.arrived, stream, key: provider }, traffic, &marks, 1);
+    }
+}
+
+/// Takes away from each wider step what a retry adds to the finer one and not to it: there the recipient is counted already.
+fn set_right(places: &mut Places<'_>, (cube, key): (Cube, Key), traffic: Traffic, steps: &[(Time, Marks); 3], stream: u64) {
+    for pair in places.widths.windows(2) {
+        let (fine, wide) = (&steps[usize::from(pair[0].code())], &steps[usize::from(pair[1].code())]);
+        let too_much = fine.1.without(&wide.1);
+        if cube.at(pair[0]) && cube.at(pair[1]) && !too_much.is_empty() {
+            let at = At { cube, time: wide.0, stream, key };
+            too_much.apply(&mut places.cell(pair[1], at).figures_mut(traffic).counts, -1);
+        }
+    }
 }
 
 fn outcomes<'b>(batch: &'b Batch, places: &mut Places<'b>) {
@@ -285,15 +325,13 @@ fn outcome<'b>(row: &OutcomeRow<'b>, stream: u64, sign: i64, places: &mut Places
     let names = [row.provider, row.recipient.domain, row.sender.domain, row.relay_host, row.sasl_user];
     let dimensions = Dimensions::new(&mut places.keys, names);
     let by_arrival = [(Cube::Cohort, NO_KEY), (Cube::CohortProvider, dimensions.provider)];
-    for width in places.widths {
-        for (cube, key) in dimensions.iter().chain(by_arrival) {
-            let time = if cube.is_cohort() { row.arrived } else { row.time };
-            if let Some(figures) = places.figures(*width, At { cube, time, stream, key }, traffic) {
-                marks.apply(&mut figures.counts, sign);
-                if let Some(bucket) = delay {
-                    figures.spread_mut(Spread::Delay).add(bucket, sign);
-                }
-            }
+    for (cube, key) in dimensions.iter().chain(by_arrival) {
+        let Some(width) = places.finest(cube) else { continue };
+        let time = width.floor(if cube.is_cohort() { row.arrived } else { row.time });
+        let figures = places.cell(width, At { cube, time, stream, key }).figures_mut(traffic);
+        marks.apply(&mut figures.counts, sign);
+        if let Some(bucket) = delay {
+            figures.spread_mut(Spread::Delay).add(bucket, sign);
         }
     }
     if let Some(reason) = row.reason {

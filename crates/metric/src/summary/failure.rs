@@ -14,7 +14,7 @@ const KINDS: usize = 5_000;
 /// How many replies are kept of one kind.
 const SAMPLES: usize = 3;
 /// How many rows of one kind are looked at for samples that differ.
-const LOOKS: u32 = 200;
+const LOOKS: u32 = 60;
 /// A longer reply is cut in a sample.
 const SAMPLE_BYTES: usize = 500;
 
@@ -87,13 +87,8 @@ impl Failures {
     pub(super) fn attempt(&mut self, row: &AttemptRow<'_>, marks: &Marks) {
         let at = self.kind(row.reason.unwrap_or_default(), row.provider);
         let kind = &mut self.kinds[at].2;
-        for (figure, value) in marks.iter() {
-            match figure {
-                Figure::DeferredAttempts => kind.deferred_attempts += value,
-                Figure::RecipientsDeferred => kind.recipients_deferred += value,
-                _ => {}
-            }
-        }
+        kind.deferred_attempts += i64::from(marks.has(Figure::DeferredAttempts));
+        kind.recipients_deferred += i64::from(marks.has(Figure::RecipientsDeferred));
         kind.scope = row.scope;
         kind.fault = row.fault;
         if kind.samples.is_empty() {
