@@ -57,6 +57,14 @@ impl Block {
         self.skipped > 0
     }
 
+    /// Leaves out the lines before `offset`, which must be the start of a line of this block.
+    pub(crate) fn begin_at(&mut self, offset: u64) {
+        let surplus = (offset.saturating_sub(self.offset) as usize).min(self.used);
+        self.buffer.copy_within(surplus..self.used, 0);
+        self.used -= surplus;
+        self.offset += surplus as u64;
+    }
+
     fn clear(&mut self, offset: u64) {
         (self.used, self.offset, self.next, self.skipped) = (0, offset, offset, 0);
     }
@@ -93,6 +101,8 @@ pub struct BlockReader<R> {
     carry: Vec<u8>,
     offset: u64,
     trail: Trail,
+    /// While the rest of a long line is sought: the trail including what was read of it.
+    ahead: Trail,
     counts: Counts,
     /// While the rest of a long line is sought: bytes of it left out so far. Its kept part is the carry.
     skipping: Option<u64>,
@@ -117,6 +127,7 @@ impl<R: Read> BlockReader<R> {
             carry: Vec::new(),
             offset: trail.offset(),
             trail,
+            ahead: Trail::default(),
             counts: Counts::default(),
             skipping: None,
             scratch: Vec::new(),
@@ -154,6 +165,16 @@ impl<R: Read> BlockReader<R> {
     /// Bytes read but not handed over: a last line that waits.
     pub fn waiting_bytes(&self) -> u64 {
         self.carry.len() as u64 + self.skipping.unwrap_or(0)
+    }
+
+    /// The source.
+    pub fn source(&self) -> &R {
+        &self.source
+    }
+
+    /// The anchors of everything handed over, taking this reader apart.
+    pub fn into_trail(self) -> Trail {
+        self.trail
     }
 
     /// Says that the input will not grow any more: the next fill hands over a last line without newline.
@@ -240,7 +261,8 @@ impl<R: Read> BlockReader<R> {
         self.carry.extend_from_slice(&bytes[..MAX_LINE_BYTES]);
         self.scratch.clear();
         self.scratch.extend_from_slice(&bytes[MAX_LINE_BYTES..]);
-        self.trail.feed(&bytes[..MAX_LINE_BYTES]);
+        self.ahead = self.trail.clone();
+        self.ahead.feed(&bytes[..MAX_LINE_BYTES]);
         self.skipping = Some(0);
     }
 
@@ -264,7 +286,7 @@ impl<R: Read> BlockReader<R> {
                 }
             }
             if let Some(newline) = memchr(b'\n', &self.scratch) {
-                self.trail.feed(&self.scratch[..=newline]);
+                self.ahead.feed(&self.scratch[..=newline]);
                 let rest = self.scratch.split_off(newline + 1);
                 self.scratch.clear();
                 self.hand_over_cut(block, skipped + newline as u64 + 1);
@@ -272,7 +294,7 @@ impl<R: Read> BlockReader<R> {
                 return Ok(true);
             }
             skipped += self.scratch.len() as u64;
-            self.trail.feed(&self.scratch);
+            self.ahead.feed(&self.scratch);
             self.scratch.clear();
         }
     }
@@ -286,6 +308,7 @@ impl<R: Read> BlockReader<R> {
         block.used = kept;
         block.skipped = skipped;
         self.carry.clear();
+        self.trail = std::mem::take(&mut self.ahead);
         self.skipping = None;
         self.offset += kept as u64 + skipped;
         block.next = self.offset;

@@ -251,7 +251,7 @@ fn read_head_kept(source: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
 }
 
 /// Formats that are told by their first bytes and that we do not read.
-fn refuse_unknown_format(path: &Path, head: &[u8]) -> Result<(), Error> {
+pub(crate) fn refuse_unknown_format(path: &Path, head: &[u8]) -> Result<(), Error> {
     const DECOMPRESS: &str = "decompress it first, or pipe it in: `... | mailvane report -`";
     let (looks_like, hint) = match head {
         [0x1f, 0x9d, ..] => ("compress .Z", DECOMPRESS),
@@ -270,7 +270,7 @@ fn refuse_unknown_format(path: &Path, head: &[u8]) -> Result<(), Error> {
 
 /// Decompressed bytes that are plainly no text: a tar archive, or too many control bytes. NULs do not count (holes in logs are
 /// full of them), nor do bytes above 127 (logs hold any encoding).
-fn refuse_binary(path: &Path, text: &[u8]) -> Result<(), Error> {
+pub(crate) fn refuse_binary(path: &Path, text: &[u8]) -> Result<(), Error> {
     let path = || path.to_path_buf();
     if text.get(257..262) == Some(b"ustar") {
         return Err(Error::Binary { path: path(), looks_like: "a tar archive", hint: "unpack it and name the logs in it" });

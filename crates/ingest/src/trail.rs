@@ -4,9 +4,9 @@ use mailvane_model::hash;
 
 /// Bytes hashed for one anchor.
 pub const ANCHOR_BYTES: usize = 256;
-/// Where the first fixed anchor stands.
-pub const FIRST_MARK: u64 = 4 * 1024;
-/// The distance of the others, in decompressed bytes.
+/// Marks at 256 bytes, 512, 1 KiB and so on up to half the step: files that begin alike are told apart early.
+const EARLY_MARKS: usize = 16;
+/// The distance of the later ones, in decompressed bytes.
 pub const MARK_STEP: u64 = 16 << 20;
 /// Marks kept of one file: 64 GiB of log. Beyond, files are told apart by the anchor at the offset alone.
 pub const MAX_MARKS: usize = 4096;
@@ -41,6 +41,11 @@ impl Trail {
         hash::bytes(&self.tail)
     }
 
+    /// The (at most 256) bytes before the offset.
+    pub fn tail(&self) -> &[u8] {
+        &self.tail
+    }
+
     /// Takes the next bytes of the sequence.
     pub fn feed(&mut self, bytes: &[u8]) {
         let end = self.offset + bytes.len() as u64;
@@ -69,12 +74,9 @@ impl Trail {
     }
 }
 
-/// The offset of the mark with this index: 4 KiB, 16 MiB, 32 MiB, ...
+/// The offset of the mark with this index: 256 bytes, 512, ..., 4 KiB, ..., 8 MiB, then 16 MiB, 32 MiB, 48 MiB, ...
 pub fn mark(index: usize) -> u64 {
-    match index {
-        0 => FIRST_MARK,
-        _ => index as u64 * MARK_STEP,
-    }
+    if index < EARLY_MARKS { (ANCHOR_BYTES as u64) << index } else { (index + 1 - EARLY_MARKS) as u64 * MARK_STEP }
 }
 
 #[cfg(test)]
@@ -86,8 +88,9 @@ mod tests {
         let bytes: Vec<u8> = (0..(MARK_STEP as u32 + 5000)).map(|n| (n % 251) as u8).collect();
         let mut whole = Trail::default();
         whole.feed(&bytes);
-        assert_eq!(whole.marks().len(), 2);
-        assert_eq!(whole.marks()[1], hash::bytes(&bytes[MARK_STEP as usize - ANCHOR_BYTES..MARK_STEP as usize]));
+        assert_eq!(whole.marks().len(), EARLY_MARKS + 1);
+        assert_eq!((mark(4), mark(EARLY_MARKS - 1), mark(EARLY_MARKS), mark(EARLY_MARKS + 1)), (4096, 8 << 20, MARK_STEP, 2 * MARK_STEP));
+        assert_eq!(whole.marks()[EARLY_MARKS], hash::bytes(&bytes[MARK_STEP as usize - ANCHOR_BYTES..MARK_STEP as usize]));
         for size in [1_usize, 100, 255, 256, 257, 4097] {
             let mut pieces = Trail::default();
             let upto = if size == 1 { 6000 } else { bytes.len() };
