@@ -59,18 +59,28 @@ pub fn record_of(line: &[u8], forced: Option<Mta>) -> Record<'_> {
 /// As [`record_of`], into a record that is [`Record::default`].
 pub fn read<'a>(line: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
     let line = clean(line);
+    if let Some(head) = common(line) {
+        set(record, &head);
+        return mta::read(head.message, forced, record);
+    }
     if line.is_empty() {
         return;
     }
-    let Some(head) = split(line) else {
-        record.body = Body::Unparsed;
-        return;
-    };
+    match uncommon(line) {
+        Some(head) => {
+            set(record, &head);
+            mta::read(head.message, forced, record);
+        }
+        None => record.body = Body::Unparsed,
+    }
+}
+
+#[inline(always)]
+fn set<'a>(record: &mut Record<'a>, head: &Head<'a>) {
     record.when = head.when;
     record.host = head.host;
     record.program = head.program;
     record.pid = head.pid;
-    mta::read(head.message, forced, record);
 }
 
 /// The line without NULs before it (a file that was truncated while open) and white space after it.
@@ -90,8 +100,40 @@ pub(crate) fn clean_start(line: &[u8]) -> &[u8] {
 }
 
 /// The head of a line; `None` where the line has none that is known.
-#[inline(always)]
 pub fn split(line: &[u8]) -> Option<Head<'_>> {
+    common(line).or_else(|| uncommon(line))
+}
+
+/// The two forms that logs are full of, `time host program[pid]: message` with an RFC 3164 or RFC 3339 time, in one straight run.
+/// It is `None` for anything else, and what it finds is what [`uncommon`] finds.
+#[inline(always)]
+fn common(line: &[u8]) -> Option<Head<'_>> {
+    let (when, rest) = match line.first()? {
+        b'A'..=b'S' => short_yearless(line)?,
+        b'0'..=b'9' => {
+            let (when, rest) = rfc3339(line)?;
+            (when, rest.strip_prefix(b" ")?)
+        }
+        _ => return None,
+    };
+    let end = find_byte(rest, b' ')?;
+    let (host, rest) = (&rest[..end], &rest[end + 1..]);
+    if matches!(host, [] | [b'<', ..] | [.., b':'] | b"stdout" | b"stderr") {
+        return None;
+    }
+    let end = find_byte(rest, b' ')?;
+    let (word, message) = (&rest[..end], &rest[end + 1..]);
+    let [inside @ .., b']', b':'] = word else { return None };
+    let (program, pid) = name_and_pid(inside)?;
+    if matches!(message, [b' ' | b'[', ..]) {
+        return None;
+    }
+    Some(Head { when, host, program, pid, message })
+}
+
+/// The head of a line of any form.
+#[inline(never)]
+fn uncommon(line: &[u8]) -> Option<Head<'_>> {
     match line.first()? {
         b'A'..=b'S' => match yearless(line) {
             Some((when, rest)) => Some(tagged(when, rest)),
@@ -168,20 +210,20 @@ pub(crate) fn contained(outer: When, inner: &[u8]) -> Head<'_> {
     head
 }
 
-/// `Nov  2 08:15:01[.123] `: month, day (padded with a blank, a zero or not at all) and time.
+/// `Nov  2 08:15:01 `: month, day of two places (padded with a blank or a zero) and time, sixteen bytes in all.
 #[inline(always)]
+fn short_yearless(line: &[u8]) -> Option<(When, &[u8])> {
+    let (stamp, rest) = line.split_first_chunk::<16>()?;
+    let [m1, m2, m3, b' ', high, low, b' ', .., b' '] = stamp else { return None };
+    let high = if *high == b' ' { b'0' } else { *high };
+    let (month, day) = (month(*m1, *m2, *m3)?, two_digits(high, *low)?);
+    let micros = clock(&stamp[7..15])?;
+    fits(month, day).then_some((When::Yearless { month, day, micros }, rest))
+}
+
+/// Any `Nov  2 08:15:01[.123] `: a day of one place too, and a fraction.
 fn yearless(line: &[u8]) -> Option<(When, &[u8])> {
-    // Nearly every line: a day of two places and no fraction, sixteen bytes in all.
-    if let Some((stamp, rest)) = line.split_first_chunk::<16>()
-        && let [m1, m2, m3, b' ', high, low, b' ', .., b' '] = stamp
-    {
-        let high = if *high == b' ' { b'0' } else { *high };
-        let (month, day) = (month(*m1, *m2, *m3)?, two_digits(high, *low)?);
-        if let Some(micros) = clock(&stamp[7..15]) {
-            return fits(month, day).then_some((When::Yearless { month, day, micros }, rest));
-        }
-    }
-    odd_yearless(line)
+    short_yearless(line).or_else(|| odd_yearless(line))
 }
 
 /// A day of one place, or a fraction.
@@ -469,6 +511,27 @@ mod tests {
             assert_eq!(head(line), expected, "{line}");
         }
         assert_eq!(head("<22>Nov 12 12:00:00.25 h p: m").when, yearless(12, NOON + 250_000));
+    }
+
+    #[test]
+    fn the_straight_run_finds_what_the_other_way_finds() {
+        for time in ["Nov  2 12:00:00", "Nov 22 12:00:00", "2026-11-02T12:00:00.5Z", "2026-11-02 12:00:00"] {
+            for rest in [
+                "h p[7]: m n",
+                "h a/b[1]c[7]: m",
+                "h p[4294967295]: m",
+                "h p[99999999999]: m",
+                "h p[]: m",
+                "h p[7]:  m",
+                "h p: m",
+                "h p[7] m",
+            ] {
+                let line = format!("{time} {rest}");
+                let found = common(line.as_bytes());
+                assert!(found.is_none() || found == uncommon(line.as_bytes()), "{line}");
+            }
+            assert!(common(format!("{time} h p[7]: m").as_bytes()).is_some());
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::record::{Body, Record};
 use crate::syntax::{number, skip_blanks};
 
 /// Reads the message of a line into its record, whose head is filled.
-#[inline]
+#[inline(never)]
 pub(crate) fn read<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
     let may_repeat = message.starts_with(b"message repeated ") || message.starts_with(b"last message repeated ");
     if may_repeat && repeated(message, forced, record).is_some() {

@@ -315,7 +315,7 @@ pub enum Event<'a> {
 pub(crate) fn read<'a>(tag: tag::Tag<'a>, message: &'a [u8], record: &mut Record<'a>) {
     let (severity, text) = syntax::severity(message);
     let (id, text) = syntax::queue_id(text);
-    let daemon = if tag.daemon == Daemon::Other { tag::infer(text, id) } else { tag.daemon };
+    let daemon = if tag.daemon == Daemon::Other { tag::infer(severity, text, id) } else { tag.daemon };
     record.severity = severity;
     record.body = Body::Postfix(Line { instance: tag.instance, service: tag.service, daemon, queue_id: id.id(), event: Event::Unknown });
     let Body::Postfix(line) = &mut record.body else { return };

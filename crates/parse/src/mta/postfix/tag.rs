@@ -1,7 +1,8 @@
 //! The program of a Postfix line: `syslog_name[/service]/daemon`, and the daemon from the text where the tag lost it.
 
 use super::syntax::Id;
-use super::{Daemon, Delivery};
+use super::{Daemon, Delivery, DeliveryStatus};
+use crate::record::Severity;
 use crate::syntax::{split_at, word};
 
 /// The parts of a program.
@@ -118,8 +119,9 @@ fn command(word: &[u8]) -> Daemon {
 }
 
 /// The daemon from the text of a line whose tag does not say it. What `postsuper` removes cannot be told from what `qmgr` removes.
-pub(crate) fn infer(text: &[u8], id: Id<'_>) -> Daemon {
+pub(crate) fn infer(severity: Severity, text: &[u8], id: Id<'_>) -> Daemon {
     match id {
+        Id::Queue(_) if severity != Severity::Info => Daemon::Other,
         Id::Queue(_) => infer_with_id(text),
 
         Id::NoQueue => no_queue(text),
@@ -178,6 +180,7 @@ pub(super) fn agent(delivery: &Delivery<'_>) -> Daemon {
         b"local" => Daemon::Local,
         b"virtual" => Daemon::Virtual,
         b"none" if delivery.text.starts_with(b"delivery temporarily suspended: ") => Daemon::Error,
+        b"none" if delivery.status == DeliveryStatus::Sent => Daemon::Discard,
         b"none" => Daemon::Smtp,
         _ if delivery.relay.ip.contains(&b'/') => Daemon::Lmtp,
         _ if !delivery.relay.ip.is_empty() => Daemon::Smtp,
