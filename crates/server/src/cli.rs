@@ -31,13 +31,6 @@ pub(crate) enum Command {
     /// A simulated busy host with incidents, through the same pipeline, in a temporary store
     #[cfg(feature = "daemon")]
     Demo(Demo),
-    /// Read older logs into the store of `serve`
-    #[cfg(feature = "daemon")]
-    Import(Import),
-    /// Measure live ingest with commits on a log file (for developers)
-    #[cfg(feature = "daemon")]
-    #[command(hide = true)]
-    BenchIngest(BenchIngest),
 }
 
 /// How log files are read.
@@ -212,28 +205,4 @@ pub(crate) struct Demo {
     /// Days of history before now
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub(crate) days: u32,
-}
-
-#[cfg(feature = "daemon")]
-#[derive(Args, Debug)]
-pub(crate) struct Import {
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-    /// Where the store is (default: the data directory of `serve`)
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-}
-
-#[cfg(feature = "daemon")]
-#[derive(Args, Debug)]
-pub(crate) struct BenchIngest {
-    /// The log to replay through tailing, assembly and commits
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Write this many lines a second; 0 as fast as they are taken
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub(crate) rate: u64,
-    /// Stop after this many seconds
-    #[arg(long, default_value_t = 60, value_name = "N")]
-    pub(crate) seconds: u64,
 }

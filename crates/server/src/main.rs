@@ -2,9 +2,17 @@
 //!
 //! Exit codes: 0 fine; 1 done, with problems found; 2 could not do it.
 
+#[cfg(feature = "daemon")]
+mod api;
 mod cli;
 mod command;
+#[cfg(feature = "daemon")]
+mod config;
+#[cfg(feature = "daemon")]
+mod discover;
 mod json;
+#[cfg(feature = "daemon")]
+mod live;
 mod pipeline;
 
 use std::io::Write;

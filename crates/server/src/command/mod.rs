@@ -1,10 +1,14 @@
 //! One file a command.
 
+#[cfg(feature = "daemon")]
+mod demo;
 mod events;
 mod explain;
 mod output;
 mod records;
 mod report;
+#[cfg(feature = "daemon")]
+mod serve;
 mod trace;
 
 use std::io::Write;
@@ -26,6 +30,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         Command::Records(arguments) => records::run(&arguments, now),
         Command::Trace(arguments) => trace::run(&arguments, now),
         Command::Explain(arguments) => explain::run(&arguments),
+        #[cfg(feature = "daemon")]
+        Command::Serve(arguments) => serve::run(&arguments, now),
+        #[cfg(feature = "daemon")]
+        Command::Demo(arguments) => demo::run(&arguments, now),
     }
 }
 

@@ -4,4 +4,5 @@
 //! * [`engine`]: the loop that reads, assembles and commits.
 
 pub(crate) mod engine;
+mod lanes;
 pub(crate) mod view;

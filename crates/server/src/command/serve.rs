@@ -1,0 +1,241 @@
+//! `mailvane serve` and `mailvane demo`: follow logs, show the dashboard.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use mailvane_assemble::{Config as Assembly, Network};
+use mailvane_ingest::Spec;
+use mailvane_ingest::feed::Policy;
+use mailvane_model::Time;
+use mailvane_model::word::Mta;
+
+use crate::config::Config;
+use crate::live::engine::{Engine, Settings};
+use crate::live::view::{About, Shared};
+use crate::pipeline::span;
+use crate::{Ending, api, cli, discover};
+
+/// Where the dashboard is unless told otherwise.
+pub(crate) const LISTEN: &str = "127.0.0.1:8624";
+/// How far back history is read at the first start.
+const HISTORY: &str = "7d";
+/// How long rows are kept.
+const ROWS: &str = "90d";
+
+/// Runs `serve`.
+pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
+    let config = match &arguments.config {
+        Some(path) => Config::load(path)?,
+        None => Config::default(),
+    };
+    let listen = listen_address(arguments.listen.as_deref().or(config.listen.as_deref()).unwrap_or(LISTEN))?;
+    let found = discover::machine();
+    let plan = plan(arguments, &config, &found)?;
+    if arguments.check {
+        writeln!(std::io::stdout(), "the configuration is fine: {} log patterns, data in {}", plan.specs.len(), plan.folder.display())?;
+        return Ok(Ending::Fine);
+    }
+    let about = About {
+        started: now,
+        zone: plan.zone,
+        listen: listen.to_string(),
+        software: found.software.clone(),
+        logs: plan.specs.iter().map(|spec| spec.pattern.clone()).collect(),
+        banner: None,
+        demo: false,
+        hints: found.hints.clone(),
+    };
+    follow(plan, about, listen, None)
+}
+
+/// A background task that goes on while the daemon runs (the simulated host of `demo`).
+pub(crate) type Beside = Box<dyn FnOnce(&AtomicBool) -> Result<()> + Send>;
+
+/// Follows until the process is told to stop.
+pub(crate) fn follow(settings: Settings, about: About, listen: SocketAddr, beside: Option<Beside>) -> Result<Ending> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind(listen))
+        .with_context(|| format!("cannot listen on {listen}: is another mailvane running? Choose another port with --listen"))?;
+    let listen = listener.local_addr().context("cannot tell the address it listens on")?;
+    let about = About { listen: listen.to_string(), ..about };
+    first_screen(&settings, &about)?;
+    let shared = Arc::new(Shared::new(about));
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&shared);
+    let following = spawn("ingest", &stop, move |stop| Engine::open(settings, seen)?.run(stop))?;
+    let beside = beside.map(|task| spawn("simulate", &stop, move |stop| task(stop))).transpose()?;
+    runtime.block_on(async {
+        let stopped = Arc::clone(&stop);
+        api::serve(listener, shared, async move { told_to_stop(&stopped).await }).await
+    })?;
+    stop.store(true, Ordering::Relaxed);
+    runtime.shutdown_background();
+    join(following, "ingest")?;
+    if let Some(beside) = beside {
+        join(beside, "the simulated host")?;
+    }
+    Ok(Ending::Fine)
+}
+
+type Running = std::thread::JoinHandle<Result<()>>;
+
+/// Starts a thread; when it fails, everything stops.
+fn spawn(name: &str, stop: &Arc<AtomicBool>, work: impl FnOnce(&AtomicBool) -> Result<()> + Send + 'static) -> Result<Running> {
+    let stop = Arc::clone(stop);
+    let builder = std::thread::Builder::new().name(name.to_owned());
+    builder
+        .spawn(move || {
+            let result = work(&stop);
+            stop.store(true, Ordering::Relaxed);
+            result
+        })
+        .with_context(|| format!("cannot start the thread {name}"))
+}
+
+fn join(running: Running, name: &str) -> Result<()> {
+    running.join().map_err(|_| anyhow::anyhow!("{name} broke off"))?
+}
+
+/// Waits for a signal, or for a thread that ended.
+async fn told_to_stop(stop: &AtomicBool) {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    let ended = async {
+        while !stop.load(Ordering::Relaxed) {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    };
+    let terminated = async {
+        match &mut terminate {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+        () = ended => {}
+    }
+}
+
+/// What is said on the terminal at the start.
+fn first_screen(settings: &Settings, about: &About) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if let Some(banner) = &about.banner {
+        writeln!(out, "{banner}")?;
+    }
+    if let Some(software) = &about.software {
+        writeln!(out, "found {software}")?;
+    }
+    for hint in &about.hints {
+        writeln!(out, "note: {hint}")?;
+    }
+    writeln!(out, "following {}", about.logs.join(", "))?;
+    writeln!(out, "data in {}", settings.folder.display())?;
+    writeln!(out, "page at http://{}", about.listen)?;
+    if !about.demo {
+        let port = about.listen.rsplit(':').next().unwrap_or("8624");
+        writeln!(out, "from your desk: ssh -L {port}:{} THIS-HOST, then http://127.0.0.1:{port}", about.listen)?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Only loopback, until there is access control.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr> {
+    let address: SocketAddr = text.parse().with_context(|| format!("`{text}` is not an address with a port: use 127.0.0.1:8624"))?;
+    if !address.ip().is_loopback() {
+        bail!("refusing to listen on {address}: there is no access control yet, so only loopback is served (127.0.0.1 or [::1]); reach it by `ssh -L`");
+    }
+    Ok(address)
+}
+
+/// Where the store is kept.
+pub(crate) fn data_folder(typed: Option<&Path>, config: &Config) -> PathBuf {
+    if let Some(folder) = typed.or(config.data_dir.as_deref()) {
+        return folder.to_path_buf();
+    }
+    if let Some(folder) = std::env::var_os("STATE_DIRECTORY") {
+        return PathBuf::from(folder);
+    }
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let user = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or(home.map(|home| home.join(".local/state")));
+    let shared = Path::new("/var/lib/mailvane");
+    // Root and the service user own the shared folder; everybody else keeps data in his own.
+    let owns = shared.is_dir() && std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(shared.join(".writable")).is_ok();
+    match user {
+        Some(user) if !owns && std::env::var("USER").as_deref() != Ok("root") => user.join("mailvane"),
+        _ => shared.to_path_buf(),
+    }
+}
+
+fn plan(arguments: &cli::Serve, config: &Config, found: &discover::Found) -> Result<Settings> {
+    let zone = span::zone(arguments.clock.timezone.as_deref())?;
+    let history = arguments.history.as_deref().or(config.history.as_deref()).unwrap_or(HISTORY);
+    let history = if history == "all" { i64::MAX / 4 } else { span::length(history).with_context(|| format!("history `{history}`: use 7d, 12h or all"))? };
+    let mut specs = Vec::new();
+    let mut policies = HashMap::new();
+    if !arguments.logs.is_empty() {
+        specs.extend(arguments.logs.iter().map(|pattern| Spec { pattern: pattern.clone(), origin: String::new(), history }));
+    } else if !config.source.is_empty() {
+        for source in &config.source {
+            specs.push(Spec { pattern: source.path.clone(), origin: source.origin.clone().unwrap_or_default(), history });
+            policies.insert(source.path.clone(), policy(source.feeds.as_deref()));
+        }
+    } else {
+        specs.extend(found.logs.iter().map(|pattern| Spec { pattern: pattern.clone(), origin: String::new(), history }));
+    }
+    if specs.is_empty() {
+        let hints: String = found.hints.iter().map(|hint| format!("\n  {hint}")).collect();
+        bail!("found no mail log on this machine{hints}\n  name one: `mailvane serve /var/log/mail.log*`, or see how it looks: `mailvane demo`");
+    }
+    let mut assembly = Assembly::default();
+    assembly.ours.domains = config.domains.ours.iter().chain(&arguments.clock.our_domains).chain(&found.domains).map(|domain| domain.to_lowercase()).collect();
+    for network in config.domains.networks.iter().chain(&found.networks) {
+        match Network::parse(network) {
+            Some(network) => assembly.ours.networks.push(network),
+            None if config.domains.networks.contains(network) => bail!("networks: `{network}` is not a network: use 192.0.2.0/24 or 2001:db8::/32"),
+            None => {}
+        }
+    }
+    let mta = arguments.clock.mta.as_deref().filter(|name| *name != "auto");
+    let mta = mta.map(|name| Mta::from_word(name).with_context(|| format!("--mta {name}: not known"))).transpose()?;
+    Ok(Settings { specs, policies, zone, year: arguments.clock.year, mta, assembly, folder: data_folder(arguments.data_dir.as_deref(), config), store: store_options(config)? })
+}
+
+fn policy(word: Option<&str>) -> Policy {
+    match word {
+        Some("always") => Policy::Always,
+        Some("never") => Policy::Never,
+        _ => Policy::Auto,
+    }
+}
+
+fn store_options(config: &Config) -> Result<mailvane_store::Options> {
+    let keep = |text: &str| span::length(text).with_context(|| format!("retention `{text}`: use 90d or 12w"));
+    let mut options = mailvane_store::Options { rows_keep: Some(keep(config.retention.rows.as_deref().unwrap_or(ROWS))?), ..mailvane_store::Options::default() };
+    options.rows_bytes = config.retention.rows_megabytes.map(|megabytes| megabytes << 20);
+    if let Some(rollups) = &config.retention.rollups {
+        options.rollups_keep = keep(rollups)?;
+    }
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_listened_on() {
+        assert!(listen_address("127.0.0.1:0").is_ok());
+        assert!(listen_address("[::1]:8624").is_ok());
+        for refused in ["0.0.0.0:8624", "192.0.2.1:80", "[::]:8624", "localhost", "8624"] {
+            assert!(listen_address(refused).is_err(), "{refused}");
+        }
+    }
+}
