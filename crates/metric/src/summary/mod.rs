@@ -7,6 +7,7 @@ mod door;
 mod failure;
 mod notice;
 mod queue;
+mod recipients;
 pub mod report;
 mod steps;
 mod table;

@@ -105,7 +105,7 @@ impl Sums {
 
 /// Passes on a key that is a hash already.
 #[derive(Clone, Debug, Default)]
-struct Hashed(u64);
+pub(super) struct Hashed(u64);
 
 impl Hasher for Hashed {
     fn finish(&self) -> u64 {

@@ -1,8 +1,9 @@
 //! The sums of one traffic, by every dimension.
 
-use mailvane_model::{Address, AttemptRow, MessageRow, OutcomeRow, Stream};
+use mailvane_model::{AttemptRow, MessageRow, OutcomeRow, Stream};
 
 use super::failure::Failures;
+use super::recipients::Recipients;
 use super::report::{Breakdown, Limit, Line, Section};
 use super::table::{Counts, Sums, Table};
 use crate::cell::Figures;
@@ -19,8 +20,6 @@ const DOMAINS: usize = 50_000;
 const SENDERS: usize = 30_000;
 /// How many sender domains are told apart.
 const SENDER_DOMAINS: usize = 20_000;
-/// How many recipients are told apart.
-const RECIPIENTS: usize = 30_000;
 /// How many relay hosts are told apart.
 const RELAYS: usize = 20_000;
 /// How many users are told apart.
@@ -32,8 +31,8 @@ const INSTANCES: usize = 1_000;
 
 /// Everything that is summed up of one traffic.
 ///
-/// A row goes to as few lines as can be: recipients carry their domains, senders theirs, relay hosts their providers; the
-/// wider lines are added up at the end.
+/// A row goes to as few lines as can be: senders carry their domains, relay hosts their providers; the wider lines are
+/// added up at the end.
 #[derive(Clone, Debug)]
 pub(super) struct SectionFold {
     traffic: Traffic,
@@ -43,12 +42,11 @@ pub(super) struct SectionFold {
     sizes: DenseHistogram,
     /// What relay hosts that were dropped have left, and all delays.
     providers: Table,
-    /// What recipients that were dropped have left.
     domains: Table,
     senders: Table,
     /// What senders that were dropped have left.
     sender_domains: Table,
-    recipients: Table,
+    recipients: Recipients,
     /// By relay host and provider.
     relays: Table,
     instances: Instances,
@@ -71,7 +69,7 @@ impl SectionFold {
             domains: Table::new(DOMAINS, false),
             senders: Table::new(SENDERS, false),
             sender_domains: Table::new(SENDER_DOMAINS, false),
-            recipients: Table::new(RECIPIENTS, false),
+            recipients: Recipients::default(),
             relays: Table::new(RELAYS, false),
             instances: Instances::default(),
             users: Table::new(USERS, false),
@@ -111,8 +109,7 @@ impl SectionFold {
                 histogram.record(u64::from(part));
             }
         }
-        recipient_to(row.recipient, &mut self.key);
-        self.recipients.line_under(&self.key, &mut self.domains, domain_of).apply(marks, 1);
+        self.domains.line(row.recipient.domain).apply(marks, 1);
         relay_to(row.relay_host, row.provider, &mut self.key);
         self.relays.line_under(&self.key, &mut self.providers, provider_of).apply(marks, 1);
         self.instances.line(row.stream).apply(marks, 1);
@@ -134,8 +131,8 @@ impl SectionFold {
                 sums.delay(delay, sign);
             }
         };
-        recipient_to(row.recipient, &mut self.key);
-        add(self.recipients.line_under(&self.key, &mut self.domains, domain_of));
+        self.recipients.add(row.recipient, marks, row.size.unwrap_or(0), sign);
+        add(self.domains.line(row.recipient.domain));
         relay_to(row.relay_host, row.provider, &mut self.key);
         add(self.relays.line_under(&self.key, &mut self.providers, provider_of));
         sender::write(row.sender, &mut self.key);
@@ -157,7 +154,7 @@ impl SectionFold {
         self.providers.merge(&other.providers);
         self.domains.merge(&other.domains);
         self.sender_domains.merge(&other.sender_domains);
-        self.recipients.merge_under(&other.recipients, &mut self.domains, domain_of);
+        self.recipients.merge(&other.recipients);
         self.senders.merge_under(&other.senders, &mut self.sender_domains, domain_of);
         self.relays.merge_under(&other.relays, &mut self.providers, provider_of);
         self.users.merge(&other.users);
@@ -166,13 +163,12 @@ impl SectionFold {
         self.failures.merge(&other.failures);
     }
 
-    fn tables(&self) -> [(&'static str, &Table); 8] {
+    fn tables(&self) -> [(&'static str, &Table); 7] {
         [
             ("providers", &self.providers),
             ("recipient domains", &self.domains),
             ("senders", &self.senders),
             ("sender domains", &self.sender_domains),
-            ("recipients", &self.recipients),
             ("relay hosts", &self.relays),
             ("users", &self.users),
             ("clients", &self.clients),
@@ -182,7 +178,8 @@ impl SectionFold {
     /// The tables that met their limit.
     pub(super) fn limits(&self) -> impl Iterator<Item = Limit> {
         let met = self.tables().into_iter().filter(|entry| entry.1.dropped > 0);
-        met.map(|(name, table)| Limit { table: name.into(), limit: table.limit() as u64, dropped: table.dropped })
+        let of_tables = met.map(|(name, table)| Limit { table: name.into(), limit: table.limit() as u64, dropped: table.dropped });
+        of_tables.chain(self.recipients.limit())
     }
 
     /// The section, at most `top` lines in each breakdown.
@@ -197,12 +194,12 @@ impl SectionFold {
             delay_parts: self.delay_parts.each_ref().map(|part| part.to_sparse().percentiles()),
             sizes: self.sizes.to_sparse().percentiles(),
             providers: breakdown(&self.providers.with_children(&self.relays, provider_of), top),
-            domains: breakdown(&self.domains.with_children(&self.recipients, domain_of), top),
+            domains: breakdown(&self.domains, top),
             senders: breakdown(&self.senders, top),
             senders_by_bytes: by(&self.senders, Figure::ReceivedBytes, top),
             sender_domains: breakdown(&self.sender_domains.with_children(&self.senders, domain_of), top),
-            recipients: breakdown(&self.recipients, top),
-            recipients_by_bytes: by(&self.recipients, Figure::DeliveredBytes, top),
+            recipients: self.recipients.by_count(top, &self.counts),
+            recipients_by_bytes: self.recipients.by_bytes(top),
             relays: breakdown(&Table::new(RELAYS, false).with_children(&self.relays, relay_of), top),
             instances: breakdown(&self.instances.table(), top),
             users: breakdown(&self.users, top),
@@ -266,14 +263,7 @@ fn client_to(name: &str, address: &str, key: &mut String) {
     key.push(']');
 }
 
-fn recipient_to(recipient: Address<'_>, key: &mut String) {
-    key.clear();
-    key.push_str(recipient.local);
-    key.push('@');
-    key.push_str(recipient.domain);
-}
-
-/// The domain of the key of a recipient or sender.
+/// The domain of the key of a sender.
 fn domain_of(key: &str) -> &str {
     key.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
@@ -323,8 +313,7 @@ fn by(table: &Table, figure: Figure, top: usize) -> Vec<Line> {
 fn line(key: &str, sums: &Sums) -> Line {
     let figures: Figures = sums.counts.figures();
     Line {
-        // The key of a recipient without a domain ends with the separator.
-        key: key.strip_suffix('@').unwrap_or(key).into(),
+        key: key.into(),
         rates: Rates::of(&figures),
         figures,
         delay: sums.delays.as_ref().map(|delays| delays.to_sparse().percentiles()).unwrap_or_default(),
