@@ -209,7 +209,7 @@ impl Plain {
             }
         }
         turn.counts = cut_in(cut_before, reader.counts());
-        self.waiting = reader.waiting_bytes();
+        self.waiting = if turn.at_end { reader.waiting_bytes() } else { 0 };
         if reader.is_skipping() {
             self.trail = reader.trail().clone();
             self.reader = Some(reader);

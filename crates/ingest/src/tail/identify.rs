@@ -11,6 +11,7 @@ use super::examine::{Content, Examination};
 use super::scan::{self, Found};
 use super::{LINGER, MAX_KNOWN_FILES, Notice, PACKING_GRACE, ROTATED_GRACE, SECOND, Seen, Tailer, Verdict};
 use crate::error::Error;
+use crate::feed::usual_priority;
 use crate::history::first_time;
 use crate::identity::{FileState, Fit, Inode, read_at_most};
 use crate::names::Rank;
@@ -46,7 +47,11 @@ impl Tailer {
         let mut strangers: Vec<Found> = self.found.values().filter(|found| !self.stands_on(found.inode)).cloned().collect();
         // Plain files before archives (which may be half written copies of them); those where we left them before copies of them.
         let hinted = |found: &Found| self.files.iter().any(|file| file.state.inode == found.inode);
-        strangers.sort_by_cached_key(|found| (found.name.packed, !hinted(found), found.modified, found.path.clone()));
+        // Of twins, the log that usually holds most is the one that is read.
+        strangers.sort_by_cached_key(|found| {
+            let twins = (found.spec, usual_priority(&found.path));
+            (found.name.packed, !hinted(found), twins, found.modified, found.path.clone())
+        });
         for found in strangers {
             self.consider(&found, now);
         }

@@ -175,6 +175,7 @@ pub struct Tailer {
     sources: Vec<(String, PathBuf)>,
     /// Whether a log was read to its end once since the start.
     settled: Vec<bool>,
+    paused: Vec<bool>,
     files: Vec<Tracked>,
     seen: HashMap<Inode, Seen>,
     found: HashMap<Inode, Found>,
@@ -203,6 +204,7 @@ impl Tailer {
             specs,
             sources: Vec::new(),
             settled: Vec::new(),
+            paused: Vec::new(),
             files: Vec::new(),
             seen: HashMap::new(),
             found: HashMap::new(),
@@ -225,6 +227,13 @@ impl Tailer {
     /// Looks the patterns up again after `micros` instead of every second; 0: at each poll.
     pub fn set_scan_interval(&mut self, micros: i64) {
         self.scan_every = micros;
+    }
+
+    /// Reads nothing of a log for a while, because it is far ahead of others that carry the same lines ([`crate::Feeds::is_ahead`]).
+    pub fn pause(&mut self, source: usize, paused: bool) {
+        if let Some(flag) = self.paused.get_mut(source) {
+            *flag = paused;
+        }
     }
 
     /// Something changed (a hint of the system): the next poll looks at all files.
@@ -322,6 +331,7 @@ impl Tailer {
         let source = self.sources.iter().position(|source| *source == key).unwrap_or_else(|| {
             self.sources.push(key);
             self.settled.push(false);
+            self.paused.push(false);
             self.sources.len() - 1
         });
         self.files.push(Tracked {

@@ -8,6 +8,9 @@ impl Tailer {
     pub(super) fn read_group(&mut self, group: &[usize], budget: usize, now: i64, out: &mut Vec<TailBlock>) -> bool {
         let mut left = budget;
         let Some(source) = group.first().map(|index| self.files[*index].source) else { return true };
+        if self.paused[source] {
+            return false;
+        }
         let awaited = self.awaits_examination(source);
         if awaited && !self.settled[source] {
             // At the start, history must be in order before anything is read.

@@ -46,7 +46,7 @@ pub(super) fn scan(specs: &[Spec]) -> Scan {
         };
         let before = scan.found.len() + scan.problems.len();
         for path in paths {
-            match look(path.clone(), index) {
+            match look(path.clone(), index, !pattern::is_pattern(&spec.pattern)) {
                 Ok(Some(found)) => match by_inode.get(&found.inode) {
                     Some(at) if better(&found, &scan.found[*at]) => scan.found[*at] = found,
                     Some(_) => {}
@@ -66,11 +66,11 @@ pub(super) fn scan(specs: &[Spec]) -> Scan {
     scan
 }
 
-fn look(path: PathBuf, spec: usize) -> Result<Option<Found>, Error> {
+fn look(path: PathBuf, spec: usize, is_named: bool) -> Result<Option<Found>, Error> {
     let metadata = fs::metadata(&path).map_err(|error| Error::of_open(&path, error))?;
     if !metadata.is_file() {
         // A folder that happens to fit a pattern is no trouble; one that was named is.
-        return if metadata.is_dir() && !pattern::is_pattern(&path.to_string_lossy()) { Err(Error::Directory { path }) } else { Ok(None) };
+        return if metadata.is_dir() && is_named { Err(Error::Directory { path }) } else { Ok(None) };
     }
     let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.file_type().is_symlink());
     Ok(Some(Found {
