@@ -12,6 +12,9 @@ use mailvane_metric::summary::{Context, Fold, Options};
 use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 use mailvane_model::{Sink, Time};
 use mailvane_render::text::{self, Advice, Header, Style, Words};
+use mailvane_model::word::Stage;
+use mailvane_reply::explain;
+use mailvane_reply::judge::{self, Judge};
 use mailvane_reply::provider::Providers;
 
 use super::{assembly, warn};
@@ -92,8 +95,9 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
         // From cron: a day without mail is no mail to the administrator.
         return Ok(ending);
     } else {
-        let providers = Providers::embedded();
+        let (providers, judge) = (Providers::embedded(), Judge::embedded());
         let provider = |id: &str| providers.name(id).to_owned();
+        let advice = |failure: &Failure| Some(advice(&judge, &providers, failure));
         let words = Words { offset_minutes: &offset, provider: &provider, advice: &advice };
         out = text::report(&report, &header, &words, style(arguments.top)).into_bytes();
     }
@@ -101,8 +105,18 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
     Ok(ending)
 }
 
-fn advice(_failure: &Failure) -> Option<Advice> {
-    None
+/// What to do about a kind of failure: judged again by its first sample, so that the words of the very rule come in.
+fn advice(judge: &Judge, providers: &Providers, failure: &Failure) -> Advice {
+    let sample = failure.samples.first().map_or("", String::as_str);
+    let deferred = failure.bounced + failure.expired == 0;
+    let asked = judge::Failure { provider: &failure.provider, text: sample, enhanced_code: &failure.enhanced_code, stage: Stage::Unknown, deferred };
+    let verdict = judge.judge(&asked);
+    let explanation = if verdict.reason == Some(failure.reason) {
+        explain::verdict(judge, providers, &verdict, &failure.provider)
+    } else {
+        explain::reason(failure.reason)
+    };
+    Advice { cause: explanation.cause, steps: explanation.steps, link: explanation.links.into_iter().next().unwrap_or_default() }
 }
 
 fn style(top: usize) -> Style {
