@@ -44,32 +44,87 @@ impl Object {
 
 impl Sink for Printer {
     fn message(&mut self, row: &MessageRow<'_>) {
-        Object::new("message").number("rev", row.rev.into()).text("time", &row.time.rfc3339(0)).text("queue_id", row.queue_id).text("message_id", row.message_id)
-            .text("sender", &row.sender.to_string()).text("client_ip", row.client_ip).text("direction", row.direction.word()).text("population", row.population.word())
-            .number("previous_hop", row.previous_hop).number("next_hop", row.next_hop).number("id", row.id).number("chain", row.chain)
-            .number("bounce_of", if row.rev == 0 || row.removed.is_none() { row.bounce_of } else { 0 }).text("removed", &row.removed.map_or(String::new(), |time| time.rfc3339(0))).print();
+        Object::new("message")
+            .number("rev", row.rev.into())
+            .text("time", &row.time.rfc3339(0))
+            .text("queue_id", row.queue_id)
+            .text("message_id", row.message_id)
+            .text("sender", &row.sender.to_string())
+            .text("client_ip", row.client_ip)
+            .text("direction", row.direction.word())
+            .text("population", row.population.word())
+            .number("previous_hop", row.previous_hop)
+            .number("next_hop", row.next_hop)
+            .number("id", row.id)
+            .number("chain", row.chain)
+            .number("bounce_of", if row.rev == 0 || row.removed.is_none() { row.bounce_of } else { 0 })
+            .text("removed", &row.removed.map_or(String::new(), |time| time.rfc3339(0)))
+            .print();
     }
     fn attempt(&mut self, row: &AttemptRow<'_>) {
-        Object::new("attempt").text("queue_id", row.queue_id).text("recipient", &row.recipient.to_string()).text("orig_recipient", &row.orig_recipient.to_string())
-            .text("status", row.status.word()).text("handed_to", row.handed_to.word()).text("direction", row.direction.word()).text("reason", row.reason.map_or("", |reason| reason.word()))
-            .text("tls_version", row.tls_version).text("relay_host", row.relay_host).text("provider", row.provider).print();
+        Object::new("attempt")
+            .text("queue_id", row.queue_id)
+            .text("recipient", &row.recipient.to_string())
+            .text("orig_recipient", &row.orig_recipient.to_string())
+            .text("status", row.status.word())
+            .text("handed_to", row.handed_to.word())
+            .text("direction", row.direction.word())
+            .text("reason", row.reason.map_or("", |reason| reason.word()))
+            .text("tls_version", row.tls_version)
+            .text("relay_host", row.relay_host)
+            .text("provider", row.provider)
+            .print();
     }
     fn outcome(&mut self, row: &OutcomeRow<'_>, replaced: Option<&OutcomeRow<'_>>) {
-        Object::new("outcome").number("rev", row.rev.into()).number("replaced", u64::from(replaced.is_some())).text("queue_id", row.queue_id).text("last_queue_id", row.last_queue_id)
-            .text("message_id", row.message_id).text("sender", &row.sender.to_string()).text("recipient", &row.recipient.to_string()).text("orig_recipient", &row.orig_recipient.to_string())
-            .text("outcome", row.outcome.word()).text("direction", row.direction.word()).text("population", row.population.word()).text("handed_to", row.handed_to.word())
-            .number("attempts", row.attempts.into()).number("deferrals", row.deferrals.into()).number("reply_code", row.reply_code.into()).text("enhanced_code", row.enhanced_code)
-            .text("relay_host", row.relay_host).text("relay_ip", row.relay_ip).text("reason", row.reason.map_or("", |reason| reason.word())).text("note", row.note).print();
+        Object::new("outcome")
+            .number("rev", row.rev.into())
+            .number("replaced", u64::from(replaced.is_some()))
+            .text("queue_id", row.queue_id)
+            .text("last_queue_id", row.last_queue_id)
+            .text("message_id", row.message_id)
+            .text("sender", &row.sender.to_string())
+            .text("recipient", &row.recipient.to_string())
+            .text("orig_recipient", &row.orig_recipient.to_string())
+            .text("outcome", row.outcome.word())
+            .text("direction", row.direction.word())
+            .text("population", row.population.word())
+            .text("handed_to", row.handed_to.word())
+            .number("attempts", row.attempts.into())
+            .number("deferrals", row.deferrals.into())
+            .number("reply_code", row.reply_code.into())
+            .text("enhanced_code", row.enhanced_code)
+            .text("relay_host", row.relay_host)
+            .text("relay_ip", row.relay_ip)
+            .text("reason", row.reason.map_or("", |reason| reason.word()))
+            .text("note", row.note)
+            .print();
     }
     fn rejection(&mut self, row: &RejectionRow<'_>) {
-        Object::new("rejection").text("queue_id", row.queue_id).text("client_ip", row.client_ip).text("stage", row.stage.word()).text("action", row.action.word())
-            .text("reason", row.reason.word()).text("recipient", &row.recipient.to_string()).text("reply_text", row.reply_text).print();
+        Object::new("rejection")
+            .text("queue_id", row.queue_id)
+            .text("client_ip", row.client_ip)
+            .text("stage", row.stage.word())
+            .text("action", row.action.word())
+            .text("reason", row.reason.word())
+            .text("recipient", &row.recipient.to_string())
+            .text("reply_text", row.reply_text)
+            .print();
     }
     fn auth(&mut self, row: &AuthRow<'_>) {
-        Object::new("auth").text("user", row.user).text("result", row.result.word()).text("client_ip", row.client_ip).text("method", row.method).print();
+        Object::new("auth")
+            .text("user", row.user)
+            .text("result", row.result.word())
+            .text("client_ip", row.client_ip)
+            .text("method", row.method)
+            .print();
     }
     fn session(&mut self, row: &SessionRow<'_>) {
-        Object::new("session").text("client_ip", row.client_ip).text("tls", row.tls).text("commands", row.commands).text("lost_after", row.lost_after.word()).print();
+        Object::new("session")
+            .text("client_ip", row.client_ip)
+            .text("tls", row.tls)
+            .text("commands", row.commands)
+            .text("lost_after", row.lost_after.word())
+            .print();
     }
     fn notice(&mut self, row: &NoticeRow<'_>) {
         Object::new("notice").text("level", row.level.word()).text("daemon", row.daemon).text("text", row.text).print();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mailvane_model::word::{Outcome, Reason, Stage, Status};
+use mailvane_model::word::{HandedTo, Outcome, Reason, Stage, Status};
 use mailvane_model::{AttemptRow, Sink, Time, Verdict};
 use mailvane_reply::judge::Failure;
 
@@ -11,7 +11,7 @@ use crate::life::{Flags, LastView, LifeRef, Place, State};
 use crate::network;
 use crate::ours::Evidence;
 use crate::relay::{self, Agent, Delivered, Route};
-use crate::reply;
+use crate::reply::{self, Reply};
 use crate::text::{self, Mailbox};
 
 /// How an attempt ended, in the words of the log.
@@ -67,7 +67,16 @@ impl Assembler {
             accepted: line.ended == Ended::Accepted,
         };
         let Some(stream) = self.lives.get(at).map(|life| life.stream) else { return };
-        let route = relay::route(&self.config, &self.streams.get(stream).learned, &delivered);
+        let mut route = relay::route(&self.config, &self.streams.get(stream).learned, &delivered);
+        if route.handed_to == HandedTo::Smarthost && delivered.accepted && !route.hop && self.is_named_child(at, &reply_text, here.time) {
+            route = Route {
+                handed_to: HandedTo::Filter,
+                hop: true,
+                filter: true,
+                next_queue_id: relay::next_queue_id(&reply_text),
+                ..Route::default()
+            };
+        }
         self.learn(at, &route, &delivered, &original);
         let Some(place) = self.recipient(at, &to, &original) else { return };
         let asks = line.agent == Agent::Smtp && !route.filter;
@@ -94,7 +103,8 @@ impl Assembler {
 
     /// What the reply says, and what it means.
     fn judged<'a>(&self, line: &'a Try<'_>, delivered: &Delivered<'a>, route: &Route<'a>, provider: &'a str) -> Judged<'a> {
-        let reply = reply::read(delivered.text);
+        // Of a success only the code of a reply is of interest; our own agents' words have none.
+        let reply = if delivered.accepted && !delivered.text.starts_with('2') { Reply::default() } else { reply::read(delivered.text) };
         let dsn = std::str::from_utf8(line.enhanced).unwrap_or("");
         let mut last = LastView {
             reply_code: reply.code,
@@ -120,30 +130,35 @@ impl Assembler {
 
     /// The attempt as a row.
     #[allow(clippy::too_many_arguments)] // The parts of one line, taken apart once.
-    fn tell_attempt(&mut self, at: LifeRef, place: usize, here: Here, line: &Try<'_>, route: &Route<'_>, read: &Judged<'_>, sink: &mut impl Sink) {
+    fn tell_attempt(
+        &mut self,
+        at: LifeRef,
+        place: usize,
+        here: Here,
+        line: &Try<'_>,
+        route: &Route<'_>,
+        read: &Judged<'_>,
+        sink: &mut impl Sink,
+    ) {
         let failed = line.ended != Ended::Accepted;
         let (last, verdict) = (&read.last, read.verdict.as_deref());
-        let Some(life) = self.lives.get_mut(at) else { return };
-        let life_id = life.id;
+        let Some(life_id) = self.lives.get(at).map(|life| life.id) else { return };
         let direction = {
             let view = self.view();
             let Some(life) = self.lives.get(at) else { return };
             let recipient = &life.recipients[place];
             view.attempt_direction(life, place_of(route, recipient.place), life.address(recipient), life.original(recipient))
         };
-        let process = here.pid.map(|pid| (here.stream, pid));
-        let tls = match process {
-            Some(process) if line.agent == Agent::Smtp => self.sessions.tls(process, line.relay_ip, life_id, line.reused).cloned(),
-            _ => None,
-        };
+        let process = here.pid.filter(|_| line.agent == Agent::Smtp).map(|pid| (here.stream, pid));
+        let process = process.filter(|process| self.sessions.use_tls(*process, line.relay_ip, life_id, line.reused));
         let Some(life) = self.lives.get_mut(at) else { return };
         life.direct(direction);
         let Some(life) = self.lives.get(at) else { return };
+        let tls = process.and_then(|process| self.sessions.tls(process));
         let view = self.view();
         let recipient = &life.recipients[place];
         let status = status(line, route);
         let tls_summary = text::lossy(line.tls);
-        let tls = tls.as_ref();
         sink.attempt(&AttemptRow {
             id: here.position.event(life.id, 0),
             message: life.id,
@@ -192,7 +207,16 @@ impl Assembler {
 
     /// What the attempt makes of the recipient.
     #[allow(clippy::too_many_arguments)] // The parts of one line, taken apart once.
-    fn take_in(&mut self, at: LifeRef, place: usize, time: Time, line: &Try<'_>, route: &Route<'_>, last: LastView<'_>, sink: &mut impl Sink) {
+    fn take_in(
+        &mut self,
+        at: LifeRef,
+        place: usize,
+        time: Time,
+        line: &Try<'_>,
+        route: &Route<'_>,
+        last: LastView<'_>,
+        sink: &mut impl Sink,
+    ) {
         let Some(life) = self.lives.get_mut(at) else { return };
         life.mark(place);
         let (flags, stream) = (life.flags, life.stream);
@@ -226,7 +250,7 @@ impl Assembler {
         if route.hop {
             recipient.last = Some(last.keep());
             life.settle(place, State::Hop);
-            if route.filter {
+            if route.filter && route.next_queue_id.is_empty() {
                 let state = self.streams.get_mut(stream);
                 state.dirty |= !state.learned.filters;
                 state.learned.filters = true;
@@ -236,6 +260,9 @@ impl Assembler {
         }
         let waits = flags.has(Flags::UNCERTAIN | Flags::LINKABLE);
         recipient.last = waits.then(|| last.keep());
+        if line.ended == Ended::Bounced {
+            life.flags.set(Flags::BOUNCED);
+        }
         life.settle(place, State::Final);
         if flags.has(Flags::UNCERTAIN) {
             self.tell(at, place, sink);

@@ -2,17 +2,22 @@
 
 use ahash::AHashMap;
 
-use mailvane_model::{Sink, Time};
+use mailvane_model::{Address, Sink, Time, hash};
 
 use crate::assembler::{Alarm, Assembler};
 use crate::config;
 use crate::life::{Flags, LifeRef, QueueKey, State};
 use crate::outcome::MOST_HOPS;
+use crate::relay;
 
-/// Deliveries that wait for a life of a queue id that has not been seen yet.
+/// Deliveries that wait for a life of a queue id that has not been seen yet, and what may be joined by message-id.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     by_queue_id: AHashMap<Box<str>, Vec<(LifeRef, u32)>>,
+    /// Deliveries to filters that named no queue id, by machine and message-id.
+    nameless: AHashMap<u64, Vec<(LifeRef, u32)>>,
+    /// Messages that may have come back from such a filter, by machine and message-id.
+    entries: AHashMap<u64, LifeRef>,
 }
 
 impl Waiting {
@@ -48,11 +53,16 @@ impl Waiting {
             list.retain(|(at, _)| is_open(*at));
             !list.is_empty()
         });
+        self.nameless.retain(|_, list| {
+            list.retain(|(at, _)| is_open(*at));
+            !list.is_empty()
+        });
+        self.entries.retain(|_, at| is_open(*at));
     }
 
     /// How many queue ids are waited for.
     pub(crate) fn len(&self) -> usize {
-        self.by_queue_id.len()
+        self.by_queue_id.len() + self.nameless.len() + self.entries.len()
     }
 }
 
@@ -62,14 +72,23 @@ impl Assembler {
         let Some(life) = self.lives.get(at) else { return };
         let recipient = &life.recipients[place];
         let (filter, time) = (recipient.last.as_ref().is_some_and(|last| last.filter), recipient.ended);
-        let queue_id: String = recipient.last.as_ref().map(|last| last.next_queue_id.to_string()).unwrap_or_default();
-        let child = if queue_id.is_empty() { life.child } else { self.next_by_id(at, &queue_id, time) };
+        let queue_id = recipient.last.as_ref().map_or("", |last| last.next_queue_id());
+        let (child, probable) = match (queue_id.is_empty(), life.child) {
+            (true, None) => (self.probable(at, time), true),
+            (true, child) => (child, false),
+            (false, _) => (self.next_by_id(at, queue_id, time), false),
+        };
         if let Some(child) = child {
+            self.counts.probable_links += u64::from(probable);
             self.bind(at, place, child, sink);
             return;
         }
+        let Some(life) = self.lives.get(at) else { return };
+        let queue_id = life.recipients[place].last.as_ref().map_or("", |last| last.next_queue_id());
         if !queue_id.is_empty() {
-            self.waiting.add(&queue_id, at, place);
+            self.waiting.add(queue_id, at, place);
+        } else if let Some(key) = self.message_key(at) {
+            self.waiting.nameless.entry(key).or_default().push((at, place as u32));
         }
         self.timers.set(if filter { Alarm::Filter } else { Alarm::Link }, time, at);
     }
@@ -84,6 +103,85 @@ impl Assembler {
     fn candidate(&self, at: LifeRef, stream: u32, queue_id: &str, time: Time) -> Option<LifeRef> {
         let next = self.lives.by_key(&QueueKey::of(stream, queue_id.as_bytes()))?;
         self.fits(at, next, time).then_some(next)
+    }
+
+    /// The machine and the message-id of a life; `None` without a message-id.
+    fn message_key(&self, at: LifeRef) -> Option<u64> {
+        let life = self.lives.get(at).filter(|life| !life.message_id.is_empty())?;
+        let machine = self.streams.get(life.stream).machine;
+        Some(hash::words(&[u64::from(machine), hash::bytes(life.texts.get(life.message_id).as_bytes())]))
+    }
+
+    /// The message that came back from a filter which named no queue id: the last resort is the same message-id and sender on the
+    /// same machine, not smaller, within the time a filter has.
+    fn probable(&self, at: LifeRef, time: Time) -> Option<LifeRef> {
+        let key = self.message_key(at)?;
+        let next = *self.waiting.entries.get(&key)?;
+        self.resembles(at, next, time).then_some(next)
+    }
+
+    fn resembles(&self, at: LifeRef, next: LifeRef, time: Time) -> bool {
+        let (Some(life), Some(child)) = (self.lives.get(at), self.lives.get(next)) else { return false };
+        let near = child.opened >= life.opened && child.opened.0 - time.0 <= config::FILTER_WAIT;
+        let open = child.previous.is_none() || child.previous == Some(at);
+        at != next && open && near && child.sender() == life.sender() && child.size >= life.size && !self.is_before(next, at)
+    }
+
+    /// Puts a restored life where it is found by its message-id.
+    pub(crate) fn remember(&mut self, at: LifeRef) {
+        let Some(life) = self.lives.get(at) else { return };
+        let is_entry = life.flags.has(Flags::LINKABLE) && life.flags.has(Flags::ACTIVE) && life.previous.is_none();
+        let is_nameless = |place: &u32| {
+            let recipient = &life.recipients[*place as usize];
+            let named = recipient.last.as_ref().is_none_or(|last| !last.next_queue_id().is_empty() || !last.filter);
+            recipient.state == State::Hop && recipient.next.is_none() && !named
+        };
+        let places: Vec<u32> = (0..life.recipients.len() as u32).filter(is_nameless).collect();
+        if !is_entry && places.is_empty() {
+            return;
+        }
+        let Some(key) = self.message_key(at) else { return };
+        if is_entry {
+            self.waiting.entries.insert(key, at);
+        }
+        if !places.is_empty() {
+            self.waiting.nameless.entry(key).or_default().extend(places.into_iter().map(|place| (at, place)));
+        }
+    }
+
+    /// A message that may have come back from a filter has its sender and size now.
+    pub(crate) fn entered(&mut self, next: LifeRef, sink: &mut impl Sink) {
+        let Some(key) = self.message_key(next) else { return };
+        self.waiting.entries.insert(key, next);
+        let Some(list) = self.waiting.nameless.remove(&key) else { return };
+        let mut rest = Vec::new();
+        for (at, place) in list {
+            let waits = self
+                .lives
+                .get(at)
+                .and_then(|life| life.recipients.get(place as usize))
+                .filter(|each| each.state == State::Hop && each.next.is_none());
+            let Some(time) = waits.map(|recipient| recipient.ended) else { continue };
+            if self.resembles(at, next, time) {
+                self.counts.probable_links += 1;
+                self.bind(at, place as usize, next, sink);
+            } else {
+                rest.push((at, place));
+            }
+        }
+        if !rest.is_empty() {
+            self.waiting.nameless.insert(key, rest);
+        }
+    }
+
+    /// Whether a reply names a life of this stream that came from a host of ours: the relay was a hop, whatever its address.
+    pub(crate) fn is_named_child(&self, at: LifeRef, text: &str, time: Time) -> bool {
+        let queue_id = relay::next_queue_id(text);
+        let Some(life) = self.lives.get(at).filter(|_| !queue_id.is_empty()) else { return false };
+        let found = self.candidate(at, life.stream, queue_id, time);
+        found
+            .and_then(|next| self.lives.get(next))
+            .is_some_and(|next| next.flags.has(Flags::UNCERTAIN) && next.message_id.is_empty() == life.message_id.is_empty())
     }
 
     /// Whether one life can have brought the other: not itself, no circle, near in time, no other message-id, and
@@ -176,26 +274,33 @@ impl Assembler {
         life.mark(place);
         // As long as deliveries of the former hop are missing, only those recipients are told whose delivery is known.
         let few = (life.recipients.len() as u64) < u64::from(life.expected.unwrap_or(0));
-        let open = life.recipients.iter().any(|each| matches!(each.state, State::Waiting | State::Deferred));
-        if few || open && !life.flags.has(Flags::CLOSED) {
-            self.tell_brought(next, sink);
+        if few || life.open > 0 && !life.flags.has(Flags::CLOSED) {
+            self.tell_brought(at, place, next, sink);
         } else {
             self.settled_origin(next, sink);
         }
         self.try_end(at, false, sink);
     }
 
-    /// Tells the recipients of a later hop whose delivery by the former one is known.
-    fn tell_brought(&mut self, at: LifeRef, sink: &mut impl Sink) {
-        let Some(life) = self.lives.get(at) else { return };
-        let view = self.view();
+    /// Tells the recipients of a later hop whose delivery by the former one is this.
+    fn tell_brought(&mut self, at: LifeRef, place: usize, next: LifeRef, sink: &mut impl Sink) {
+        /// With more recipients than this an alias expanded on the way waits until all deliveries are known.
+        const FEW: usize = 64;
+        let (Some(parent), Some(life)) = (self.lives.get(at), self.lives.get(next)) else { return };
+        let address = parent.address(&parent.recipients[place]);
         let ready = |place: &usize| {
             let recipient = &life.recipients[*place];
-            recipient.state == State::Final && !recipient.chained && view.is_brought(life, *place)
+            recipient.state == State::Final
+                && !recipient.chained
+                && (life.address(recipient) == address || life.original(recipient) == address)
         };
-        let places: Vec<usize> = (0..life.recipients.len()).filter(ready).collect();
+        let places: Vec<usize> = if life.recipients.len() <= FEW {
+            (0..life.recipients.len()).filter(ready).collect()
+        } else {
+            life.find(address, Address::default()).filter(ready).into_iter().collect()
+        };
         for place in places {
-            self.tell_or_revise(at, place, sink);
+            self.tell_or_revise(next, place, sink);
         }
     }
 

@@ -93,7 +93,7 @@ impl Assembler {
         life.removed = Some(time);
         let waits = is_incomplete(life);
         // What was handed to a next hop has the direction that is found there.
-        let wait_for_next = life.child.is_some() || life.recipients.iter().any(|recipient| recipient.state == State::Hop);
+        let wait_for_next = life.child.is_some() || life.hops > 0;
         let uncertain = wait_for_next || life.flags.has(Flags::UNCERTAIN);
         if waits {
             self.timers.set(Alarm::Late, time, at);
@@ -114,8 +114,8 @@ impl Assembler {
         if !late && is_incomplete(life) {
             return;
         }
-        if life.unsettled > 0 {
-            if life.recipients.iter().any(|recipient| recipient.state == State::Hop && recipient.next.is_none()) {
+        if life.open + life.hops > 0 {
+            if life.hops > 0 && life.recipients.iter().any(|recipient| recipient.state == State::Hop && recipient.next.is_none()) {
                 return;
             }
             let note = if flags.has(Flags::LOST_END) { note::LOST_END } else { note::LOST_LINE };
@@ -304,10 +304,13 @@ impl Assembler {
 /// Whether lines of a message that left the queue are missing, so that it waits for late ones.
 fn is_incomplete(life: &Life) -> bool {
     let decided = life.flags.has(Flags::REJECTED | Flags::DISCARDED | Flags::DELETED | Flags::LOST_END | Flags::REQUEUED);
-    let open = life.recipients.iter().any(|recipient| matches!(recipient.state, State::Waiting | State::Deferred));
     let few = life.flags.has(Flags::ACTIVE) && (life.recipients.len() as u64) < u64::from(life.expected.unwrap_or(0));
-    let unexplained = life.flags.has(Flags::ACTIVE) && !life.flags.has(Flags::OPENED | Flags::NOTIFICATION) && life.sender().is_null() && life.previous.is_none();
-    decided || open || few || unexplained
+    let unexplained = life.flags.has(Flags::ACTIVE)
+        && !life.flags.has(Flags::OPENED | Flags::NOTIFICATION)
+        && life.sender().is_null()
+        && life.previous.is_none();
+    let unnotified = life.flags.has(Flags::BOUNCED) && !life.sender().is_null();
+    decided || life.open > 0 || few || unexplained || unnotified
 }
 
 /// Whether a transaction was begun and never finished.

@@ -90,6 +90,8 @@ impl Flags {
     pub(crate) const OUTSIDE: u32 = 1 << 21;
     /// The client gave the transaction up.
     pub(crate) const CANCELED: u32 = 1 << 22;
+    /// A recipient bounced, and the notification was not seen yet.
+    pub(crate) const BOUNCED: u32 = 1 << 23;
 
     /// Whether any of the bits is set.
     #[inline]
@@ -161,21 +163,19 @@ impl Place {
     }
 }
 
-/// What the last attempt said, kept while the outcome is still to be told (or told again).
+/// What the last attempt said, kept while the outcome is still to be told (or told again). Its strings stand in one buffer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Last {
     pub(crate) reply_code: u16,
     pub(crate) enhanced: Short,
-    pub(crate) text: Box<str>,
-    pub(crate) relay_host: Box<str>,
-    pub(crate) relay_ip: Box<str>,
-    pub(crate) provider: Box<str>,
+    /// Relay host, relay address, provider, next queue id, text, end to end.
+    texts: Box<str>,
+    /// Where the first four of them end.
+    ends: [u32; 4],
     pub(crate) reason: Option<Reason>,
     pub(crate) scope: Scope,
     pub(crate) fault: Fault,
     pub(crate) permanent: bool,
-    /// The queue id that the next hop gave, where the reply names one.
-    pub(crate) next_queue_id: Box<str>,
     /// Whether the next hop is a filter.
     pub(crate) filter: bool,
 }
@@ -198,20 +198,31 @@ pub(crate) struct LastView<'a> {
 }
 
 impl Last {
+    fn part(&self, from: usize, to: usize) -> &str {
+        let start = if from == 0 { 0 } else { self.ends[from - 1] as usize };
+        let end = self.ends.get(to).map_or(self.texts.len(), |end| *end as usize);
+        self.texts.get(start..end).unwrap_or("")
+    }
+
+    /// The queue id that the next hop gave, where the reply names one.
+    pub(crate) fn next_queue_id(&self) -> &str {
+        self.part(3, 3)
+    }
+
     /// Borrowed.
     pub(crate) fn view(&self) -> LastView<'_> {
         LastView {
             reply_code: self.reply_code,
             enhanced: self.enhanced.get(),
-            text: &self.text,
-            relay_host: &self.relay_host,
-            relay_ip: &self.relay_ip,
-            provider: &self.provider,
+            text: self.part(4, 4),
+            relay_host: self.part(0, 0),
+            relay_ip: self.part(1, 1),
+            provider: self.part(2, 2),
             reason: self.reason,
             scope: self.scope,
             fault: self.fault,
             permanent: self.permanent,
-            next_queue_id: &self.next_queue_id,
+            next_queue_id: self.next_queue_id(),
             filter: self.filter,
         }
     }
@@ -220,18 +231,24 @@ impl Last {
 impl LastView<'_> {
     /// Kept.
     pub(crate) fn keep(&self) -> Box<Last> {
+        let parts = [self.relay_host, self.relay_ip, self.provider, self.next_queue_id, self.text];
+        let mut texts = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+        let mut ends = [0; 4];
+        for (place, part) in parts.iter().enumerate() {
+            texts.push_str(part);
+            if let Some(end) = ends.get_mut(place) {
+                *end = texts.len() as u32;
+            }
+        }
         Box::new(Last {
             reply_code: self.reply_code,
             enhanced: Short::of(self.enhanced),
-            text: self.text.into(),
-            relay_host: self.relay_host.into(),
-            relay_ip: self.relay_ip.into(),
-            provider: self.provider.into(),
+            texts: texts.into_boxed_str(),
+            ends,
             reason: self.reason,
             scope: self.scope,
             fault: self.fault,
             permanent: self.permanent,
-            next_queue_id: self.next_queue_id.into(),
             filter: self.filter,
         })
     }
@@ -306,8 +323,12 @@ pub(crate) struct Life {
     pub(crate) told_direction: Direction,
     /// The recipients that changed since the changes were taken: from the first to before the second.
     pub(crate) marked: (u32, u32),
-    /// How many recipients are not final yet (waiting, deferred or at the next hop).
-    pub(crate) unsettled: u32,
+    /// How many recipients wait or are deferred.
+    pub(crate) open: u32,
+    /// How many were handed to a next hop.
+    pub(crate) hops: u32,
+    /// How many are final.
+    ended: u32,
 }
 
 /// Recipients past this number are found by a map.
@@ -373,7 +394,9 @@ impl Life {
         if original.is_unknown() || self.index.is_some() {
             return None;
         }
-        let named = |each: &Recipient| each.state == State::Waiting && each.attempts == 0 && self.address(each) == original && each.original_local.is_empty();
+        let named = |each: &Recipient| {
+            each.state == State::Waiting && each.attempts == 0 && self.address(each) == original && each.original_local.is_empty()
+        };
         let place = self.recipients.iter().position(named)?;
         let (local, domain) = (self.texts.add(address.local), self.texts.add(address.domain));
         let recipient = &mut self.recipients[place];
@@ -385,14 +408,13 @@ impl Life {
     /// Adds a recipient whose texts are already here.
     pub(crate) fn push(&mut self, recipient: Recipient) -> usize {
         let place = self.recipients.len();
-        if recipient.state != State::Final {
-            self.unsettled += 1;
-        }
+        *self.count(recipient.state) += 1;
         self.recipients.push(recipient);
         self.mark(place);
         if place + 1 == INDEX_FROM {
             let all = (0_u32..).zip(&self.recipients);
-            self.index = Some(Box::new(all.map(|(place, each)| (recipient_hash(self.address(each), self.original(each)), place)).collect()));
+            self.index =
+                Some(Box::new(all.map(|(place, each)| (recipient_hash(self.address(each), self.original(each)), place)).collect()));
         } else if place >= INDEX_FROM {
             let each = &self.recipients[place];
             let key = recipient_hash(self.address(each), self.original(each));
@@ -413,13 +435,18 @@ impl Life {
     #[inline]
     pub(crate) fn settle(&mut self, place: usize, state: State) {
         self.mark(place);
-        let recipient = &mut self.recipients[place];
-        match (recipient.state == State::Final, state == State::Final) {
-            (false, true) => self.unsettled = self.unsettled.saturating_sub(1),
-            (true, false) => self.unsettled += 1,
-            _ => {}
+        let former = std::mem::replace(&mut self.recipients[place].state, state);
+        let count = self.count(former);
+        *count = count.saturating_sub(1);
+        *self.count(state) += 1;
+    }
+
+    fn count(&mut self, state: State) -> &mut u32 {
+        match state {
+            State::Waiting | State::Deferred => &mut self.open,
+            State::Hop => &mut self.hops,
+            State::Final => &mut self.ended,
         }
-        recipient.state = state;
     }
 
     /// Notes the direction of one of its recipients.
@@ -465,7 +492,24 @@ mod tests {
         }
         assert_eq!(life.find(Address { local: "user0", domain: "example.com" }, Address::default()), Some(0));
         assert_eq!(life.find(Address { local: "user0", domain: "example.com" }, Address { local: "all", domain: "example.com" }), None);
-        assert_eq!(life.unsettled, 100);
+        assert_eq!(life.open, 100);
+        life.settle(3, State::Final);
+        life.settle(4, State::Hop);
+        assert_eq!((life.open, life.hops), (98, 1));
+    }
+
+    #[test]
+    fn what_is_kept_of_an_attempt_is_what_it_said() {
+        let view = LastView {
+            reply_code: 550,
+            enhanced: "5.1.1",
+            text: "no",
+            relay_host: "mx",
+            relay_ip: "192.0.2.1",
+            next_queue_id: "4A",
+            ..LastView::default()
+        };
+        assert_eq!(format!("{:?}", view.keep().view()), format!("{view:?}"));
     }
 
     #[test]

@@ -28,8 +28,12 @@ impl Network {
     /// Whether the address lies in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, unmapped(address)) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => shifted(u32::from(network).into(), self.bits, 32) == shifted(u32::from(address).into(), self.bits, 32),
-            (IpAddr::V6(network), IpAddr::V6(address)) => shifted(network.into(), self.bits, 128) == shifted(address.into(), self.bits, 128),
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                shifted(u32::from(network).into(), self.bits, 32) == shifted(u32::from(address).into(), self.bits, 32)
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                shifted(network.into(), self.bits, 128) == shifted(address.into(), self.bits, 128)
+            }
             _ => false,
         }
     }

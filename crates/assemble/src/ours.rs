@@ -88,7 +88,7 @@ pub(crate) struct Learned {
     pub(crate) domains: AHashMap<Box<str>, (Evidence, u64)>,
     pub(crate) clients: AHashMap<Box<str>, Reach>,
     pub(crate) smarthosts: AHashMap<Box<str>, u64>,
-    /// Whether something was handed to a filter on this machine.
+    /// Whether a filter on this machine takes mail without naming the queue id under which it comes back.
     pub(crate) filters: bool,
     /// Names that are new, or whose count doubled, since the changes were taken: their kind and name.
     pub(crate) news: Vec<(u8, Box<str>)>,
@@ -189,23 +189,22 @@ pub(crate) fn is_domain(config: &Config, learned: &Learned, domain: &str) -> boo
     learned.domains.contains_key(domain) || config.ours.domains.iter().any(|each| each == domain)
 }
 
-/// Whether a client is a host of ours, by its address, by a name verified under a domain of ours, or by what it was allowed to do.
+/// Whether a client is a host of ours by what was given, or by its address.
+pub(crate) fn is_given_client(config: &Config, name: &str, ip: &[u8]) -> bool {
+    is_network(config, network::address(ip)) || config.ours.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
+}
+
+/// Whether a client from outside is a host of ours all the same: by a name verified under a domain of ours, or by what it was allowed to do.
 pub(crate) fn is_client(config: &Config, learned: &Learned, name: &str, ip: &str) -> bool {
-    let address = network::address(ip.as_bytes());
-    if is_network(config, address) || config.ours.hosts.iter().any(|host| host.eq_ignore_ascii_case(name)) {
-        return true;
-    }
     if learned.clients.get(ip).is_some_and(Reach::is_ours) {
         return true;
     }
-    let mut rest = name;
-    while let Some((_, parent)) = rest.split_once('.') {
-        if parent.contains('.') && is_domain(config, learned, parent) {
-            return true;
-        }
-        rest = parent;
+    if name == "unknown" || learned.domains.is_empty() && config.ours.domains.is_empty() {
+        return false;
     }
-    false
+    // Every parent of the name that has a dot itself.
+    let last = memchr::memrchr(b'.', name.as_bytes()).unwrap_or(0);
+    memchr::memchr_iter(b'.', name.as_bytes()).take_while(|dot| *dot < last).any(|dot| is_domain(config, learned, &name[dot + 1..]))
 }
 
 /// Whether an address lies in a network of ours: given, this host, or private.
@@ -216,7 +215,8 @@ pub(crate) fn is_network(config: &Config, address: Option<IpAddr>) -> bool {
 
 /// Everything taken for ours, over all streams.
 pub(crate) fn found<'a>(config: &Config, streams: impl Iterator<Item = &'a Learned>) -> Found {
-    let mut domains: AHashMap<String, (Evidence, u64)> = config.ours.domains.iter().map(|name| (name.clone(), (Evidence::Given, 0))).collect();
+    let mut domains: AHashMap<String, (Evidence, u64)> =
+        config.ours.domains.iter().map(|name| (name.clone(), (Evidence::Given, 0))).collect();
     let mut clients: AHashMap<String, (Evidence, u64)> = AHashMap::new();
     let mut smarthosts: AHashMap<String, (Evidence, u64)> = AHashMap::new();
     for learned in streams {
@@ -265,7 +265,8 @@ mod tests {
         assert!(is_client(&config, &learned, "app1.example.com", "203.0.113.9"));
         assert!(!is_client(&config, &learned, "example.org", "203.0.113.9"));
         config.ours.networks.push(Network::parse("198.51.100.0/24").unwrap());
-        assert!(is_client(&config, &learned, "unknown", "198.51.100.7"));
-        assert!(is_client(&config, &learned, "unknown", "10.0.0.7"));
+        assert!(is_given_client(&config, "unknown", b"198.51.100.7"));
+        assert!(is_given_client(&config, "unknown", b"10.0.0.7"));
+        assert!(!is_given_client(&config, "unknown", b"203.0.113.9"));
     }
 }

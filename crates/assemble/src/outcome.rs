@@ -15,6 +15,9 @@ const OUTCOME: u32 = 1;
 /// Hops that are followed. A longer chain is a loop that should have ended.
 pub(crate) const MOST_HOPS: usize = 32;
 
+/// Recipients past this number are looked for by their address alone, not by that before expansion.
+const FEW: usize = 64;
+
 /// Words beside an outcome, by number.
 pub(crate) mod note {
     /// None.
@@ -91,19 +94,22 @@ impl<'a> View<'a> {
     /// The recipient of the former hop whose delivery brought this one.
     pub(crate) fn upstream(&self, life: &'a Life, address: Address<'_>, original: Address<'_>) -> Option<(&'a Life, &'a Recipient)> {
         let previous = self.previous(life)?;
-        let brought = |recipient: &&Recipient| recipient.next.is_some_and(|next| self.lives.get(next).is_some_and(|next| next.id == life.id));
-        let mut best: Option<(u8, &Recipient)> = None;
-        for recipient in previous.recipients.iter().filter(brought) {
-            let there = previous.address(recipient);
-            let rank = if there == address { 0 } else if there == original { 1 } else { 2 };
-            if best.is_none_or(|(former, _)| rank < former) {
-                best = Some((rank, recipient));
-            }
-            if rank == 0 {
-                break;
+        let brought =
+            |recipient: &&Recipient| recipient.next.is_some_and(|next| self.lives.get(next).is_some_and(|next| next.id == life.id));
+        for there in [address, original] {
+            if !there.is_unknown()
+                && let Some(place) = previous.find(there, Address::default())
+                && brought(&&previous.recipients[place])
+            {
+                return Some((previous, &previous.recipients[place]));
             }
         }
-        best.map(|(_, recipient)| (previous, recipient))
+        let named = |recipient: &&Recipient| {
+            let there = previous.address(recipient);
+            there == address || there == original
+        };
+        let by_name = previous.recipients.iter().take(FEW).filter(brought).find(named);
+        by_name.or_else(|| previous.recipients.iter().find(brought)).map(|recipient| (previous, recipient))
     }
 
     /// Whether the delivery of the former hop that brought this recipient is known by its address.
@@ -141,7 +147,15 @@ impl<'a> View<'a> {
         self.direction_from(life, root, chained, place, address, original)
     }
 
-    fn direction_from(&self, life: &'a Life, root: &Life, chained: bool, place: Place, address: Address<'_>, original: Address<'_>) -> Direction {
+    fn direction_from(
+        &self,
+        life: &'a Life,
+        root: &Life,
+        chained: bool,
+        place: Place,
+        address: Address<'_>,
+        original: Address<'_>,
+    ) -> Direction {
         let learned = &self.streams.get(life.stream).learned;
         let here = place == Place::Here || ours::is_domain(self.config, learned, address.domain);
         if !here && place == Place::Unknown {
@@ -153,10 +167,11 @@ impl<'a> View<'a> {
             (Source::Outside, true) => Direction::Inbound,
             (Source::Outside, false) => {
                 let aliased = !original.is_unknown() && original.domain != address.domain;
-                let forwarded = chained && self.upstream(life, address, original).is_some_and(|(former, recipient)| {
-                    let first = former.address(recipient);
-                    first.domain != address.domain && recipient.place == Place::Here
-                });
+                let forwarded = chained
+                    && self.upstream(life, address, original).is_some_and(|(former, recipient)| {
+                        let first = former.address(recipient);
+                        first.domain != address.domain && recipient.place == Place::Here
+                    });
                 if aliased || forwarded { Direction::Forwarded } else { Direction::Unknown }
             }
             (Source::Unknown, _) => Direction::Unknown,
@@ -219,7 +234,14 @@ impl<'a> View<'a> {
     }
 
     /// The row of an outcome. `chained` says whether the hops before are taken in, or this one stands alone.
-    pub(crate) fn outcome(&self, life: &'a Life, place: usize, last: LastView<'a>, chained: bool, state: (Outcome, Time)) -> OutcomeRow<'a> {
+    pub(crate) fn outcome(
+        &self,
+        life: &'a Life,
+        place: usize,
+        last: LastView<'a>,
+        chained: bool,
+        state: (Outcome, Time),
+    ) -> OutcomeRow<'a> {
         let recipient = &life.recipients[place];
         let root = if chained { self.root(life) } else { life };
         let (address, original) = (life.address(recipient), life.original(recipient));
@@ -308,7 +330,10 @@ impl<'a> View<'a> {
     pub(crate) fn covers(&self, next: LifeRef, life: &Life, place: usize) -> bool {
         let Some(next) = self.lives.get(next) else { return true };
         let address = life.address(&life.recipients[place]);
-        if next.recipients.iter().any(|each| next.address(each) == address || next.original(each) == address) {
+        if next.find(address, Address::default()).is_some() || next.recipients.len() >= life.recipients.len() {
+            return true;
+        }
+        if next.recipients.iter().take(FEW).any(|each| next.address(each) == address || next.original(each) == address) {
             return true;
         }
         // Rewritten on the way: as many recipients there as were sent, so one of them is this one.

@@ -4,11 +4,10 @@ use mailvane_model::word::{Direction, Fault, HandedTo, Mta, Outcome, Reason, Sco
 use mailvane_model::{FileId, Position, Stream, Time};
 
 use crate::encoding::{Damaged, Reader, Writer};
-use crate::life::{Flags, Last, Life, LifeRef, Place, QueueKey, Recipient, State};
+use crate::life::{Flags, Last, LastView, Life, LifeRef, Place, QueueKey, Recipient, State};
 use crate::lives::Lives;
 use crate::ours::{Evidence, Reach};
 use crate::session::{Session, Tls};
-use crate::text::Short;
 
 /// The version of every piece.
 pub(crate) const VERSION: u8 = 1;
@@ -70,7 +69,16 @@ pub(crate) fn write_life(lives: &Lives, at: LifeRef, life: &Life, stream: u64) -
     writer.word(stream);
     writer.byte(u8::from(lives.by_key(&life.key) == Some(at)));
     writer.number(u64::from(life.flags.0 & !(Flags::DIRTY | Flags::STORED)));
-    for span in [life.queue_id, life.message_id, life.sender_local, life.sender_domain, life.client_name, life.client_ip, life.sasl_user, life.service] {
+    for span in [
+        life.queue_id,
+        life.message_id,
+        life.sender_local,
+        life.sender_domain,
+        life.client_name,
+        life.client_ip,
+        life.sasl_user,
+        life.service,
+    ] {
         writer.text(life.texts.get(span));
     }
     writer.signed(life.opened.0);
@@ -104,7 +112,10 @@ pub(crate) fn write_stretch(lives: &Lives, life: &Life, stretch: usize) -> Vec<u
 }
 
 /// Reads a life back. `insert` makes its slot from its stream, queue id and id.
-pub(crate) fn read_life(bytes: &[u8], insert: impl FnOnce(u64, &str, u64, bool) -> Option<(u32, QueueKey)>) -> Result<(Life, Ties, usize), Damaged> {
+pub(crate) fn read_life(
+    bytes: &[u8],
+    insert: impl FnOnce(u64, &str, u64, bool) -> Option<(u32, QueueKey)>,
+) -> Result<(Life, Ties, usize), Damaged> {
     let mut reader = Reader(bytes);
     version(&mut reader)?;
     let mut life = Life::default();
@@ -215,7 +226,8 @@ fn write_recipient(writer: &mut Writer, lives: &Lives, life: &Life, recipient: &
     };
     writer.byte(1);
     writer.number(u64::from(last.reply_code));
-    for text in [last.enhanced.get(), &last.text, &last.relay_host, &last.relay_ip, &last.provider, &last.next_queue_id] {
+    let last = last.view();
+    for text in [last.enhanced, last.text, last.relay_host, last.relay_ip, last.provider, last.next_queue_id] {
         writer.text(text);
     }
     writer.byte(last.reason.map_or(u8::MAX, Reason::code));
@@ -250,22 +262,22 @@ fn read_recipient(reader: &mut Reader<'_>, life: &mut Life, ties: &mut Ties) -> 
         id => ties.next.push((life.recipients.len() as u32, id)),
     }
     if reader.byte()? == 1 {
-        recipient.last = Some(Box::new(read_last(reader)?));
+        recipient.last = Some(read_last(reader)?);
     }
     life.push(recipient);
     Ok(())
 }
 
-fn read_last(reader: &mut Reader<'_>) -> Result<Last, Damaged> {
-    let mut last = Last {
+fn read_last(reader: &mut Reader<'_>) -> Result<Box<Last>, Damaged> {
+    let mut last = LastView {
         reply_code: reader.small()? as u16,
-        enhanced: Short::of(reader.text()?),
-        text: reader.text()?.into(),
-        relay_host: reader.text()?.into(),
-        relay_ip: reader.text()?.into(),
-        provider: reader.text()?.into(),
-        next_queue_id: reader.text()?.into(),
-        ..Last::default()
+        enhanced: reader.text()?,
+        text: reader.text()?,
+        relay_host: reader.text()?,
+        relay_ip: reader.text()?,
+        provider: reader.text()?,
+        next_queue_id: reader.text()?,
+        ..LastView::default()
     };
     last.reason = match reader.byte()? {
         u8::MAX => None,
@@ -275,7 +287,7 @@ fn read_last(reader: &mut Reader<'_>) -> Result<Last, Damaged> {
     last.fault = Fault::from_code(reader.byte()?).ok_or(Damaged)?;
     last.permanent = reader.byte()? == 1;
     last.filter = reader.byte()? == 1;
-    Ok(last)
+    Ok(last.keep())
 }
 
 /// An inbound connection.

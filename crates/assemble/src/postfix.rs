@@ -6,9 +6,9 @@ mod smtpd;
 
 use mailvane_model::word::Level;
 use mailvane_model::{NoticeRow, Sink};
+use mailvane_parse::Record;
 use mailvane_parse::mta::postfix::{Daemon, Event, Line};
 use mailvane_parse::record::Severity;
-use mailvane_parse::Record;
 
 use crate::assembler::{Assembler, Here};
 use crate::text;
@@ -56,7 +56,8 @@ impl Assembler {
                 }
             }
             Event::LimitExceeded { limit, count, client, service } => {
-                let (limit, name, ip, service) = (text::lossy(limit), text::lossy(client.name), text::lossy(client.ip), text::lossy(service));
+                let (limit, name, ip, service) =
+                    (text::lossy(limit), text::lossy(client.name), text::lossy(client.ip), text::lossy(service));
                 let text = format!("{limit} limit exceeded: {count} from {name}[{ip}] for service {service}");
                 self.notice(here, daemon_name(line.daemon), Level::Warning, &text, sink);
             }

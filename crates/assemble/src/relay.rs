@@ -1,8 +1,9 @@
 //! Who took a message over: a mailbox, the recipient's MX, a smarthost, a filter, a command, a file; and whether it will come back to us.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::{Finder, FinderRev};
 
 use mailvane_model::word::HandedTo;
 
@@ -66,6 +67,10 @@ pub(crate) struct Route<'a> {
     /// Whether the relay has shown itself to be a smarthost by this delivery.
     pub(crate) proves_smarthost: bool,
 }
+
+// Searchers are made once: making one costs more than a search.
+static FROM_MTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("from MTA("));
+static QUEUED_AS: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("queued as "));
 
 /// Ports on which filters listen by custom.
 const FILTER_PORTS: std::ops::RangeInclusive<u16> = 10_023..=10_040;
@@ -137,7 +142,7 @@ fn filter<'a>(delivered: &Delivered<'a>) -> Route<'a> {
 fn lmtp<'a>(delivered: &Delivered<'a>) -> Route<'a> {
     let text = delivered.text.as_bytes();
     let filters = FILTER_PORTS.contains(&delivered.relay_port)
-        || delivered.accepted && (memmem::find(text, b"from MTA(").is_some() || memmem::find(text, b"queued as ").is_some());
+        || delivered.accepted && (FROM_MTA.find(text).is_some() || QUEUED_AS.rfind(text).is_some());
     if filters {
         return filter(delivered);
     }
@@ -174,14 +179,16 @@ fn pipe<'a>(delivered: &Delivered<'a>) -> Route<'a> {
 
 /// Whether a filter says that it kept the message: `250 2.7.0 Ok, discarded, id=...`, `... quarantine ...`.
 fn says_discarded(text: &str) -> bool {
+    if QUEUED_AS.rfind(text.as_bytes()).is_some() {
+        return false;
+    }
     let lower = text.to_ascii_lowercase();
-    memmem::find(lower.as_bytes(), b"queued as ").is_none() && (lower.contains("discard") || lower.contains("quarantine") || lower.contains("silently dropped"))
+    lower.contains("discard") || lower.contains("quarantine") || lower.contains("silently dropped")
 }
 
 /// The innermost queue id of a reply (`250 2.0.0 from MTA(...): 250 2.0.0 Ok: queued as 4F1A2B3C4D`), empty without one.
-fn next_queue_id(text: &str) -> &str {
-    let marker = "queued as ";
-    memmem::rfind(text.as_bytes(), marker.as_bytes()).map_or("", |at| token(&text[at + marker.len()..]))
+pub(crate) fn next_queue_id(text: &str) -> &str {
+    QUEUED_AS.rfind(text.as_bytes()).map_or("", |at| token(&text[at + QUEUED_AS.needle().len()..]))
 }
 
 /// The letters and digits that a text begins with, if they are as many as a queue id has at least.
@@ -199,7 +206,9 @@ fn is_smarthost(learned: &Learned, delivered: &Delivered<'_>, kind: Kind) -> boo
     matches!(delivered.relay_port, 465 | 587 | 588 | 2525 | 2587)
         || matches!(kind, Kind::Private)
         || host == delivered.relay_ip
-        || ["smarthost.", "smtp-relay.", "email-smtp.", "smtp.gmail.com", "smtp.office365.com", "smtp.sendgrid.net"].iter().any(|name| host.starts_with(name))
+        || ["smarthost.", "smtp-relay.", "email-smtp.", "smtp.gmail.com", "smtp.office365.com", "smtp.sendgrid.net"]
+            .iter()
+            .any(|name| host.starts_with(name))
         || !learned.smarthosts.is_empty() && learned.smarthosts.contains_key(host)
 }
 
@@ -241,7 +250,13 @@ mod tests {
 
     #[test]
     fn filters_on_this_machine_are_hops() {
-        let route = lead(Agent::Smtp, "127.0.0.1", "127.0.0.1", 10024, "250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as 4F1A2B3C4D");
+        let route = lead(
+            Agent::Smtp,
+            "127.0.0.1",
+            "127.0.0.1",
+            10024,
+            "250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as 4F1A2B3C4D",
+        );
         assert!(route.hop && route.filter);
         assert_eq!(route.next_queue_id, "4F1A2B3C4D");
         let route = lead(Agent::Smtp, "127.0.0.1", "127.0.0.1", 10024, "250 2.7.0 Ok, discarded, id=1 - spam");
@@ -267,7 +282,15 @@ mod tests {
         assert_eq!(lead(Agent::Pipe, "dovecot", "", 0, "delivered via dovecot service").handed_to, HandedTo::Mailbox);
         assert_eq!(lead(Agent::Smtp, "relay.example.org", "203.0.113.5", 587, "250 ok").handed_to, HandedTo::Smarthost);
         assert!(lead(Agent::Discard, "none", "", 0, "silently").discarded);
-        let delivered = Delivered { agent: Agent::Smtp, relay_host: "out.example.org", relay_ip: "203.0.113.5", relay_port: 25, domain: "gmail.com", text: "250 ok", accepted: true };
+        let delivered = Delivered {
+            agent: Agent::Smtp,
+            relay_host: "out.example.org",
+            relay_ip: "203.0.113.5",
+            relay_port: 25,
+            domain: "gmail.com",
+            text: "250 ok",
+            accepted: true,
+        };
         assert!(route(&Config::default(), &Learned::default(), &delivered).proves_smarthost);
     }
 }

@@ -1,8 +1,16 @@
 //! The parts of a delivery text that a row needs: basic code, enhanced code, step of the session. Meaning is for `reply`.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use mailvane_model::word::Stage;
+
+// Searchers are made once: making one costs more than a search.
+static SAID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" said: "));
+static REFUSED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" refused to talk to me: "));
+static IN_REPLY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("(in reply to "));
+static WHILE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" while "));
 
 /// The codes in a delivery or refusal text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,12 +29,11 @@ pub(crate) fn read(text: &str) -> Reply<'_> {
     if bytes.first().is_some_and(u8::is_ascii_digit) {
         return Reply { stage: Stage::EndOfMessage, ..codes(text) };
     }
-    let said = [&b" said: "[..], b" refused to talk to me: "];
-    for (place, marker) in said.iter().enumerate() {
-        if let Some(at) = memmem::find(bytes, marker) {
-            let stage = if place == 1 { Stage::Connect } else { stage_of(bytes) };
-            return Reply { stage, ..codes(&text[at + marker.len()..]) };
-        }
+    if let Some(at) = SAID.find(bytes) {
+        return Reply { stage: stage_of(bytes), ..codes(&text[at + SAID.needle().len()..]) };
+    }
+    if let Some(at) = REFUSED.find(bytes) {
+        return Reply { stage: Stage::Connect, ..codes(&text[at + REFUSED.needle().len()..]) };
     }
     Reply { stage: stage_of_local_text(bytes), ..Reply::default() }
 }
@@ -35,7 +42,9 @@ pub(crate) fn read(text: &str) -> Reply<'_> {
 pub(crate) fn codes(text: &str) -> Reply<'_> {
     let bytes = text.as_bytes();
     let (code, rest) = match bytes {
-        [a @ b'2'..=b'5', b, c, rest @ ..] if b.is_ascii_digit() && c.is_ascii_digit() && !matches!(rest.first(), Some(b'.' | b'0'..=b'9')) => {
+        [a @ b'2'..=b'5', b, c, rest @ ..]
+            if b.is_ascii_digit() && c.is_ascii_digit() && !matches!(rest.first(), Some(b'.' | b'0'..=b'9')) =>
+        {
             let code = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
             let skip = if matches!(rest.first(), Some(b' ' | b'-')) { 4 } else { 3 };
             (code, &text[skip..])
@@ -60,9 +69,11 @@ fn enhanced(text: &str) -> &str {
 
 /// The step in `(in reply to RCPT TO command)` at the end of a text.
 fn stage_of(text: &[u8]) -> Stage {
-    let marker = b"(in reply to ";
-    let Some(at) = memmem::rfind(text, marker) else { return Stage::Unknown };
-    let step = &text[at + marker.len()..];
+    // It stands near the end; the last one is Postfix's own.
+    const NEAR_END_BYTES: usize = 64;
+    let tail = &text[text.len().saturating_sub(NEAR_END_BYTES)..];
+    let Some(at) = IN_REPLY.find_iter(tail).last() else { return Stage::Unknown };
+    let step = &tail[at + IN_REPLY.needle().len()..];
     let starts = [
         (&b"RCPT"[..], Stage::Rcpt),
         (b"end of DATA", Stage::EndOfMessage),
@@ -84,7 +95,7 @@ fn stage_of_local_text(text: &[u8]) -> Stage {
     if text.starts_with(b"connect to ") {
         return Stage::Connect;
     }
-    let Some(at) = memmem::find(text, b" while ") else { return Stage::Unknown };
+    let Some(at) = WHILE.find(text) else { return Stage::Unknown };
     let step = &text[at + 7..];
     let starts = [
         (&b"receiving the initial"[..], Stage::Connect),

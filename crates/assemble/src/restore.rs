@@ -70,9 +70,8 @@ impl Assembler {
         // What went and came again is written below, after it was deleted here: the order of changes matters.
         let lives = &self.lives;
         let mut written: Vec<Change> = Vec::new();
-        self.sessions.each_dirty(
-            |process, session| written.push((key(kind::SESSION, process), Some(piece::write_session(lives, session)))),
-        );
+        self.sessions
+            .each_dirty(|process, session| written.push((key(kind::SESSION, process), Some(piece::write_session(lives, session)))));
         self.sessions.each_dirty_tls(|process, tls| written.push((key(kind::TLS, process), Some(piece::write_tls(tls)))));
         // The maps have no order; what is handed out has one.
         written.sort_unstable();
@@ -90,8 +89,14 @@ impl Assembler {
             news.dedup();
             for (sort, name) in news {
                 let bytes = match sort {
-                    Learned::DOMAIN => state.learned.domains.get(&name).map(|(evidence, count)| piece::write_learned(*evidence, *count, None)),
-                    Learned::CLIENT => state.learned.clients.get(&name).map(|reach| piece::write_learned(Evidence::RelayedOutside, reach.count, Some(reach))),
+                    Learned::DOMAIN => {
+                        state.learned.domains.get(&name).map(|(evidence, count)| piece::write_learned(*evidence, *count, None))
+                    }
+                    Learned::CLIENT => state
+                        .learned
+                        .clients
+                        .get(&name)
+                        .map(|reach| piece::write_learned(Evidence::RelayedOutside, reach.count, Some(reach))),
                     _ => state.learned.smarthosts.get(&name).map(|count| piece::write_learned(Evidence::TookEverything, *count, None)),
                 };
                 let mut rest = vec![sort];
@@ -147,8 +152,8 @@ impl Assembler {
                 if recipient.state == State::Hop && recipient.next.is_none() {
                     let filter = recipient.last.as_ref().is_some_and(|last| last.filter);
                     timers.push((recipient.ended, if filter { 3 } else { 2 }, at));
-                    if let Some(last) = recipient.last.as_ref().filter(|last| !last.next_queue_id.is_empty()) {
-                        waiting.push((at, place, last.next_queue_id.to_string()));
+                    if let Some(last) = recipient.last.as_ref().filter(|last| !last.next_queue_id().is_empty()) {
+                        waiting.push((at, place, last.next_queue_id().to_owned()));
                     }
                 }
             }
@@ -160,6 +165,10 @@ impl Assembler {
         }
         for (at, place, queue_id) in waiting {
             self.waiting.add(&queue_id, at, place);
+        }
+        let lives: Vec<LifeRef> = self.lives.all().map(|(at, _)| at).collect();
+        for at in lives {
+            self.remember(at);
         }
     }
 }

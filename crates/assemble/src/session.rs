@@ -28,10 +28,10 @@ pub(crate) struct Session {
 /// What TLS an outgoing connection has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tls {
-    pub(crate) ip: Box<[u8]>,
-    pub(crate) version: Box<str>,
-    pub(crate) cipher: Box<str>,
-    pub(crate) verification: Box<str>,
+    pub(crate) ip: Vec<u8>,
+    pub(crate) version: String,
+    pub(crate) cipher: String,
+    pub(crate) verification: String,
     pub(crate) since: Time,
     /// The queue id of the message that used it last; a new connection without a line of its own has no TLS.
     pub(crate) used_by: Option<u64>,
@@ -127,15 +127,20 @@ impl Sessions {
         }
     }
 
-    /// An outgoing connection got TLS.
-    pub(crate) fn set_tls(&mut self, process: Process, limit: usize, tls: Tls) -> bool {
+    /// An outgoing connection got TLS: the entry of its process, to be filled. False when the limit was hit and others had to go.
+    pub(crate) fn begin_tls(&mut self, process: Process, limit: usize) -> (&mut Tls, bool) {
         let within = self.tls.len() < limit || self.tls.contains_key(&process);
         if !within {
             self.forget_tls(|_| false);
         }
-        self.drop_tls(process);
-        self.tls.insert(process, tls);
-        within
+        let tls = self.tls.entry(process).or_default();
+        tls.ip.clear();
+        tls.version.clear();
+        tls.cipher.clear();
+        tls.verification.clear();
+        tls.used_by = None;
+        tls.dirty = true;
+        (tls, within)
     }
 
     fn forget_tls(&mut self, keep: impl Fn(&Tls) -> bool) {
@@ -149,14 +154,19 @@ impl Sessions {
         });
     }
 
-    /// The TLS of a delivery by a process to an address, if its connection has any.
-    pub(crate) fn tls(&mut self, process: Process, ip: &[u8], life: u64, reused: bool) -> Option<&Tls> {
-        let tls = self.tls.get_mut(&process)?;
-        if &*tls.ip != ip || !reused && tls.used_by.is_some_and(|by| by != life) {
-            return None;
+    /// Whether a delivery by a process to an address goes over the connection whose TLS is known; it is that message's then.
+    pub(crate) fn use_tls(&mut self, process: Process, ip: &[u8], life: u64, reused: bool) -> bool {
+        let Some(tls) = self.tls.get_mut(&process) else { return false };
+        if tls.ip != ip || !reused && tls.used_by.is_some_and(|by| by != life) {
+            return false;
         }
         tls.dirty |= tls.used_by != Some(life);
         tls.used_by = Some(life);
+        true
+    }
+
+    /// The TLS of a process.
+    pub(crate) fn tls(&self, process: Process) -> Option<&Tls> {
         self.tls.get(&process)
     }
 
@@ -214,13 +224,12 @@ mod tests {
     #[test]
     fn tls_belongs_to_the_connection_that_it_was_made_for() {
         let mut sessions = Sessions::default();
-        let tls = Tls { ip: (*b"192.0.2.1").into(), version: "TLSv1.3".into(), ..Tls::default() };
-        sessions.set_tls((0, 7), 10, tls);
-        assert!(sessions.tls((0, 7), b"192.0.2.2", 1, false).is_none());
-        assert!(sessions.tls((0, 7), b"192.0.2.1", 1, false).is_some());
-        assert!(sessions.tls((0, 7), b"192.0.2.1", 1, false).is_some());
-        assert!(sessions.tls((0, 7), b"192.0.2.1", 2, true).is_some());
-        assert!(sessions.tls((0, 7), b"192.0.2.1", 3, false).is_none());
+        sessions.begin_tls((0, 7), 10).0.ip.extend_from_slice(b"192.0.2.1");
+        assert!(!sessions.use_tls((0, 7), b"192.0.2.2", 1, false));
+        assert!(sessions.use_tls((0, 7), b"192.0.2.1", 1, false));
+        assert!(sessions.use_tls((0, 7), b"192.0.2.1", 1, false));
+        assert!(sessions.use_tls((0, 7), b"192.0.2.1", 2, true));
+        assert!(!sessions.use_tls((0, 7), b"192.0.2.1", 3, false));
     }
 
     #[test]

@@ -157,8 +157,18 @@ fn every_recipient_of_a_chain_has_one_outcome() {
     all.sort_by_key(|line| line.time);
     let facts = assemble(&all, &[], &[], &[]);
     let outcomes: Vec<&String> = facts.rows.iter().filter(|((kind, _), _)| *kind == "outcome").map(|(_, row)| row).collect();
-    for needle in ["ann\", domain: \"example.net", "box1\", domain: \"example.com", "box2\", domain: \"example.com", "gone\", domain: \"example.net", "late\", domain: \"example.net"] {
-        assert_eq!(outcomes.iter().filter(|row| row.contains(&format!("recipient: Address {{ local: \"{needle}\" }}, orig"))).count(), 1, "{needle}");
+    for needle in [
+        "ann\", domain: \"example.net",
+        "box1\", domain: \"example.com",
+        "box2\", domain: \"example.com",
+        "gone\", domain: \"example.net",
+        "late\", domain: \"example.net",
+    ] {
+        assert_eq!(
+            outcomes.iter().filter(|row| row.contains(&format!("recipient: Address {{ local: \"{needle}\" }}, orig"))).count(),
+            1,
+            "{needle}"
+        );
     }
     assert_eq!(facts.outcomes.get("unknown"), None, "nothing is unknown in a whole log: {facts:#?}");
 }

@@ -36,7 +36,16 @@ impl Assembler {
     }
 
     #[allow(clippy::too_many_arguments)] // The parts of one line, taken apart once.
-    fn tell_rejection(&mut self, here: Here, line: &Line<'_>, decision: &Decision<'_>, stage: Stage, action: Action, text: &str, sink: &mut impl Sink) {
+    fn tell_rejection(
+        &mut self,
+        here: Here,
+        line: &Line<'_>,
+        decision: &Decision<'_>,
+        stage: Stage,
+        action: Action,
+        text: &str,
+        sink: &mut impl Sink,
+    ) {
         let codes = reply::codes(text);
         let failure = Failure { provider: "", text, enhanced_code: codes.enhanced, stage, deferred: action == Action::Defer };
         let verdict = self.verdicts.judge(&failure);

@@ -48,16 +48,24 @@ impl Assembler {
         let Some(queue_id) = queue_id else { return };
         let at = self.known_or_new(here, queue_id, sink);
         let Some(life) = self.lives.get_mut(at) else { return };
+        if !life.flags.has(Flags::ACTIVE) {
+            // Pickup writes the sender without its domain; what the queue manager writes is the envelope.
+            life.flags.clear(Flags::SENDER);
+        }
         set_sender(life, sender);
         life.size = Some(size);
         // Later activations count only the recipients that are still open.
         life.expected = life.expected.max(Some(nrcpt));
+        let is_entry = life.flags.has(Flags::LINKABLE) && !life.flags.has(Flags::ACTIVE) && life.previous.is_none();
         life.flags.set(Flags::ACTIVE);
         life.flags.clear(Flags::HELD);
         if here.pid.is_some() {
             let state = self.streams.get_mut(here.stream);
             state.dirty |= state.manager != here.pid;
             state.manager = here.pid;
+        }
+        if is_entry {
+            self.entered(at, sink);
         }
     }
 
@@ -71,7 +79,7 @@ impl Assembler {
         // and recipients were still waiting.
         let manager = self.streams.get(here.stream).manager;
         let by_other = here.pid.is_some() && manager.is_some() && here.pid != manager;
-        if by_other && self.lives.get(at).is_some_and(|life| life.unsettled > 0) {
+        if by_other && self.lives.get(at).is_some_and(|life| life.open > 0) {
             return self.deleted(at, here, sink);
         }
         self.close(at, here.time, sink);
@@ -152,7 +160,9 @@ impl Assembler {
             return;
         }
         let cause = self.known_or_new(here, queue_id, sink);
-        let Some(cause_id) = self.lives.get(cause).map(|life| life.id) else { return };
+        let Some(life) = self.lives.get_mut(cause) else { return };
+        life.flags.clear(Flags::BOUNCED);
+        let cause_id = life.id;
         let at = match self.known(here, new_queue_id, sink) {
             Some(at) => at,
             None => self.create(here, new_queue_id, 1, sink),

@@ -11,7 +11,6 @@ use crate::life::{Flags, Life, LifeRef, QueueKey};
 use crate::network::{self, Kind};
 use crate::ours;
 use crate::reply;
-use crate::session::Tls;
 use crate::text;
 
 /// Names of services by which users submit mail.
@@ -81,6 +80,8 @@ impl Assembler {
     pub(crate) fn tls(&mut self, here: Here, inbound: bool, verification: &[u8], peer: &Client<'_>, version: &[u8], cipher: &[u8]) {
         let Some(pid) = here.pid else { return };
         let process = (here.stream, pid);
+        // Key bits, key exchange and signature follow the name of the cipher.
+        let cipher = cipher.split(|byte| *byte == b' ').next().unwrap_or_default();
         if inbound {
             if let Some(session) = self.sessions.get_mut(process) {
                 session.tls.clear();
@@ -90,22 +91,26 @@ impl Assembler {
             }
             return;
         }
-        let tls = Tls {
-            ip: peer.ip.into(),
-            version: text::lossy(version).into(),
-            cipher: text::lossy(cipher).into(),
-            verification: text::lossy(verification).to_ascii_lowercase().into(),
-            since: here.time,
-            used_by: None,
-            dirty: true,
-            stored: false,
-        };
-        let within = self.sessions.set_tls(process, self.config.limits.tls, tls);
+        let (tls, within) = self.sessions.begin_tls(process, self.config.limits.tls);
+        tls.ip.extend_from_slice(peer.ip);
+        tls.version.push_str(&text::lossy(version));
+        tls.cipher.push_str(&text::lossy(cipher));
+        tls.verification.push_str(&text::lossy(verification));
+        tls.verification.make_ascii_lowercase();
+        tls.since = here.time;
         self.counts.sessions_over_limit += u64::from(!within);
     }
 
     /// A TLS connection failed: outgoing ones are our mail, incoming ones mostly scanners.
-    pub(crate) fn tls_failed(&mut self, here: Here, line: &Line<'_>, inbound: bool, reason: &[u8], severity: Severity, sink: &mut impl Sink) {
+    pub(crate) fn tls_failed(
+        &mut self,
+        here: Here,
+        line: &Line<'_>,
+        inbound: bool,
+        reason: &[u8],
+        severity: Severity,
+        sink: &mut impl Sink,
+    ) {
         if !inbound && let Some(pid) = here.pid {
             self.sessions.drop_tls((here.stream, pid));
         }
@@ -128,16 +133,14 @@ impl Assembler {
         let hop = self.is_own_client(client);
         let submission = SUBMISSION.contains(&line.service);
         let (has_original, is_xforward) = (!orig_queue_id.is_empty() && *orig_queue_id != b"NOQUEUE", !std::ptr::eq(real, client));
+        let real_is_ours = if is_xforward { self.is_own_client(real) } else { hop };
         let Some(life) = self.lives.get_mut(at) else { return };
         fill(life, real, &user, line.service);
         let trusted = !user.is_empty() || submission;
-        if trusted || !is_xforward && hop {
+        if trusted || real_is_ours {
             life.flags.set(Flags::SUBMITTED);
         } else if !real.ip.is_empty() {
             life.flags.set(Flags::OUTSIDE);
-        }
-        if is_xforward && is_loopback(real) {
-            life.flags.set(Flags::SUBMITTED);
         }
         // Only a host of ours hands over what another life of ours brought.
         if hop && !trusted && (has_original || !is_xforward) {
@@ -215,6 +218,12 @@ impl Assembler {
         life.flags.clear(Flags::UNCERTAIN | Flags::LINKABLE);
         life.service = life.texts.add("pickup");
         life.flags.set(Flags::PICKED_UP);
+        // A filter that is a program may hand its mail back in this way.
+        if former.is_empty() && self.streams.get(here.stream).learned.filters {
+            life.flags.set(Flags::UNCERTAIN | Flags::LINKABLE);
+            self.timers.set(Alarm::Link, here.time, at);
+        }
+        let Some(life) = self.lives.get_mut(at) else { return };
         if !former.is_empty() {
             life.flags.clear(Flags::PICKED_UP);
             self.requeued_as(at, here, former, sink);
@@ -246,10 +255,7 @@ impl Assembler {
 
     /// Whether a client is this machine or a host of ours by its address or given name, so that it may hand over a later hop.
     fn is_own_client(&self, client: &Client<'_>) -> bool {
-        let name = text::lossy(client.name);
-        is_loopback(client)
-            || ours::is_network(&self.config, network::address(client.ip))
-            || self.config.ours.hosts.iter().any(|host| host.eq_ignore_ascii_case(&name))
+        is_loopback(client) || ours::is_given_client(&self.config, &text::lossy(client.name), client.ip)
     }
 
     /// What postscreen says of a client: a connection that ended with it never reached smtpd.
