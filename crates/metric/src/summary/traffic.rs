@@ -221,8 +221,8 @@ struct Instances {
 impl Instances {
     #[inline]
     fn line(&mut self, stream: &Stream) -> &mut Sums {
-        if self.all.get(self.last).is_none_or(|entry| entry.0 != *stream) {
-            match self.all.iter().position(|entry| entry.0 == *stream) {
+        if self.all.get(self.last).is_none_or(|entry| !is_same(&entry.0, stream)) {
+            match self.all.iter().position(|entry| is_same(&entry.0, stream)) {
                 Some(at) => self.last = at,
                 None if self.all.len() >= INSTANCES => return &mut self.other,
                 None => {
@@ -253,6 +253,12 @@ impl Instances {
         table.other.merge(&self.other);
         table
     }
+}
+
+/// Whether two streams have the same name for people; what else tells them apart does not show here.
+#[inline]
+fn is_same(left: &Stream, right: &Stream) -> bool {
+    left.instance == right.instance && left.host == right.host && (!left.host.is_empty() || left.origin == right.origin)
 }
 
 fn client_to(name: &str, address: &str, key: &mut String) {
