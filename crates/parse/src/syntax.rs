@@ -119,10 +119,19 @@ pub(crate) fn find_byte(text: &[u8], byte: u8) -> Option<usize> {
     rest.iter().position(|candidate| *candidate == byte).map(|found| at + found)
 }
 
-/// The text before and after the first separator.
+/// The text before and after the first separator. By its first byte: to prepare a general search costs more than these texts do.
 #[inline]
 pub(crate) fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    memchr::memmem::find(text, separator).map(|at| (&text[..at], &text[at + separator.len()..]))
+    let first = *separator.first()?;
+    let mut from = 0;
+    while let Some(at) = find_byte(&text[from..], first) {
+        let start = from + at;
+        if let Some(rest) = text[start..].strip_prefix(separator) {
+            return Some((&text[..start], rest));
+        }
+        from = start + 1;
+    }
+    None
 }
 
 /// The text up to the first blank, and what follows the blank.

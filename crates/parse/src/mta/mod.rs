@@ -18,27 +18,23 @@ pub(crate) fn read<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Reco
     by_program(message, forced, record);
 }
 
-#[inline]
+#[inline(always)]
 fn by_program<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
     let program = record.program;
-    match forced {
-        None => {
-            if let Some(tag) = postfix::tag(program) {
-                postfix::read(tag, message, record);
-            } else if dovecot::is_program(program, message) {
-                dovecot::read(message, record);
-            } else {
-                record.body = Body::Ignored;
-            }
+    let tag = match forced {
+        None => postfix::tag(program),
+        Some(Mta::Postfix) => postfix::tag(program).or_else(|| (!dovecot::is_program(program, message)).then(|| postfix::tag_of(program))),
+        Some(_) => {
+            record.body = Body::Ignored;
+            return;
         }
-        Some(Mta::Postfix) => {
-            if dovecot::is_program(program, message) && postfix::tag(program).is_none() {
-                dovecot::read(message, record);
-            } else {
-                postfix::read(postfix::tag_of(program), message, record);
-            }
-        }
-        Some(_) => record.body = Body::Ignored,
+    };
+    if let Some(tag) = tag {
+        postfix::read(tag, message, record);
+    } else if dovecot::is_program(program, message) {
+        dovecot::read(message, record);
+    } else {
+        record.body = Body::Ignored;
     }
 }
 
@@ -52,10 +48,16 @@ fn repeated<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>)
     match rest.strip_prefix(b": [") {
         Some(inner) => {
             let inner = inner.strip_suffix(b"]").unwrap_or(inner);
-            by_program(skip_blanks(inner), forced, record);
+            inner_message(skip_blanks(inner), forced, record);
             record.repeated = times;
         }
         None => record.body = Body::Repeated { times },
     }
     Some(())
+}
+
+/// Kept apart, so that the usual way is one run of code.
+#[inline(never)]
+fn inner_message<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
+    by_program(message, forced, record);
 }

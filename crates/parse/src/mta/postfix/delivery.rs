@@ -106,12 +106,13 @@ pub(crate) fn milliseconds(text: &[u8]) -> Option<u32> {
 #[inline]
 fn milliseconds_at(text: &[u8]) -> Option<(u32, &[u8])> {
     let (seconds, mut rest) = number(text)?;
-    let mut value = seconds.saturating_mul(1000);
+    // More than this is out of range anyway.
+    let mut value = seconds.min(u64::from(u32::MAX)) * 1000;
     if let [b'.', digits @ ..] = rest {
         let mut scale = 100;
         rest = digits;
         while let [digit @ b'0'..=b'9', after @ ..] = rest {
-            value = value.saturating_add(u64::from(digit - b'0') * scale);
+            value += u64::from(digit - b'0') * scale;
             scale /= 10;
             rest = after;
         }
