@@ -25,10 +25,23 @@ const USUAL: &[&str] = &["/var/log/mail.log", "/var/log/maillog", "/var/log/mail
 pub(crate) fn machine() -> Found {
     let mut found = Found::default();
     let mut paths: Vec<PathBuf> = Vec::new();
-    if let Some(values) = postconf(&["mail_version", "myhostname", "mydomain", "mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains", "mynetworks", "maillog_file"]) {
+    if let Some(values) = postconf(&[
+        "mail_version",
+        "myhostname",
+        "mydomain",
+        "mydestination",
+        "virtual_mailbox_domains",
+        "virtual_alias_domains",
+        "relay_domains",
+        "mynetworks",
+        "maillog_file",
+    ]) {
         let [version, host, domain, destination, virtual_mailboxes, virtual_aliases, relayed, networks, log] = values;
         found.software = Some(format!("Postfix {version} ({host})"));
-        found.domains = [&host, &domain, &destination, &virtual_mailboxes, &virtual_aliases, &relayed].into_iter().flat_map(|list| plain_words(list)).collect();
+        found.domains = [&host, &domain, &destination, &virtual_mailboxes, &virtual_aliases, &relayed]
+            .into_iter()
+            .flat_map(|list| plain_words(list))
+            .collect();
         found.domains.sort();
         found.domains.dedup();
         found.networks = plain_words(&networks);

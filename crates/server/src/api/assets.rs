@@ -23,7 +23,8 @@ pub(crate) async fn serve(request: Request) -> Response {
     if known {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    let squeezed = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("gzip"));
+    let squeezed =
+        request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("gzip"));
     match asset.gzip {
         Some(gzip) if squeezed => (headers, [(header::CONTENT_ENCODING, "gzip"), (header::VARY, "accept-encoding")], gzip).into_response(),
         _ => (headers, asset.bytes).into_response(),

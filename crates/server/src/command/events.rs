@@ -66,7 +66,11 @@ impl<W: std::io::Write> Watcher for Printer<W> {
 
     fn line(&mut self, seen: &Seen<'_>) {
         self.offset_minutes = seen.offset_minutes;
-        if self.unparsed && !self.silent && understanding(seen.record) == Understanding::Unparsed && seen.time.is_none_or(|time| self.span.contains(time)) {
+        if self.unparsed
+            && !self.silent
+            && understanding(seen.record) == Understanding::Unparsed
+            && seen.time.is_none_or(|time| self.span.contains(time))
+        {
             let context = Context { source: &self.source, offset_minutes: self.offset_minutes };
             event::unparsed(&mut self.output.buffer, seen.time, seen.record.host, seen.record.program, seen.line, &context);
             self.output.end_line();

@@ -7,10 +7,10 @@ use mailvane_model::verdict::Verdict;
 use mailvane_model::word::Stage;
 use mailvane_parse::mta::postfix::{DeliveryStatus, Event};
 use mailvane_parse::{Body, head};
-use mailvane_reply::{codes, dialogue};
 use mailvane_reply::explain::{self, Explanation};
 use mailvane_reply::judge::{Failure, Judge};
 use mailvane_reply::provider::Providers;
+use mailvane_reply::{codes, dialogue};
 
 use super::output::Output;
 use crate::json::object::{Object, string};
@@ -95,7 +95,9 @@ impl Explainer {
                 deferred: Some(matches!(delivery.status, DeliveryStatus::Deferred | DeliveryStatus::SoftBounce)),
             },
             Event::Decision(decision) => Asked { text: own(decision.reply), ..plain },
-            Event::HostSaid { peer, text } => Asked { text: own(text), provider: with_provider(peer.name), deferred: Some(true), ..Asked::default() },
+            Event::HostSaid { peer, text } => {
+                Asked { text: own(text), provider: with_provider(peer.name), deferred: Some(true), ..Asked::default() }
+            }
             _ => plain,
         }
     }

@@ -10,9 +10,9 @@ use mailvane_assemble::Assembler;
 use mailvane_metric::summary::report::Failure;
 use mailvane_metric::summary::{Context, Fold, Options};
 use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
+use mailvane_model::word::Stage;
 use mailvane_model::{Sink, Time};
 use mailvane_render::text::{self, Advice, Header, Style, Words};
-use mailvane_model::word::Stage;
 use mailvane_reply::explain;
 use mailvane_reply::judge::{self, Judge};
 use mailvane_reply::provider::Providers;
@@ -109,7 +109,13 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
 fn advice(judge: &Judge, providers: &Providers, failure: &Failure) -> Advice {
     let sample = failure.samples.first().map_or("", String::as_str);
     let deferred = failure.bounced + failure.expired == 0;
-    let asked = judge::Failure { provider: &failure.provider, text: sample, enhanced_code: &failure.enhanced_code, stage: Stage::Unknown, deferred };
+    let asked = judge::Failure {
+        provider: &failure.provider,
+        text: sample,
+        enhanced_code: &failure.enhanced_code,
+        stage: Stage::Unknown,
+        deferred,
+    };
     let verdict = judge.judge(&asked);
     let explanation = if verdict.reason == Some(failure.reason) {
         explain::verdict(judge, providers, &verdict, &failure.provider)
@@ -134,7 +140,9 @@ pub(crate) fn offset_minutes(zone: Tz, time: Time) -> i32 {
 fn header(assembler: &Assembler, reading: &Reading, job: &Job, options: &Options) -> Header {
     let counts = reading.coverage.total;
     let found = assembler.ours();
-    let taken = |list: &[mailvane_assemble::Taken]| list.iter().take(8).map(|one| format!("{} ({}, {})", one.name, one.evidence.word(), one.count)).collect::<Vec<_>>().join(", ");
+    let taken = |list: &[mailvane_assemble::Taken]| {
+        list.iter().take(8).map(|one| format!("{} ({}, {})", one.name, one.evidence.word(), one.count)).collect::<Vec<_>>().join(", ")
+    };
     let ours = [("Our domains", &found.domains), ("Our clients", &found.clients), ("Our smarthosts", &found.smarthosts)];
     let mut samples = reading.coverage.samples.clone();
     samples.sort_by_key(|sample| std::cmp::Reverse(sample.count));

@@ -150,7 +150,9 @@ fn first_screen(settings: &Settings, about: &About) -> Result<()> {
 pub(crate) fn listen_address(text: &str) -> Result<SocketAddr> {
     let address: SocketAddr = text.parse().with_context(|| format!("`{text}` is not an address with a port: use 127.0.0.1:8624"))?;
     if !address.ip().is_loopback() {
-        bail!("refusing to listen on {address}: there is no access control yet, so only loopback is served (127.0.0.1 or [::1]); reach it by `ssh -L`");
+        bail!(
+            "refusing to listen on {address}: there is no access control yet, so only loopback is served (127.0.0.1 or [::1]); reach it by `ssh -L`"
+        );
     }
     Ok(address)
 }
@@ -167,7 +169,8 @@ pub(crate) fn data_folder(typed: Option<&Path>, config: &Config) -> PathBuf {
     let user = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or(home.map(|home| home.join(".local/state")));
     let shared = Path::new("/var/lib/mailvane");
     // Root and the service user own the shared folder; everybody else keeps data in his own.
-    let owns = shared.is_dir() && std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(shared.join(".writable")).is_ok();
+    let owns =
+        shared.is_dir() && std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(shared.join(".writable")).is_ok();
     match user {
         Some(user) if !owns && std::env::var("USER").as_deref() != Ok("root") => user.join("mailvane"),
         _ => shared.to_path_buf(),
@@ -177,7 +180,11 @@ pub(crate) fn data_folder(typed: Option<&Path>, config: &Config) -> PathBuf {
 fn plan(arguments: &cli::Serve, config: &Config, found: &discover::Found) -> Result<Settings> {
     let zone = span::zone(arguments.clock.timezone.as_deref())?;
     let history = arguments.history.as_deref().or(config.history.as_deref()).unwrap_or(HISTORY);
-    let history = if history == "all" { i64::MAX / 4 } else { span::length(history).with_context(|| format!("history `{history}`: use 7d, 12h or all"))? };
+    let history = if history == "all" {
+        i64::MAX / 4
+    } else {
+        span::length(history).with_context(|| format!("history `{history}`: use 7d, 12h or all"))?
+    };
     let mut specs = Vec::new();
     let mut policies = HashMap::new();
     if !arguments.logs.is_empty() {
@@ -192,20 +199,34 @@ fn plan(arguments: &cli::Serve, config: &Config, found: &discover::Found) -> Res
     }
     if specs.is_empty() {
         let hints: String = found.hints.iter().map(|hint| format!("\n  {hint}")).collect();
-        bail!("found no mail log on this machine{hints}\n  name one: `mailvane serve /var/log/mail.log*`, or see how it looks: `mailvane demo`");
+        bail!(
+            "found no mail log on this machine{hints}\n  name one: `mailvane serve /var/log/mail.log*`, or see how it looks: `mailvane demo`"
+        );
     }
     let mut assembly = Assembly::default();
-    assembly.ours.domains = config.domains.ours.iter().chain(&arguments.clock.our_domains).chain(&found.domains).map(|domain| domain.to_lowercase()).collect();
+    assembly.ours.domains =
+        config.domains.ours.iter().chain(&arguments.clock.our_domains).chain(&found.domains).map(|domain| domain.to_lowercase()).collect();
     for network in config.domains.networks.iter().chain(&found.networks) {
         match Network::parse(network) {
             Some(network) => assembly.ours.networks.push(network),
-            None if config.domains.networks.contains(network) => bail!("networks: `{network}` is not a network: use 192.0.2.0/24 or 2001:db8::/32"),
+            None if config.domains.networks.contains(network) => {
+                bail!("networks: `{network}` is not a network: use 192.0.2.0/24 or 2001:db8::/32")
+            }
             None => {}
         }
     }
     let mta = arguments.clock.mta.as_deref().filter(|name| *name != "auto");
     let mta = mta.map(|name| Mta::from_word(name).with_context(|| format!("--mta {name}: not known"))).transpose()?;
-    Ok(Settings { specs, policies, zone, year: arguments.clock.year, mta, assembly, folder: data_folder(arguments.data_dir.as_deref(), config), store: store_options(config)? })
+    Ok(Settings {
+        specs,
+        policies,
+        zone,
+        year: arguments.clock.year,
+        mta,
+        assembly,
+        folder: data_folder(arguments.data_dir.as_deref(), config),
+        store: store_options(config)?,
+    })
 }
 
 fn policy(word: Option<&str>) -> Policy {
@@ -218,7 +239,10 @@ fn policy(word: Option<&str>) -> Policy {
 
 fn store_options(config: &Config) -> Result<mailvane_store::Options> {
     let keep = |text: &str| span::length(text).with_context(|| format!("retention `{text}`: use 90d or 12w"));
-    let mut options = mailvane_store::Options { rows_keep: Some(keep(config.retention.rows.as_deref().unwrap_or(ROWS))?), ..mailvane_store::Options::default() };
+    let mut options = mailvane_store::Options {
+        rows_keep: Some(keep(config.retention.rows.as_deref().unwrap_or(ROWS))?),
+        ..mailvane_store::Options::default()
+    };
     options.rows_bytes = config.retention.rows_megabytes.map(|megabytes| megabytes << 20);
     if let Some(rollups) = &config.retention.rollups {
         options.rollups_keep = keep(rollups)?;

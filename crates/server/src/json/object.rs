@@ -34,7 +34,11 @@ impl<'a> Object<'a> {
     /// A string; empty is null.
     pub(crate) fn text(&mut self, key: &str, value: &str) -> &mut Self {
         self.key(key);
-        if value.is_empty() { self.out.extend_from_slice(b"null") } else { string(self.out, value) }
+        if value.is_empty() {
+            self.out.extend_from_slice(b"null")
+        } else {
+            string(self.out, value)
+        }
         self
     }
 
@@ -92,7 +96,11 @@ impl<'a> Object<'a> {
     /// A decimal; not finite is null.
     pub(crate) fn decimal(&mut self, key: &str, value: f64) -> &mut Self {
         self.key(key);
-        if value.is_finite() { display(self.out, value) } else { self.out.extend_from_slice(b"null") }
+        if value.is_finite() {
+            display(self.out, value)
+        } else {
+            self.out.extend_from_slice(b"null")
+        }
         self
     }
 

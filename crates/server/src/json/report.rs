@@ -207,11 +207,19 @@ pub(crate) fn report(out: &mut Vec<u8>, report: &Report, header: &Header, offset
         .value("queue", |out| queue(out, report, offset));
     for (name, steps) in [("hours", &report.hours), ("days", &report.days)] {
         object.value(name, |out| {
-            list(out, steps, |out, one| step(out, one, |object| drop(object.time("start", Some(one.start), offset(one.start)))));
+            list(out, steps, |out, one| {
+                step(out, one, |object| {
+                    object.time("start", Some(one.start), offset(one.start));
+                })
+            });
         });
     }
     object.value("hours_of_day", |out| {
-        list(out, report.hours_of_day.iter().enumerate(), |out, (hour, one)| step(out, one, |object| drop(object.number("hour", hour as i128))));
+        list(out, report.hours_of_day.iter().enumerate(), |out, (hour, one)| {
+            step(out, one, |object| {
+                object.number("hour", hour as i128);
+            })
+        });
     });
     object.value("limits", |out| {
         list(out, &report.limits, |out, limit| {
@@ -265,7 +273,9 @@ fn logins(out: &mut Vec<u8>, report: &Report) {
     let logins = &report.logins;
     let mut object = Object::open(out);
     object.number("ok", logins.ok).number("failed", logins.failed);
-    for (name, tallies) in [("clients", &logins.clients), ("users", &logins.users), ("methods", &logins.methods), ("ok_users", &logins.ok_users)] {
+    for (name, tallies) in
+        [("clients", &logins.clients), ("users", &logins.users), ("methods", &logins.methods), ("ok_users", &logins.ok_users)]
+    {
         object.value(name, |out| list(out, tallies, tally));
     }
     object.close();

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use chrono_tz::Tz;
 use mailvane_assemble::{Assembler, Config};
 use mailvane_ingest::feed::{HeldLine, Policy, Verdict, usual_priority};
-use mailvane_ingest::{FileState, Feeds, HeadLine, Notice, Spec, TailBlock, Tailer, Watch};
+use mailvane_ingest::{Feeds, FileState, HeadLine, Notice, Spec, TailBlock, Tailer, Watch};
 use mailvane_model::word::{Level, Mta};
 use mailvane_model::{Batch, FileId, NoticeRow, Position, Sink, Stream, Time, hash, id};
 use mailvane_parse::calendar::{Calendar, Zone};
@@ -118,7 +118,8 @@ fn now() -> Time {
 impl Engine {
     /// Opens the store and goes on where it stopped.
     pub(crate) fn open(settings: Settings, shared: Arc<Shared>) -> Result<Self> {
-        let store = Disk::open(&settings.folder, settings.store.clone()).with_context(|| format!("cannot open the store in {}", settings.folder.display()))?;
+        let store = Disk::open(&settings.folder, settings.store.clone())
+            .with_context(|| format!("cannot open the store in {}", settings.folder.display()))?;
         let known: Vec<FileState> = store
             .state(FILES)?
             .iter()
@@ -126,7 +127,8 @@ impl Engine {
             .collect::<std::result::Result<_, _>>()
             .context("the store holds the state of a log file that this version cannot read")?;
         let pieces = store.state(ASSEMBLY)?.into_iter().map(|(key, value)| (key[ASSEMBLY.len()..].to_vec(), value));
-        let assembler = Assembler::restore(settings.assembly.clone(), pieces).context("the store holds assembly state that this version cannot read")?;
+        let assembler = Assembler::restore(settings.assembly.clone(), pieces)
+            .context("the store holds assembly state that this version cannot read")?;
         let lanes = Lanes::new(settings.zone, settings.year, &store.state(CALENDARS)?);
         let files: HashMap<FileId, PathBuf> = known.iter().map(|state| (state.file, state.path.clone())).collect();
         let first_read = known.is_empty();
@@ -451,7 +453,8 @@ fn take_up(feeds: &mut Feeds, tailer: &Tailer, settings: &Settings, mut feed_of:
     feed_of.resize(sources.len(), usize::MAX);
     for index in fresh {
         let log = sources[index].log.to_string_lossy();
-        let policy = settings.policies.iter().find(|(pattern, _)| pattern.trim_end_matches('*') == log).map_or(Policy::Auto, |found| *found.1);
+        let policy =
+            settings.policies.iter().find(|(pattern, _)| pattern.trim_end_matches('*') == log).map_or(Policy::Auto, |found| *found.1);
         feeds.add_source(policy);
         feed_of[index] = next;
         next += 1;

@@ -86,8 +86,21 @@ pub(crate) struct Coverage {
     pub(crate) programs: BTreeMap<Vec<u8>, Counts>,
     /// Samples of what was not understood.
     pub(crate) samples: Vec<Sample>,
-    /// The program of the line before, with counts not yet added to `programs`: lines come in runs.
-    run: (Vec<u8>, Counts),
+    /// Counts not yet added to `programs`, in slots by length and last byte of the program's name: few programs write nearly all lines.
+    recent: Vec<(Vec<u8>, Counts)>,
+}
+
+/// Slots of [`Coverage::recent`]; a power of two.
+const RECENT: usize = 256;
+
+/// The slot of a program: names of mail daemons differ in length or in one of their last bytes.
+#[inline]
+fn slot(program: &[u8]) -> usize {
+    match program {
+        [.., before, last] => (program.len() * 31 + usize::from(*before) * 7 + usize::from(*last)) % RECENT,
+        [only] => usize::from(*only) % RECENT,
+        [] => 0,
+    }
 }
 
 impl Coverage {
@@ -96,12 +109,15 @@ impl Coverage {
     pub(crate) fn add(&mut self, record: &Record<'_>, line: &[u8]) {
         let what = understanding(record);
         self.total.add(what);
-        if self.run.0 != record.program {
-            self.settle();
-            self.run.0.clear();
-            self.run.0.extend_from_slice(record.program);
+        if self.recent.is_empty() {
+            self.recent.resize_with(RECENT, Default::default);
         }
-        self.run.1.add(what);
+        let slot = slot(record.program);
+        if self.recent[slot].0 != record.program {
+            let evicted = std::mem::replace(&mut self.recent[slot], (record.program.to_vec(), Counts::default()));
+            self.keep(evicted);
+        }
+        self.recent[slot].1.add(what);
         if what == Understanding::Unparsed {
             self.sample(record.program, line);
         }
@@ -109,13 +125,17 @@ impl Coverage {
 
     /// Brings `programs` up to date.
     pub(crate) fn settle(&mut self) {
-        let counts = std::mem::take(&mut self.run.1);
+        for recent in std::mem::take(&mut self.recent) {
+            self.keep(recent);
+        }
+    }
+
+    fn keep(&mut self, (program, counts): (Vec<u8>, Counts)) {
         if counts.lines() == 0 {
             return;
         }
-        let known = self.programs.contains_key(&self.run.0) || self.programs.len() < MAX_PROGRAMS;
-        let key = if known { self.run.0.clone() } else { b"other".to_vec() };
-        let sum = self.programs.entry(key).or_default();
+        let known = self.programs.contains_key(&program) || self.programs.len() < MAX_PROGRAMS;
+        let sum = self.programs.entry(if known { program } else { b"other".to_vec() }).or_default();
         sum.recognised += counts.recognised;
         sum.ignored += counts.ignored;
         sum.unparsed += counts.unparsed;

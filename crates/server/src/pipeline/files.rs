@@ -17,6 +17,7 @@ use mailvane_parse::calendar::{Calendar, Zone};
 use mailvane_parse::{Record, head, wrap};
 
 use super::coverage::Coverage;
+use super::merged;
 use super::progress::Progress;
 use crate::cli;
 
@@ -83,7 +84,11 @@ impl Job {
     pub(crate) fn of(files: &[PathBuf], clock: &cli::Clock, now: Time) -> Result<Self> {
         let mta = match clock.mta.as_deref() {
             None | Some("auto") => None,
-            Some(name) => Some(Mta::from_word(name).filter(|mta| *mta != Mta::Unknown).with_context(|| format!("--mta {name}: known are {}", mta_words()))?),
+            Some(name) => Some(
+                Mta::from_word(name)
+                    .filter(|mta| *mta != Mta::Unknown)
+                    .with_context(|| format!("--mta {name}: known are {}", mta_words()))?,
+            ),
         };
         Ok(Job {
             files: files.to_vec(),
@@ -138,7 +143,14 @@ pub(crate) struct Timing {
 pub(crate) fn read<W: Watcher>(job: &Job, assembler: &mut Assembler, watcher: &mut W) -> Result<Reading> {
     let begun = Instant::now();
     let mut reading = Reading::default();
-    for mut log in arranged(job, &mut reading)? {
+    let (logs, overlap) = arranged(job, &mut reading)?;
+    if overlap {
+        merged::read(job, logs, assembler, watcher, &mut reading)?;
+        reading.coverage.settle();
+        reading.timing.total = begun.elapsed();
+        return Ok(reading);
+    }
+    for mut log in logs {
         for part in &mut log.parts {
             if watcher.is_done() {
                 break;
@@ -154,7 +166,8 @@ pub(crate) fn read<W: Watcher>(job: &Job, assembler: &mut Assembler, watcher: &m
 }
 
 /// The files of a job as logs: rotations in order, copies left out. A file that cannot be read ends the job; an empty one does not.
-fn arranged(job: &Job, reading: &mut Reading) -> Result<Vec<LogicalLog>> {
+/// Also says whether some of the logs cover the same time.
+fn arranged(job: &Job, reading: &mut Reading) -> Result<(Vec<LogicalLog>, bool)> {
     let names: Vec<String> = job.files.iter().map(|path| path.to_string_lossy().into_owned()).collect();
     let zone = Zone::from(job.zone);
     let mut line_time = |head: HeadLine<'_>| {
@@ -164,17 +177,18 @@ fn arranged(job: &Job, reading: &mut Reading) -> Result<Vec<LogicalLog>> {
         let record = head::record_of(wrap::plain(head.line, &mut scratch), job.mta);
         calendar.resolve(record.when).map(|found| found.0.0)
     };
-    let history = mailvane_ingest::arrange(&names, &job.origin, &mut line_time);
+    let mut history = mailvane_ingest::arrange(&names, &job.origin, &mut line_time);
     for copied in &history.copies {
         reading.notes.push(format!("{} holds the same lines as {}: read once", copied.path.display(), copied.of.display()));
     }
-    for problem in history.problems {
+    for problem in std::mem::take(&mut history.problems) {
         match problem {
             mailvane_ingest::Error::Empty { .. } => reading.notes.push(problem.to_string()),
             problem => return Err(problem.into()),
         }
     }
-    Ok(history.logs)
+    let overlap = history.may_overlap();
+    Ok((history.logs, overlap))
 }
 
 fn calendar(job: &Job, zone: Zone, written: Time) -> Calendar {
@@ -185,7 +199,7 @@ fn calendar(job: &Job, zone: Zone, written: Time) -> Calendar {
 }
 
 /// One file being read.
-struct Lane {
+pub(super) struct Lane {
     reader: BlockReader<Input>,
     consumed: std::sync::Arc<std::sync::atomic::AtomicU64>,
     on_disk: Option<u64>,
@@ -208,7 +222,7 @@ struct Parsed<'a> {
 }
 
 impl Lane {
-    fn open(input: Input, file: FileId, job: &Job) -> Self {
+    pub(super) fn open(input: Input, file: FileId, job: &Job) -> Self {
         let written = if input.modified() > 0 { Time(input.modified()) } else { job.now };
         let path = input.path().to_path_buf();
         Lane {
@@ -288,6 +302,42 @@ impl Lane {
         self.settle(result, reading)
     }
 
+    /// The file.
+    pub(super) fn file(&self) -> FileId {
+        self.file
+    }
+
+    /// Counts a line; its number.
+    pub(super) fn count_line(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+
+    /// The next block of lines; `false` at the end.
+    pub(super) fn next_block(&mut self, block: &mut Block, reading: &mut Reading) -> Result<bool> {
+        Ok(self.fill(std::slice::from_mut(block), reading)? > 0)
+    }
+
+    /// The time of a record and the offset of its clock. A line without a time belongs to the moment of the line before it.
+    #[inline]
+    pub(super) fn resolve(&mut self, record: &Record<'_>, reading: &mut Reading) -> Option<(Time, i32)> {
+        if let Some(found) = self.calendar.resolve(record.when) {
+            self.last = Some(found);
+        }
+        let (time, offset_minutes) = self.last?;
+        reading.offset_minutes = offset_minutes;
+        if reading.first.is_none_or(|first| time < first) {
+            reading.first = Some(time);
+        }
+        if time > self.clock && time <= self.latest {
+            self.clock = time;
+            if reading.last.is_none_or(|last| time > last) {
+                reading.last = Some(time);
+            }
+        }
+        self.last
+    }
+
     fn fill(&mut self, blocks: &mut [Block], reading: &mut Reading) -> Result<usize> {
         let result = fill(&mut self.reader, blocks);
         self.settle(result, reading)
@@ -305,7 +355,15 @@ impl Lane {
         }
     }
 
-    fn block<W: Watcher>(&mut self, job: &Job, block: &Block, records: Vec<Parsed<'_>>, assembler: &mut Assembler, watcher: &mut W, reading: &mut Reading) {
+    fn block<W: Watcher>(
+        &mut self,
+        job: &Job,
+        block: &Block,
+        records: Vec<Parsed<'_>>,
+        assembler: &mut Assembler,
+        watcher: &mut W,
+        reading: &mut Reading,
+    ) {
         let bytes = block.bytes();
         reading.bytes += bytes.len() as u64 + block.skipped_bytes();
         if !self.named {
@@ -328,7 +386,15 @@ impl Lane {
     }
 
     /// A JSON line of journald or a container: made plain first.
-    fn wrapped<W: Watcher>(&mut self, job: &Job, position: Position, line: &[u8], assembler: &mut Assembler, watcher: &mut W, reading: &mut Reading) {
+    fn wrapped<W: Watcher>(
+        &mut self,
+        job: &Job,
+        position: Position,
+        line: &[u8],
+        assembler: &mut Assembler,
+        watcher: &mut W,
+        reading: &mut Reading,
+    ) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let plain = wrap::plain(line, &mut scratch);
         let record = head::record_of(plain, job.mta);
@@ -347,26 +413,12 @@ impl Lane {
         watcher: &mut W,
         reading: &mut Reading,
     ) {
-        self.number += 1;
+        let number = self.count_line();
         reading.coverage.add(record, line);
-        // A line without a time of its own belongs to the moment of the line before it.
-        if let Some(found) = self.calendar.resolve(record.when) {
-            self.last = Some(found);
-        }
-        let time = self.last.map(|found| found.0);
-        let offset_minutes = self.last.map_or(0, |found| found.1);
-        watcher.line(&Seen { number: self.number, position, line, record, time, offset_minutes });
+        let found = self.resolve(record, reading);
+        let time = found.map(|found| found.0);
+        watcher.line(&Seen { number, position, line, record, time, offset_minutes: found.map_or(0, |found| found.1) });
         let Some(time) = time else { return };
-        reading.offset_minutes = offset_minutes;
-        if reading.first.is_none_or(|first| time < first) {
-            reading.first = Some(time);
-        }
-        if time > self.clock && time <= self.latest {
-            self.clock = time;
-            if reading.last.is_none_or(|last| time > last) {
-                reading.last = Some(time);
-            }
-        }
         if job.assemble {
             assembler.record(&job.origin, position, time, record, watcher);
         }
@@ -392,7 +444,9 @@ fn parse(bytes: &[u8], mta: Option<Mta>) -> Vec<Parsed<'_>> {
     let mut start = 0;
     for end in memchr::memchr_iter(b'\n', bytes).chain(std::iter::once(bytes.len())) {
         if end > start || end < bytes.len() {
-            records.push(Parsed { start: start as u32, end: end as u32, record: head::record_of(&bytes[start..end], mta) });
+            let mut record = Record::default();
+            head::read(&bytes[start..end], mta, &mut record);
+            records.push(Parsed { start: start as u32, end: end as u32, record });
         }
         start = end + 1;
     }

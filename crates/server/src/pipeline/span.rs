@@ -88,7 +88,8 @@ pub(crate) fn moment(text: &str, zone: Tz, now: Time) -> Result<Time> {
 
 /// A local time in `zone`; in a gap of daylight saving the first moment after it.
 fn local(value: NaiveDateTime, zone: Tz) -> Result<Time> {
-    let found = zone.from_local_datetime(&value).earliest().or_else(|| zone.from_local_datetime(&(value + chrono::TimeDelta::hours(1))).earliest());
+    let found =
+        zone.from_local_datetime(&value).earliest().or_else(|| zone.from_local_datetime(&(value + chrono::TimeDelta::hours(1))).earliest());
     found.map(|found| Time::from_chrono(&found)).context("no such local time")
 }
 

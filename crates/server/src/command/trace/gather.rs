@@ -45,8 +45,11 @@ impl Finder {
             entry.1 |= message.by_message;
             entry.2 |= message.by_recipient;
         }
-        let mut matching: Vec<(Time, u64)> =
-            chains.into_iter().filter(|(_, (time, by_message, by_recipient))| *by_message && *by_recipient && self.span.contains(*time)).map(|(id, found)| (found.0, id)).collect();
+        let mut matching: Vec<(Time, u64)> = chains
+            .into_iter()
+            .filter(|(_, (time, by_message, by_recipient))| *by_message && *by_recipient && self.span.contains(*time))
+            .map(|(id, found)| (found.0, id))
+            .collect();
         matching.sort_unstable();
         let newest = matching.split_off(matching.len().saturating_sub(limit));
         let rejections = self.rejections.iter().rev().take(limit).map(|found| found.1).collect();

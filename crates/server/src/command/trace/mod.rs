@@ -40,7 +40,12 @@ impl Wanted {
             recipient: lower(&arguments.recipient),
             client: lower(&arguments.client),
         };
-        if wanted.queue_id.is_none() && wanted.message_id.is_none() && wanted.sender.is_none() && wanted.recipient.is_none() && wanted.client.is_none() {
+        if wanted.queue_id.is_none()
+            && wanted.message_id.is_none()
+            && wanted.sender.is_none()
+            && wanted.recipient.is_none()
+            && wanted.client.is_none()
+        {
             bail!("say what to look for: --queue-id, --message-id, --sender, --recipient or --client");
         }
         Ok(wanted)
@@ -48,7 +53,13 @@ impl Wanted {
 
     /// In words, for "nothing found".
     fn words(&self) -> String {
-        let parts = [("queue id", &self.queue_id), ("message-id", &self.message_id), ("sender", &self.sender), ("recipient", &self.recipient), ("client", &self.client)];
+        let parts = [
+            ("queue id", &self.queue_id),
+            ("message-id", &self.message_id),
+            ("sender", &self.sender),
+            ("recipient", &self.recipient),
+            ("client", &self.client),
+        ];
         let said = parts.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}")));
         said.collect::<Vec<_>>().join(", ")
     }
@@ -58,7 +69,9 @@ impl Wanted {
 pub(crate) fn run(arguments: &cli::Trace, now: Time) -> Result<Ending> {
     let wanted = Wanted::of(arguments)?;
     if arguments.files.is_empty() {
-        bail!("name the log files, for example `mailvane trace /var/log/mail.log* --recipient joe@example.com`; the messages of a running `serve` are on its page");
+        bail!(
+            "name the log files, for example `mailvane trace /var/log/mail.log* --recipient joe@example.com`; the messages of a running `serve` are on its page"
+        );
     }
     let spooled = Spooled::take(&arguments.files)?;
     let mut job = Job::of(&spooled.files, &arguments.clock, now)?;

@@ -41,8 +41,14 @@ pub(super) fn print(lives: &[Life], lines: &Lines, reading: &Reading, job: &Job,
 fn nothing(reading: &Reading, zone: Tz, searched: &str) -> String {
     let counts = reading.coverage.total;
     let names: Vec<String> = reading.files.iter().map(|path| path.display().to_string()).collect();
-    let time = |time: Option<Time>| time.map_or("?".to_owned(), |time| time.to_chrono().with_timezone(&zone).format("%-d %b %Y %H:%M:%S").to_string());
-    let understood = if counts.lines() == 0 { "-".to_owned() } else { format!("{:.1} %", 100.0 * (counts.lines() - counts.unparsed) as f64 / counts.lines() as f64) };
+    let time = |time: Option<Time>| {
+        time.map_or("?".to_owned(), |time| time.to_chrono().with_timezone(&zone).format("%-d %b %Y %H:%M:%S").to_string())
+    };
+    let understood = if counts.lines() == 0 {
+        "-".to_owned()
+    } else {
+        format!("{:.1} %", 100.0 * (counts.lines() - counts.unparsed) as f64 / counts.lines() as f64)
+    };
     format!(
         "no trace of {searched} in {} from {} to {}, {understood} of {} lines understood: it never reached this server, or came before",
         names.join(", "),
@@ -88,7 +94,8 @@ fn hop_text(number: usize, hop: &MessageRow<'_>, life: &Life, zone: Tz) -> Strin
     let size = hop.size.map(|size| format!(", {size} bytes")).unwrap_or_default();
     let instance = if hop.stream.instance.is_empty() { String::new() } else { format!(" {}", hop.stream.instance) };
     let removed = hop.removed.map_or(", still open".to_owned(), |removed| format!(", done {}", time(removed)));
-    let mut text = format!("  hop {number}: {}{instance} {}, arrived {}{from}{user}{size}{removed}\n", hop.stream.host, hop.queue_id, time(hop.time));
+    let mut text =
+        format!("  hop {number}: {}{instance} {}, arrived {}{from}{user}{size}{removed}\n", hop.stream.host, hop.queue_id, time(hop.time));
     for attempt in life.rows.attempts.iter().filter(|attempt| attempt.message == hop.id) {
         text.push_str(&attempt_text(&attempt, &time(attempt.time)));
     }
@@ -112,7 +119,8 @@ fn attempt_text(row: &AttemptRow<'_>, time: &str) -> String {
 }
 
 fn as_json(out: &mut Vec<u8>, life: &Life, lines: &Lines, zone: Tz) {
-    let source = life.positions().next().and_then(|position| lines.file(position.file)).map(|path| path.display().to_string()).unwrap_or_default();
+    let source =
+        life.positions().next().and_then(|position| lines.file(position.file)).map(|path| path.display().to_string()).unwrap_or_default();
     let context = Context { source: &source, offset_minutes: offset_minutes(zone, life.time) };
     let rows = &life.rows;
     let mut object = Object::open(out);
