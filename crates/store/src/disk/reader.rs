@@ -1,0 +1,62 @@
+//! Reading the manifest beside the writer: a few connections, opened when they are needed.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use mailvane_metric::{Cube, Width};
+use mailvane_model::Position;
+use rusqlite::Connection;
+
+use super::manifest;
+use crate::chunk;
+use crate::commit::StatePairs;
+use crate::error::Result;
+use crate::rollup::{Cells, Range};
+use crate::snapshot::Backing;
+
+/// Idle connections that are kept for the next reader.
+const IDLE_CONNECTIONS_MAX: usize = 4;
+
+/// Connections for reading.
+pub(crate) struct Reader {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Reader {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Reader { path, idle: Mutex::default() }
+    }
+
+    /// Works with a connection.
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => manifest::open_reader(&self.path)?,
+        };
+        let result = work(&connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_CONNECTIONS_MAX {
+            idle.push(connection);
+        }
+        result
+    }
+}
+
+impl Backing for Reader {
+    fn state(&self, prefix: &[u8]) -> Result<StatePairs> {
+        self.with(|connection| manifest::state(connection, prefix))
+    }
+
+    fn rollups(&self, generation: u64, width: Width, cube: Cube, range: &Range<'_>, cells: &mut Cells) -> Result<()> {
+        let step = chunk::span(width);
+        let spans = (range.from.floor(step), range.until.floor(step));
+        let chunks = self.with(|connection| manifest::chunks(connection, width, cube, spans, generation))?;
+        chunks.iter().try_for_each(|bytes| chunk::decode(bytes, range, cells))
+    }
+
+    fn lines(&self, positions: &[Position]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.with(|connection| crate::line::get(connection, positions))
+    }
+}
