@@ -148,7 +148,7 @@ fn header(assembler: &Assembler, reading: &Reading, job: &Job, options: &Options
     samples.sort_by_key(|sample| std::cmp::Reverse(sample.count));
     Header {
         inputs: reading.files.iter().map(|path| input_name(path)).collect(),
-        servers: assembler.streams().map(|stream| server_name(stream)).collect(),
+        servers: assembler.streams().map(server_name).collect(),
         ours: ours.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name.to_owned(), taken(list))).collect(),
         zone: job.zone.name().to_owned(),
         since: options.since,

@@ -35,9 +35,9 @@ impl<'a> Object<'a> {
     pub(crate) fn text(&mut self, key: &str, value: &str) -> &mut Self {
         self.key(key);
         if value.is_empty() {
-            self.out.extend_from_slice(b"null")
+            self.out.extend_from_slice(b"null");
         } else {
-            string(self.out, value)
+            string(self.out, value);
         }
         self
     }
@@ -97,9 +97,9 @@ impl<'a> Object<'a> {
     pub(crate) fn decimal(&mut self, key: &str, value: f64) -> &mut Self {
         self.key(key);
         if value.is_finite() {
-            display(self.out, value)
+            display(self.out, value);
         } else {
-            self.out.extend_from_slice(b"null")
+            self.out.extend_from_slice(b"null");
         }
         self
     }

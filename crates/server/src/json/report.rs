@@ -210,7 +210,7 @@ pub(crate) fn report(out: &mut Vec<u8>, report: &Report, header: &Header, offset
             list(out, steps, |out, one| {
                 step(out, one, |object| {
                     object.time("start", Some(one.start), offset(one.start));
-                })
+                });
             });
         });
     }
@@ -218,7 +218,7 @@ pub(crate) fn report(out: &mut Vec<u8>, report: &Report, header: &Header, offset
         list(out, report.hours_of_day.iter().enumerate(), |out, (hour, one)| {
             step(out, one, |object| {
                 object.number("hour", hour as i128);
-            })
+            });
         });
     });
     object.value("limits", |out| {

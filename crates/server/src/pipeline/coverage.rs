@@ -67,8 +67,6 @@ impl Counts {
 /// A line that was not understood.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
-    /// The program.
-    pub(crate) program: String,
     /// The beginning of the line.
     pub(crate) text: String,
     /// How many lines of this program and shape there were.
@@ -119,7 +117,7 @@ impl Coverage {
         }
         self.recent[slot].1.add(what);
         if what == Understanding::Unparsed {
-            self.sample(record.program, line);
+            self.sample(line);
         }
     }
 
@@ -141,7 +139,7 @@ impl Coverage {
         sum.unparsed += counts.unparsed;
     }
 
-    fn sample(&mut self, program: &[u8], line: &[u8]) {
+    fn sample(&mut self, line: &[u8]) {
         let shape: Vec<u8> = line.iter().copied().filter(|byte| byte.is_ascii_alphabetic()).take(120).collect();
         let shape = mailvane_model::hash::bytes(&shape);
         if let Some(known) = self.samples.iter_mut().find(|sample| sample.shape == shape) {
@@ -150,7 +148,7 @@ impl Coverage {
         }
         if self.samples.len() < MAX_SAMPLES {
             let text = String::from_utf8_lossy(&line[..line.len().min(MAX_SAMPLE_BYTES)]).into_owned();
-            self.samples.push(Sample { program: String::from_utf8_lossy(program).into_owned(), text, count: 1, shape });
+            self.samples.push(Sample { text, count: 1, shape });
         }
     }
 }

@@ -299,7 +299,7 @@ impl Lane {
             filling.join().map_err(|_| anyhow::anyhow!("the reading thread broke off"))
         })?;
         self.reader = reader;
-        self.settle(result, reading)
+        Self::settle(result, reading)
     }
 
     /// The file.
@@ -340,11 +340,11 @@ impl Lane {
 
     fn fill(&mut self, blocks: &mut [Block], reading: &mut Reading) -> Result<usize> {
         let result = fill(&mut self.reader, blocks);
-        self.settle(result, reading)
+        Self::settle(result, reading)
     }
 
     /// An archive that ends too early still counts for what could be read of it.
-    fn settle(&self, result: (usize, Option<mailvane_ingest::Error>), reading: &mut Reading) -> Result<usize> {
+    fn settle(result: (usize, Option<mailvane_ingest::Error>), reading: &mut Reading) -> Result<usize> {
         match result {
             (filled, None) => Ok(filled),
             (filled, Some(error)) if error.is_partial() => {

@@ -78,7 +78,6 @@ pub(super) fn read<W: Watcher>(
     Ok(())
 }
 
-#[allow(clippy::too_many_arguments)] // The parts of one reading; a struct would only rename them.
 fn one_block<W: Watcher>(
     job: &Job,
     block: &Block,
