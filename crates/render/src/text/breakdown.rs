@@ -28,7 +28,7 @@ fn key(line: &Line, nothing: &str) -> String {
 fn rest(breakdown: &Breakdown, shown: usize, table: &mut Table) {
     let hidden = breakdown.total.saturating_sub(breakdown.lines.len().min(shown) as u64);
     if hidden > 0 {
-        table.note(format!("and {} more", counted(hidden, "line", "lines")));
+        table.note(format!("and {} more", super::format::count(hidden)));
     }
     if breakdown.short_by > 0 {
         table.note(format!("each line may be short by up to {}", counted(breakdown.short_by, "recipient", "recipients")));
@@ -53,7 +53,7 @@ pub(super) fn providers(page: &mut Page, report: &Report, words: &Words<'_>) {
             "p95",
         ];
         let mut table = Table::new(&heads);
-        for line in section.providers.lines.iter().take(page.top()) {
+        for line in section.providers.lines.iter().take(shown(page, section)) {
             let name = if line.key.is_empty() { "(nobody reached)".to_owned() } else { (words.provider)(&line.key) };
             let mut cells = finals(line);
             cells.extend([
@@ -76,9 +76,14 @@ pub(super) fn providers(page: &mut Page, report: &Report, words: &Words<'_>) {
             begun = true;
         }
         named(page, section);
-        rest(&section.providers, page.top(), &mut table);
+        rest(&section.providers, shown(page, section), &mut table);
         table.write(page);
     }
+}
+
+/// How many lines a table of this traffic shows: fewer beside the default one.
+fn shown(page: &Page, section: &Section) -> usize {
+    if section.traffic == Traffic::DEFAULT { page.top() } else { page.top().div_ceil(2) }
 }
 
 /// Names the traffic when it is not the default one.
@@ -110,7 +115,7 @@ pub(super) fn domains(page: &mut Page, report: &Report) {
             "longest",
         ];
         let mut table = Table::new(&heads);
-        for line in section.domains.lines.iter().take(page.top()) {
+        for line in section.domains.lines.iter().take(shown(page, section)) {
             let mut cells = finals(line);
             cells.push(sparse(line.get(Figure::DeferredAttempts)));
             cells.push(size(line.get(Figure::DeliveredBytes)));
@@ -126,7 +131,7 @@ pub(super) fn domains(page: &mut Page, report: &Report) {
             begun = true;
         }
         named(page, section);
-        rest(&section.domains, page.top(), &mut table);
+        rest(&section.domains, shown(page, section), &mut table);
         table.write(page);
     }
 }
@@ -150,7 +155,7 @@ pub(super) fn senders(page: &mut Page, report: &Report) {
                 continue;
             }
             let mut table = Table::new(&[head, "messages", "bytes", "delivered", "relayed", "bounced", "expired", "waiting", "failure"]);
-            for line in breakdown.lines.iter().take(page.top()) {
+            for line in breakdown.lines.iter().take(shown(page, section)) {
                 let figures = [Figure::Delivered, Figure::Relayed, Figure::Bounced, Figure::Expired, Figure::Queued];
                 let mut cells = vec![sparse(line.get(Figure::Received)), size(line.get(Figure::ReceivedBytes))];
                 cells.extend(figures.iter().map(|figure| sparse(line.get(*figure))));
@@ -165,7 +170,7 @@ pub(super) fn senders(page: &mut Page, report: &Report) {
                 begun = true;
             }
             page.subheading(&format!("{}, by {}", traffic_name(section.traffic), head.to_lowercase()));
-            rest(breakdown, page.top(), &mut table);
+            rest(breakdown, shown(page, section), &mut table);
             table.write(page);
         }
         if begun && section.traffic == Traffic::DEFAULT {
@@ -190,18 +195,21 @@ pub(super) fn recipients(page: &mut Page, report: &Report) {
     let mut begun = false;
     for section in ordinary(report).filter(|section| section.recipients.total > 1) {
         let mut table = Table::new(&["Recipient", "delivered", "relayed", "bounced", "expired", "waiting", "bytes"]);
-        for line in section.recipients.lines.iter().take(page.top()) {
+        for line in section.recipients.lines.iter().take(shown(page, section)) {
             let figures = [Figure::Delivered, Figure::Relayed, Figure::Bounced, Figure::Expired, Figure::Queued];
             let mut cells: Vec<String> = figures.iter().map(|figure| sparse(line.get(*figure))).collect();
             cells.push(size(line.get(Figure::DeliveredBytes)));
             table.row(&key(line, "(unknown)"), cells);
+        }
+        if table.is_empty() {
+            continue;
         }
         if !begun {
             page.heading("Top recipients", "");
             begun = true;
         }
         page.subheading(&traffic_name(section.traffic));
-        rest(&section.recipients, page.top(), &mut table);
+        rest(&section.recipients, shown(page, section), &mut table);
         table.write(page);
         if section.traffic == Traffic::DEFAULT {
             by_bytes(page, "Outbound, recipients by bytes delivered", &section.recipients_by_bytes, Figure::DeliveredBytes, "Recipient");
@@ -216,7 +224,7 @@ pub(super) fn delays(page: &mut Page, report: &Report) {
         let name = traffic_name(section.traffic);
         if section.delay.count > 0 {
             table.row(&format!("{name}, arrival to delivery"), cells(&section.delay, super::format::duration));
-            let parts = ["  before the queue manager (a)", "  in the queue (b)", "  connecting (c)", "  sending (d)"];
+            let parts = ["  until last tried, waits included (a)", "  in the queue (b)", "  connecting (c)", "  sending (d)"];
             for (part, values) in parts.iter().zip(&section.delay_parts) {
                 if values.count > 0 {
                     table.row(part, cells(values, super::format::duration));
@@ -258,7 +266,7 @@ pub(super) fn relays(page: &mut Page, report: &Report) {
                 continue;
             }
             let mut table = Table::new(&[&[head], &heads[1..]].concat());
-            for line in breakdown.lines.iter().take(page.top()) {
+            for line in breakdown.lines.iter().take(shown(page, section)) {
                 let figures = [
                     Figure::Attempts,
                     Figure::Accepted,
@@ -272,12 +280,15 @@ pub(super) fn relays(page: &mut Page, report: &Report) {
                 cells.push(maybe_duration(line.delay_mean_ms));
                 table.row(&key(line, "(none)"), cells);
             }
+            if table.is_empty() {
+                continue;
+            }
             if !begun {
                 page.heading("By relay and instance", "Relay: the host that was spoken to. Instance: the mail system of ours that spoke.");
                 begun = true;
             }
             page.subheading(&format!("{}, by {}", traffic_name(section.traffic), head.to_lowercase()));
-            rest(breakdown, page.top(), &mut table);
+            rest(breakdown, shown(page, section), &mut table);
             table.write(page);
         }
     }

@@ -6,7 +6,7 @@ use mailvane_model::word::{Population, Reason};
 
 use super::format::{Clock, count, counted, printable, shortened};
 use super::page::Page;
-use super::{Words, traffic_name};
+use super::{Advice, Words, traffic_name};
 
 /// How many samples are shown of each failure.
 const SAMPLES_SHOWN: usize = 2;
@@ -14,6 +14,7 @@ const SAMPLES_SHOWN: usize = 2;
 pub(super) fn write(page: &mut Page, report: &Report, words: &Words<'_>, clock: Clock<'_>) {
     let failing = |section: &&Section| section.traffic.population == Population::Ordinary && !section.failures.is_empty();
     let mut begun = false;
+    let mut said = Vec::new();
     for section in report.sections.iter().filter(failing) {
         if !begun {
             page.heading(
@@ -26,16 +27,16 @@ pub(super) fn write(page: &mut Page, report: &Report, words: &Words<'_>, clock: 
             page.subheading(&traffic_name(section.traffic));
         }
         for (at, failure) in section.failures.iter().take(page.top()).enumerate() {
-            one(page, at + 1, failure, words, clock);
+            one(page, at + 1, failure, words, clock, &mut said);
         }
         let more = section.failures.len().saturating_sub(page.top()) as u64;
         if more > 0 {
-            page.dim(&format!("  and {} more", counted(more, "kind of failure", "kinds of failure")));
+            page.dim(&format!("  and {} more", count(more)));
         }
     }
 }
 
-fn one(page: &mut Page, number: usize, failure: &Failure, words: &Words<'_>, clock: Clock<'_>) {
+fn one(page: &mut Page, number: usize, failure: &Failure, words: &Words<'_>, clock: Clock<'_>, said: &mut Vec<Advice>) {
     let who = if failure.provider.is_empty() { String::new() } else { format!(" at {}", (words.provider)(&failure.provider)) };
     let title = format!("{number:>3}. {}{who}: {}", reason_words(failure.reason), numbers(failure));
     if failure.lost() > 0 && failure.reason != Reason::Greylisted {
@@ -50,12 +51,18 @@ fn one(page: &mut Page, number: usize, failure: &Failure, words: &Words<'_>, clo
     };
     page.dim(&format!("     {} ({}{code})", clock.span(failure.first, failure.last), failure.reason.word()));
     if let Some(advice) = (words.advice)(failure) {
-        page.labelled(5, "why  ", &advice.cause);
-        for step in &advice.steps {
-            page.labelled(5, "do   ", step);
-        }
-        if !advice.link.is_empty() {
-            page.labelled(5, "see  ", &advice.link);
+        // The same advice in full once is enough.
+        if said.contains(&advice) {
+            page.dim("     why and what to do: as above");
+        } else {
+            page.labelled(5, "why  ", &advice.cause);
+            for step in &advice.steps {
+                page.labelled(5, "do   ", step);
+            }
+            if !advice.link.is_empty() {
+                page.labelled(5, "see  ", &advice.link);
+            }
+            said.push(advice);
         }
     }
     for sample in failure.samples.iter().take(SAMPLES_SHOWN) {

@@ -132,8 +132,9 @@ fn head(page: &mut Page, report: &Report, header: &Header, clock: Clock<'_>) {
     if !header.servers.is_empty() {
         page.labelled(0, "Servers   ", &header.servers.join(", "));
     }
+    let widest = header.ours.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0).max(9);
     for (label, text) in &header.ours {
-        page.labelled(0, &format!("{label:<10}"), text);
+        page.labelled(0, &format!("{label:<widest$} "), text);
     }
     if header.lines() > 0 {
         let understood = mailvane_metric::Rate { count: header.recognised + header.ignored, of: header.lines() };
@@ -171,22 +172,20 @@ fn limits(page: &mut Page, report: &Report) {
 
 /// A traffic in words.
 pub(crate) fn traffic_name(traffic: mailvane_metric::Traffic) -> String {
-    let direction = match traffic.direction {
-        Direction::Outbound => "outbound",
-        Direction::Inbound => "inbound",
-        Direction::Forwarded => "forwarded",
-        Direction::Local => "local",
-        Direction::Mixed => "mixed",
-        Direction::Unknown => "direction unknown",
+    let kind = match traffic.population {
+        Population::Ordinary => "",
+        Population::Notification => "Notifications",
+        Population::Probe => "Address probes",
+        Population::Own => "Mailvane's own",
     };
-    match traffic.population {
-        Population::Ordinary => {
-            let mut name = direction.to_owned();
+    match (traffic.direction, kind) {
+        (Direction::Unknown, "") => "Direction unknown".to_owned(),
+        (Direction::Unknown, kind) => kind.to_owned(),
+        (direction, "") => {
+            let mut name = direction.word().to_owned();
             name[..1].make_ascii_uppercase();
             name
         }
-        Population::Notification => format!("Notifications, {direction}"),
-        Population::Probe => format!("Address probes, {direction}"),
-        Population::Own => format!("Mailvane's own, {direction}"),
+        (direction, kind) => format!("{kind}, {}", direction.word()),
     }
 }

@@ -4,7 +4,7 @@ use super::format::{printable, shortened};
 use super::page::Page;
 
 /// The narrowest that a key is cut to.
-const KEY_MIN: usize = 21;
+const KEY_MIN: usize = 24;
 /// The widest that a key is shown.
 const KEY_MAX: usize = 48;
 
@@ -34,8 +34,9 @@ impl Table {
         self.notes.push(text);
     }
 
+    /// Whether it has nothing to say: no rows, or not one number in them.
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.rows.is_empty() || (1..self.heads.len()).all(|column| !self.is_used(column))
     }
 
     /// Writes it; columns in which no row has anything are left out.
