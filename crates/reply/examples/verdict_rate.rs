@@ -1,10 +1,17 @@
 //! Prints verdicts per second on one core, on a realistic mix: many messages, few kinds of refusals, addresses that differ.
 #![allow(clippy::print_stdout)]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mailvane_reply::bench;
 use mailvane_reply::judge::{Failure, Judge};
+
+/// Time spent on a processor by this process, where the system tells (Linux): a busy machine does not distort it.
+fn processor_time(begin: Instant) -> Duration {
+    let spent = std::fs::read_to_string("/proc/self/schedstat").ok();
+    let nanos = spent.and_then(|line| line.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| begin.elapsed(), Duration::from_nanos)
+}
 
 const TEXTS: usize = 200_000;
 const ROUNDS: usize = 5;
@@ -30,22 +37,23 @@ fn main() {
         })
         .collect();
     let bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
+    let start = Instant::now();
     let mut best = f64::MAX;
     let mut sum = 0_u64;
     for _ in 0..ROUNDS {
-        let begin = Instant::now();
+        let begin = processor_time(start);
         for (row, text) in &texts {
             let verdict = judge.judge(&Failure { text, ..rows[*row].failure });
             sum += u64::from(verdict.confidence);
         }
-        best = best.min(begin.elapsed().as_secs_f64());
+        best = best.min((processor_time(start) - begin).as_secs_f64());
     }
     let cold = Judge::with_packs(&[]).map(|judge| {
-        let begin = Instant::now();
+        let begin = processor_time(start);
         for row in &rows {
             sum += u64::from(judge.weigh(&row.failure).verdict.confidence);
         }
-        begin.elapsed().as_secs_f64() / rows.len() as f64
+        (processor_time(start) - begin).as_secs_f64() / rows.len() as f64
     });
     println!(
         "{:.2} million verdicts/s, {:.0} MB/s of reply text (best of {ROUNDS}, checksum {sum})",

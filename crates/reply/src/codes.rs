@@ -112,15 +112,19 @@ fn unframe<'a>(said: &mut Said<'a>) {
 fn postfix_host<'a>(said: &mut Said<'a>, text: &'a str) {
     const SAID: &str = " said: ";
     const REFUSED: &str = " refused to talk to me: ";
-    let head_end = text.find("]").unwrap_or(0);
+    // The name ends with the address in brackets; the far side's words come after it.
+    let head_end = memchr::memchr(b']', text.as_bytes()).map_or(0, |at| at + 1);
     let tail = &text[head_end..];
-    let verb = match (tail.find(SAID), tail.find(REFUSED)) {
-        (Some(spoke), Some(refused)) if refused < spoke => Some((refused + REFUSED.len(), true)),
-        (Some(spoke), _) => Some((spoke + SAID.len(), false)),
-        (None, Some(refused)) => Some((refused + REFUSED.len(), true)),
-        (None, None) => None,
+    let find = |verb: &str| if tail.starts_with(verb) { Some(0) } else { memmem::find(tail.as_bytes(), verb.as_bytes()) };
+    let (at, refused) = match find(SAID) {
+        Some(0) => (SAID.len(), false),
+        spoke => match (spoke, find(REFUSED)) {
+            (Some(spoke), Some(refused)) if refused < spoke => (refused + REFUSED.len(), true),
+            (Some(spoke), _) => (spoke + SAID.len(), false),
+            (None, Some(refused)) => (refused + REFUSED.len(), true),
+            (None, None) => return,
+        },
     };
-    let Some((at, refused)) = verb else { return };
     said.reply = &tail[at..];
     said.origin = Origin::Remote;
     if refused {
@@ -132,7 +136,10 @@ fn postfix_host<'a>(said: &mut Said<'a>, text: &'a str) {
 /// Cuts ` (in reply to RCPT TO command)` off the end and notes the step.
 fn cut_stage(said: &mut Said<'_>) {
     const MARK: &str = " (in reply to ";
-    let Some(at) = memmem::rfind(said.reply.as_bytes(), MARK.as_bytes()) else { return };
+    let bytes = said.reply.as_bytes();
+    let mut opens = memchr::memrchr_iter(b'(', bytes);
+    let marked = opens.find_map(|open| open.checked_sub(1).filter(|at| bytes[*at..].starts_with(MARK.as_bytes())));
+    let Some(at) = marked else { return };
     let command = said.reply[at + MARK.len()..].trim_end_matches(')').trim_end_matches(" command");
     said.stage = command_stage(command);
     said.reply = said.reply[..at].trim_end();

@@ -21,3 +21,4 @@ pub mod quoted;
 pub mod reason;
 pub mod rule;
 pub mod suppress;
+mod token;

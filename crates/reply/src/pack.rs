@@ -21,8 +21,11 @@ packs! {
     "trendmicro" "yahoo" "yandex" "zoho" "local" "recipient" "sender" "content" "remote" "code"
 }
 
+/// A pack with its name and owner.
+pub type NamedPack = (String, Owner, PackSpec);
+
 /// Reads all packs, the user's first, and gives their common version.
-pub fn load(user: &[(&str, &str)]) -> Result<(Vec<(String, Owner, PackSpec)>, u32), PackError> {
+pub fn load(user: &[(&str, &str)]) -> Result<(Vec<NamedPack>, u32), PackError> {
     let mut packs = Vec::with_capacity(user.len() + EMBEDDED.len());
     let mut version = ENGINE_VERSION;
     let owned = user.iter().map(|pack| (Owner::User, pack)).chain(EMBEDDED.iter().map(|pack| (Owner::Mailvane, pack)));

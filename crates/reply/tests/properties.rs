@@ -38,7 +38,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_panics(text in text(), provider in prop_oneof![Just(""), Just("google"), Just("yahoo"), Just("example.net")], deferred: bool, stage in 0_u8..12) {
