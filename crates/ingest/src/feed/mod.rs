@@ -92,6 +92,8 @@ pub struct FeedCounts {
 
 #[derive(Clone, Debug)]
 struct Source {
+    /// What it is called in a committed state.
+    name: u64,
     policy: Policy,
     /// The latest log second seen.
     clock: i64,
@@ -154,10 +156,16 @@ impl Feeds {
         feeds
     }
 
-    /// Adds a source with the lowest priority; its index is the number of sources before.
+    /// Adds a source with the lowest priority; its index is the number of sources before. In a committed state it is known by its index:
+    /// give sources names if their order may differ after a restart.
     pub fn add_source(&mut self, policy: Policy) {
+        self.add_named_source(self.sources.len() as u64, policy);
+    }
+
+    /// The same for a source that is known by this name (the hash of origin and log, say) in a committed state, whatever its index then.
+    pub fn add_named_source(&mut self, name: u64, policy: Policy) {
         let (clock, idle_until) = (i64::MIN, i64::MIN);
-        self.sources.push(Source { policy, clock, idle_until, settled: false, finished: false, held: VecDeque::new() });
+        self.sources.push(Source { name, policy, clock, idle_until, settled: false, finished: false, held: VecDeque::new() });
         if policy == Policy::Auto {
             self.automatic += 1;
             self.unsettled += 1;
@@ -368,6 +376,11 @@ impl Feeds {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         let length = |bytes: &mut Vec<u8>, length: usize| bytes.extend_from_slice(&(length as u32).to_le_bytes());
+        length(&mut bytes, self.sources.len());
+        for source in &self.sources {
+            bytes.extend_from_slice(&source.name.to_le_bytes());
+            bytes.extend_from_slice(&source.clock.to_le_bytes());
+        }
         length(&mut bytes, self.streams.len());
         let mut streams: Vec<_> = self.streams.iter().collect();
         streams.sort_by_key(|(stream, _)| **stream);
@@ -387,46 +400,46 @@ impl Feeds {
             length(&mut bytes, line.line.len());
             bytes.extend_from_slice(&line.line);
         }
-        length(&mut bytes, self.sources.len());
-        for source in &self.sources {
-            bytes.extend_from_slice(&source.clock.to_le_bytes());
-        }
         let borders = SLACK_SECONDS + IDLE_SECONDS + 2 * TOLERANCE_SECONDS;
         self.window.encode(self.slowest().saturating_sub(borders), &mut bytes);
         bytes
     }
 
-    /// Takes up a committed state. The sources must be the same, in the same order; new ones may follow.
+    /// Takes up a committed state, into sources known by the same names. A source that is there no more is kept as one that is over, until
+    /// the next restart, so that what it held is judged.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut words = Words(bytes);
         if words.take(1)? != [VERSION] {
             return Err(Error::State("unknown version"));
         }
+        let mut place = Vec::new();
+        for _ in 0..words.length()? {
+            let (name, clock) = (words.word()?, words.word()? as i64);
+            let index = self.sources.iter().position(|source| source.name == name).unwrap_or_else(|| {
+                self.add_named_source(name, Policy::Auto);
+                self.finish(self.sources.len() - 1);
+                self.sources.len() - 1
+            });
+            self.sources[index].clock = clock;
+            place.push(index);
+        }
+        let placed = |index: usize| place.get(index).copied().ok_or(Error::State("more sources than it names"));
         for _ in 0..words.length()? {
             let stream = words.word()?;
             let (first, last, unremembered) = (words.word()? as i64, words.word()? as i64, words.word()? as i64);
             let mut carriers = Vec::new();
             for _ in 0..words.length()? {
-                carriers.push(words.length()?);
+                carriers.push(placed(words.length()?)?);
             }
             carriers.truncate(MAX_CARRIERS);
             self.streams.insert(stream, Stream { carriers, first, last, unremembered });
         }
         for _ in 0..words.length()? {
-            let source = words.length()?;
+            let source = placed(words.length()?)?;
             let (stream, second) = (words.word()?, words.word()? as i64);
             let position = Position { file: FileId(words.word()?), offset: words.word()? };
             let (key, line) = (words.word()?, words.text()?);
-            if source >= self.sources.len() {
-                return Err(Error::State("more sources than there are"));
-            }
             self.hold(HeldLine { source, stream, second, position, line, key });
-        }
-        for index in 0..words.length()? {
-            let clock = words.word()? as i64;
-            if let Some(source) = self.sources.get_mut(index) {
-                source.clock = clock;
-            }
         }
         self.window.restore(&mut words)
     }

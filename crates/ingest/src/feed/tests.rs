@@ -224,3 +224,30 @@ fn names_tell_which_log_holds_most() {
     names.sort_by_key(|name| (usual_priority(std::path::Path::new(name)), *name));
     assert_eq!(names, ["mail.log", "mail.info", "syslog", "mail.err", "rejectlog"]);
 }
+
+#[test]
+fn a_restart_knows_sources_by_name_whatever_their_order() {
+    let mut feeds = Feeds::new(&[]);
+    feeds.add_named_source(70, Policy::Auto);
+    feeds.add_named_source(80, Policy::Auto);
+    let held = |feeds: &mut Feeds, source: usize, second: i64| feeds.offer(source, 1, second, position(source, 0), b"line", || 5);
+    assert_eq!(held(&mut feeds, 0, 100), Verdict::Feed);
+    assert_eq!(held(&mut feeds, 1, 200), Verdict::Held);
+    let bytes = feeds.encode();
+    // The other way round: what was the second source has priority now.
+    let mut turned = Feeds::new(&[]);
+    turned.add_named_source(80, Policy::Auto);
+    turned.add_named_source(70, Policy::Auto);
+    turned.restore(&bytes).unwrap();
+    let mut out = Vec::new();
+    turned.release(&mut out);
+    assert_eq!(out.iter().map(|line| (line.source, line.second)).collect::<Vec<_>>(), [(0, 200)]);
+    // One is gone: what it held is judged all the same.
+    let mut fewer = Feeds::new(&[]);
+    fewer.add_named_source(70, Policy::Auto);
+    fewer.restore(&bytes).unwrap();
+    fewer.finish(0);
+    out.clear();
+    fewer.release(&mut out);
+    assert_eq!(out.len(), 1);
+}
