@@ -1,6 +1,6 @@
 //! Prints the events of log files as JSON lines, all files read as one origin: a short way to look at what assembly makes of a log.
 //! The first argument `events` is skipped, so that it can stand in for `mailvane` where only its `events` is asked.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
 use std::fmt::Write as _;
 

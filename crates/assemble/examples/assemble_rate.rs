@@ -67,8 +67,8 @@ fn main() {
             assembler.advance(clock, &mut counter);
         }
         lines += records.len() as u64;
-        parsing += parsed - began;
-        assembling += ran() - parsed;
+        parsing += parsed.saturating_sub(began);
+        assembling += ran().saturating_sub(parsed);
         start = end;
     }
     let open = assembler.statistics();

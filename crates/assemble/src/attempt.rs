@@ -92,7 +92,7 @@ impl Assembler {
         let life = self.lives.get_mut(at)?;
         let (address, before) = (to.address(), original.address());
         let before = if before == address { Default::default() } else { before };
-        if let Some(place) = life.find(address, before) {
+        if let Some(place) = life.find(address) {
             return Some(place);
         }
         if life.recipients.len() >= most {
@@ -103,12 +103,19 @@ impl Assembler {
 
     /// What the reply says, and what it means.
     fn judged<'a>(&self, line: &'a Try<'_>, delivered: &Delivered<'a>, route: &Route<'a>, provider: &'a str) -> Judged<'a> {
-        // Of a success only the code of a reply is of interest; our own agents' words have none.
-        let reply = if delivered.accepted && !delivered.text.starts_with('2') { Reply::default() } else { reply::read(delivered.text) };
         let dsn = std::str::from_utf8(line.enhanced).unwrap_or("");
+        let vague = dsn.is_empty() || dsn.ends_with(".0.0");
+        let reply = match delivered.accepted {
+            // Of a success only the code of a reply is of interest; our own agents' words have none.
+            true if !vague || !delivered.text.starts_with('2') => {
+                let code = reply::success_code(delivered.text);
+                Reply { code, stage: if code == 0 { Stage::Unknown } else { Stage::EndOfMessage }, ..Reply::default() }
+            }
+            _ => reply::read(delivered.text),
+        };
         let mut last = LastView {
             reply_code: reply.code,
-            enhanced: if dsn.is_empty() || dsn.ends_with(".0.0") && !reply.enhanced.is_empty() { reply.enhanced } else { dsn },
+            enhanced: if vague && (dsn.is_empty() || !reply.enhanced.is_empty()) { reply.enhanced } else { dsn },
             text: delivered.text,
             relay_host: delivered.relay_host,
             relay_ip: delivered.relay_ip,

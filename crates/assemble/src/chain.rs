@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use mailvane_model::{Address, Sink, Time, hash};
+use mailvane_model::{Sink, Time, hash};
 
 use crate::assembler::{Alarm, Assembler};
 use crate::config;
@@ -297,7 +297,7 @@ impl Assembler {
         let places: Vec<usize> = if life.recipients.len() <= FEW {
             (0..life.recipients.len()).filter(ready).collect()
         } else {
-            life.find(address, Address::default()).filter(ready).into_iter().collect()
+            life.find(address).filter(ready).into_iter().collect()
         };
         for place in places {
             self.tell_or_revise(next, place, sink);

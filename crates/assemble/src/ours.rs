@@ -189,9 +189,11 @@ pub(crate) fn is_domain(config: &Config, learned: &Learned, domain: &str) -> boo
     learned.domains.contains_key(domain) || config.ours.domains.iter().any(|each| each == domain)
 }
 
-/// Whether a client is a host of ours by what was given, or by its address.
-pub(crate) fn is_given_client(config: &Config, name: &str, ip: &[u8]) -> bool {
-    is_network(config, network::address(ip)) || config.ours.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
+/// Whether a client is this host or a host of ours, by its address or by a name that was given.
+pub(crate) fn is_given_client(config: &Config, name: &[u8], ip: &[u8]) -> bool {
+    name.starts_with(b"localhost")
+        || is_network(config, network::address(ip))
+        || config.ours.hosts.iter().any(|host| host.as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// Whether a client from outside is a host of ours all the same: by a name verified under a domain of ours, or by what it was allowed to do.
@@ -265,8 +267,8 @@ mod tests {
         assert!(is_client(&config, &learned, "app1.example.com", "203.0.113.9"));
         assert!(!is_client(&config, &learned, "example.org", "203.0.113.9"));
         config.ours.networks.push(Network::parse("198.51.100.0/24").unwrap());
-        assert!(is_given_client(&config, "unknown", b"198.51.100.7"));
-        assert!(is_given_client(&config, "unknown", b"10.0.0.7"));
-        assert!(!is_given_client(&config, "unknown", b"203.0.113.9"));
+        assert!(is_given_client(&config, b"unknown", b"198.51.100.7"));
+        assert!(is_given_client(&config, b"unknown", b"10.0.0.7"));
+        assert!(!is_given_client(&config, b"unknown", b"203.0.113.9"));
     }
 }

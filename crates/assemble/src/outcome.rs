@@ -98,7 +98,7 @@ impl<'a> View<'a> {
             |recipient: &&Recipient| recipient.next.is_some_and(|next| self.lives.get(next).is_some_and(|next| next.id == life.id));
         for there in [address, original] {
             if !there.is_unknown()
-                && let Some(place) = previous.find(there, Address::default())
+                && let Some(place) = previous.find(there)
                 && brought(&&previous.recipients[place])
             {
                 return Some((previous, &previous.recipients[place]));
@@ -249,21 +249,16 @@ impl<'a> View<'a> {
         let mut first_address = original;
         let mut at = life;
         let (mut known, mut known_before) = (address, original);
-        while chained {
+        for _ in 0..if chained { MOST_HOPS } else { 0 } {
             let Some((former, brought)) = self.upstream(at, known, known_before) else { break };
             sums.add(brought);
             (known, known_before) = (former.address(brought), former.original(brought));
-            if known_before.is_unknown() {
-                if known != address {
-                    first_address = known;
-                }
-            } else {
+            if !known_before.is_unknown() {
                 first_address = known_before;
+            } else if known != address {
+                first_address = known;
             }
             at = former;
-            if sums.hops > MOST_HOPS {
-                break;
-            }
         }
         let (outcome, time) = state;
         let message_id = if root.message_id.is_empty() { life.texts.get(life.message_id) } else { root.texts.get(root.message_id) };
@@ -330,7 +325,7 @@ impl<'a> View<'a> {
     pub(crate) fn covers(&self, next: LifeRef, life: &Life, place: usize) -> bool {
         let Some(next) = self.lives.get(next) else { return true };
         let address = life.address(&life.recipients[place]);
-        if next.find(address, Address::default()).is_some() || next.recipients.len() >= life.recipients.len() {
+        if next.find(address).is_some() || next.recipients.len() >= life.recipients.len() {
             return true;
         }
         if next.recipients.iter().take(FEW).any(|each| next.address(each) == address || next.original(each) == address) {
@@ -350,7 +345,6 @@ struct Sums {
     greylisted: u32,
     first: Option<Time>,
     latest: Option<Time>,
-    hops: usize,
 }
 
 impl Sums {
@@ -361,7 +355,6 @@ impl Sums {
             greylisted: recipient.greylisted,
             first: recipient.first,
             latest: recipient.latest,
-            hops: 1,
         }
     }
 
@@ -374,6 +367,5 @@ impl Sums {
             (here, there) => here.or(there),
         };
         self.latest = self.latest.max(former.latest);
-        self.hops += 1;
     }
 }

@@ -54,17 +54,33 @@ pub(crate) fn codes(text: &str) -> Reply<'_> {
     Reply { code, enhanced: enhanced(rest), stage: Stage::Unknown }
 }
 
+/// The basic code of a reply to a success, which needs no more.
+pub(crate) fn success_code(text: &str) -> u16 {
+    match text.as_bytes() {
+        [a @ b'2', b, c, rest @ ..] if b.is_ascii_digit() && c.is_ascii_digit() && !matches!(rest.first(), Some(b'.' | b'0'..=b'9')) => {
+            u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0')
+        }
+        _ => 0,
+    }
+}
+
 /// An enhanced code at the start of a text, also in Cisco's form `#5.1.0`.
 fn enhanced(text: &str) -> &str {
     let text = text.strip_prefix('#').unwrap_or(text);
     let bytes = text.as_bytes();
-    if !(matches!(bytes.first(), Some(b'2' | b'4' | b'5')) && bytes.get(1) == Some(&b'.')) {
+    if !matches!(bytes, [b'2' | b'4' | b'5', b'.', ..]) {
         return "";
     }
-    let length = bytes.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.').unwrap_or(bytes.len());
-    let code = text[..length].trim_end_matches('.');
-    let parts = code.split('.').filter(|part| !part.is_empty() && part.len() <= 3).count();
-    if parts == 3 && code.split('.').count() == 3 { code } else { "" }
+    let digits = |from: usize| bytes[from..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+    let subject = digits(2);
+    let dot = 2 + subject;
+    if !(1..=3).contains(&subject) || bytes.get(dot) != Some(&b'.') {
+        return "";
+    }
+    let detail = digits(dot + 1);
+    let end = dot + 1 + detail;
+    let goes_on = bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+    if (1..=3).contains(&detail) && !goes_on { &text[..end] } else { "" }
 }
 
 /// The step in `(in reply to RCPT TO command)` at the end of a text.
@@ -165,6 +181,10 @@ mod tests {
         assert_eq!(codes("550 #5.1.0 Address rejected").enhanced, "5.1.0");
         assert_eq!(codes("5.7.1 Spam"), Reply { code: 0, enhanced: "5.7.1", stage: Stage::Unknown });
         assert_eq!(codes("550 5.7 no").enhanced, "");
+        assert_eq!(codes("550 5.1.1.2 no").enhanced, "");
+        assert_eq!(codes("550 5.1.1. no").enhanced, "5.1.1");
+        assert_eq!(codes("550 5.7.1234 no").enhanced, "");
+        assert_eq!((success_code("250 ok"), success_code("delivered to maildir"), success_code("2.0.0 Ok")), (250, 0, 0));
         assert_eq!(codes("2500 x").code, 0);
         assert_eq!(codes("452").code, 452);
     }

@@ -261,7 +261,7 @@ impl Restoring {
         let (mut life, mut ties, count) = piece::read_life(value, insert)?;
         let at = slot.ok_or(Damaged)?;
         if life.recipients.len() < count {
-            self.stretches(&mut life, &mut ties, stretches)?;
+            read_stretches(&mut life, &mut ties, stretches)?;
         }
         if life.recipients.len() != count {
             return Err(Damaged);
@@ -276,16 +276,6 @@ impl Restoring {
         self.by_id.insert(id, at);
         if ties.previous != 0 || ties.child != 0 || !ties.next.is_empty() {
             self.ties.push((at, ties));
-        }
-        Ok(())
-    }
-
-    fn stretches(&self, life: &mut Life, ties: &mut Ties, stretches: &[Pair]) -> Result<(), Damaged> {
-        let prefix = piece::stretch_key(life.id, 0);
-        let prefix = &prefix[..9];
-        let first = stretches.partition_point(|(key, _)| key.as_slice() < prefix);
-        for (_, value) in stretches[first..].iter().take_while(|(key, _)| key.starts_with(prefix)) {
-            piece::read_stretch(value, life, ties)?;
         }
         Ok(())
     }
@@ -317,4 +307,15 @@ impl Restoring {
         }
         Ok(())
     }
+}
+
+/// The recipients of a life past the first stretch.
+fn read_stretches(life: &mut Life, ties: &mut Ties, stretches: &[Pair]) -> Result<(), Damaged> {
+    let prefix = piece::stretch_key(life.id, 0);
+    let prefix = &prefix[..9];
+    let first = stretches.partition_point(|(key, _)| key.as_slice() < prefix);
+    for (_, value) in stretches[first..].iter().take_while(|(key, _)| key.starts_with(prefix)) {
+        piece::read_stretch(value, life, ties)?;
+    }
+    Ok(())
 }

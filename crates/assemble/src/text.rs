@@ -7,6 +7,9 @@ use mailvane_model::Address;
 /// Bytes as text; invalid UTF-8 is replaced.
 #[inline]
 pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    if bytes.is_empty() {
+        return Cow::Borrowed("");
+    }
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(String::from_utf8_lossy(bytes).into_owned()),

@@ -172,3 +172,65 @@ fn every_recipient_of_a_chain_has_one_outcome() {
     }
     assert_eq!(facts.outcomes.get("unknown"), None, "nothing is unknown in a whole log: {facts:#?}");
 }
+
+/// 500,000 open messages: the bytes of their pieces, and what comes back.
+#[test]
+fn many_open_messages_are_restored() {
+    const MANY: u64 = 20_000;
+    let mut facts = Facts::default();
+    let mut assembler = Assembler::new(Config::default());
+    for number in 0..MANY {
+        let lines = [
+            format!("Nov  2 08:15:01 mx1 postfix/smtpd[812]: 4A{number:08X}: client=mail.example.org[192.0.2.7]"),
+            format!("Nov  2 08:15:01 mx1 postfix/cleanup[820]: 4A{number:08X}: message-id=<m{number}@example.org>"),
+            format!(
+                "Nov  2 08:15:01 mx1 postfix/qmgr[510]: 4A{number:08X}: from=<joe{number}@example.org>, size=2345, nrcpt=1 (queue active)"
+            ),
+            format!(
+                "Nov  2 08:15:02 mx1 postfix/smtp[840]: 4A{number:08X}: to=<box{number}@example.com>, relay=mx.example.com[203.0.113.1]:25, delay=1, delays=0.1/0/0/0.9, dsn=4.2.0, status=deferred (host mx.example.com[203.0.113.1] said: 450 4.2.0 try later (in reply to RCPT TO command))"
+            ),
+        ];
+        for (ordinal, line) in (0..).zip(&lines) {
+            let record = mailvane_parse::head::record(line.as_bytes());
+            let position = Position { file: FileId(1), offset: number * 1000 + ordinal };
+            assembler.record("here", position, Time::from_seconds(1_793_606_401), &record, &mut facts);
+        }
+    }
+    let pieces: Vec<(Vec<u8>, Vec<u8>)> = assembler.take_changes().into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    let restored = Assembler::restore(Config::default(), pieces.into_iter()).expect("what was stored is restored");
+    assert_eq!(restored.statistics().lives, MANY);
+    let (mut expected, mut found) = (Facts::default(), Facts::default());
+    assembler.finish(&mut expected);
+    restored.finish(&mut found);
+    assert_eq!(differences(&expected, &found), Vec::<String>::new());
+    assert_eq!(expected.outcomes.get("queued"), Some(&(MANY as i64)));
+}
+
+#[test]
+fn large_messages_are_stored_in_stretches_and_damage_is_named() {
+    let mut facts = Facts::default();
+    let mut assembler = Assembler::new(Config::default());
+    let attempt = |assembler: &mut Assembler, facts: &mut Facts, number: u64| {
+        let line = format!(
+            "Nov  2 08:15:02 mx1 postfix/smtp[840]: 4A0001: to=<box{number}@example.com>, relay=none, delay=1, delays=0.1/0/0/0.9, dsn=4.4.1, status=deferred (connect to mx.example.com[203.0.113.1]:25: Connection timed out)"
+        );
+        let record = mailvane_parse::head::record(line.as_bytes());
+        assembler.record("here", Position { file: FileId(1), offset: number }, Time::from_seconds(1_793_606_401), &record, facts);
+    };
+    for number in 0..1000 {
+        attempt(&mut assembler, &mut facts, number);
+    }
+    let mut stored: BTreeMap<Vec<u8>, Vec<u8>> =
+        assembler.take_changes().into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    assert!(stored.len() > 1000 / 64, "in stretches");
+    attempt(&mut assembler, &mut facts, 1000);
+    let changes = assembler.take_changes();
+    assert!(changes.len() < 5, "only what changed is written again: {}", changes.len());
+    stored.extend(changes.into_iter().filter_map(|(key, value)| Some((key, value?))));
+    let restored = Assembler::restore(Config::default(), stored.clone().into_iter()).expect("what was stored is restored");
+    assert_eq!(restored.statistics().recipients, 1001);
+    for value in stored.values_mut() {
+        value.truncate(value.len() / 2);
+    }
+    assert!(Assembler::restore(Config::default(), stored.into_iter()).is_err());
+}

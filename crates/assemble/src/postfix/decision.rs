@@ -89,7 +89,7 @@ impl Assembler {
         }
         if let Some(recipient) = decision.recipient.filter(|recipient| !recipient.is_empty()) {
             let mailbox = Mailbox::of(recipient, false);
-            if life.find(mailbox.address(), Default::default()).is_none() {
+            if life.find(mailbox.address()).is_none() {
                 life.add(mailbox.address(), Default::default());
             }
         }
@@ -124,8 +124,8 @@ impl Assembler {
         let Some(at) = text.rfind("queued as ") else { return };
         let id = text[at + 10..].split(|character: char| !character.is_ascii_alphanumeric()).next().unwrap_or("");
         let machine = self.streams.get(here.stream).machine;
-        let streams = (0..self.streams.len()).filter(|each| self.streams.get(*each).machine == machine);
-        let found = streams.filter_map(|stream| self.lives.by_key(&QueueKey::of(stream, id.as_bytes()))).next();
+        let mut streams = (0..self.streams.len()).filter(|each| self.streams.get(*each).machine == machine);
+        let found = streams.find_map(|stream| self.lives.by_key(&QueueKey::of(stream, id.as_bytes())));
         let Some(next) = found else { return };
         let client = here.pid.and_then(|pid| self.sessions.get((here.stream, pid)));
         let client = client.map(|session| (session.client_name.clone(), session.client_ip.clone()));

@@ -1,5 +1,7 @@
 //! Lines of the servers: connections, logins, messages opened, postscreen.
 
+use std::borrow::Cow;
+
 use mailvane_model::word::{AuthResult, Level, Stage};
 use mailvane_model::{AuthRow, SessionRow, Sink};
 use mailvane_parse::mta::postfix::{Daemon, Event, Line};
@@ -8,7 +10,6 @@ use mailvane_parse::record::{Client, Severity};
 use super::{daemon_name, ordinal};
 use crate::assembler::{Alarm, Assembler, Here};
 use crate::life::{Flags, Life, LifeRef, QueueKey};
-use crate::network::{self, Kind};
 use crate::ours;
 use crate::reply;
 use crate::text;
@@ -28,8 +29,11 @@ impl Assembler {
     /// `disconnect from client commands`
     pub(crate) fn disconnect(&mut self, here: Here, line: &Line<'_>, client: &Client<'_>, commands: &[u8], sink: &mut impl Sink) {
         let session = here.pid.and_then(|pid| self.sessions.close((here.stream, pid)));
-        let (name, ip) = (text::lossy(client.name), text::lossy(client.ip));
-        let known = session.as_ref();
+        let known = session.as_ref().filter(|session| session.client_ip.as_bytes() == client.ip);
+        let (name, ip) = match known {
+            Some(session) => (Cow::Borrowed(session.client_name.as_str()), Cow::Borrowed(session.client_ip.as_str())),
+            None => (text::lossy(client.name), text::lossy(client.ip)),
+        };
         sink.session(&SessionRow {
             id: here.id(ordinal::SESSION),
             time: here.time,
@@ -130,10 +134,10 @@ impl Assembler {
         };
         let at = self.begin(here, queue_id, sink);
         let real = if orig_client.ip.is_empty() && orig_client.name.is_empty() { client } else { orig_client };
-        let hop = self.is_own_client(client);
+        let hop = ours::is_given_client(&self.config, client.name, client.ip);
         let submission = SUBMISSION.contains(&line.service);
         let (has_original, is_xforward) = (!orig_queue_id.is_empty() && *orig_queue_id != b"NOQUEUE", !std::ptr::eq(real, client));
-        let real_is_ours = if is_xforward { self.is_own_client(real) } else { hop };
+        let real_is_ours = if is_xforward { ours::is_given_client(&self.config, real.name, real.ip) } else { hop };
         let Some(life) = self.lives.get_mut(at) else { return };
         fill(life, real, &user, line.service);
         let trusted = !user.is_empty() || submission;
@@ -253,11 +257,6 @@ impl Assembler {
         });
     }
 
-    /// Whether a client is this machine or a host of ours by its address or given name, so that it may hand over a later hop.
-    fn is_own_client(&self, client: &Client<'_>) -> bool {
-        is_loopback(client) || ours::is_given_client(&self.config, &text::lossy(client.name), client.ip)
-    }
-
     /// What postscreen says of a client: a connection that ended with it never reached smtpd.
     pub(crate) fn postscreen(&mut self, here: Here, line: &Line<'_>, word: &[u8], client: &Client<'_>, value: &[u8], sink: &mut impl Sink) {
         let _ = (line, value);
@@ -283,8 +282,4 @@ fn fill(life: &mut Life, client: &Client<'_>, user: &str, service: &[u8]) {
     life.client_ip = life.texts.add(&text::lossy(client.ip));
     life.sasl_user = life.texts.add(user);
     life.service = life.texts.add(&text::lossy(service));
-}
-
-fn is_loopback(client: &Client<'_>) -> bool {
-    network::kind(network::address(client.ip)) == Kind::Loopback || client.name.starts_with(b"localhost")
 }
