@@ -82,7 +82,12 @@ pub struct Words<'a> {
 
 /// The report as text.
 pub fn report(report: &Report, header: &Header, words: &Words<'_>, style: Style) -> String {
-    let mut page = Page::new(style);
+    sections(report, header, words, style, false)
+}
+
+/// Every section, as text or as HTML.
+pub(crate) fn sections(report: &Report, header: &Header, words: &Words<'_>, style: Style, html: bool) -> String {
+    let mut page = Page::new(style, html);
     let clock = Clock { offset_minutes: words.offset_minutes };
     head(&mut page, report, header, clock);
     if report.is_empty() {

@@ -1,4 +1,6 @@
-//! The page that sections are written to: width and colour are decided by the caller, once.
+//! The page that sections are written to: as text or as HTML; width and colour are decided by the caller, once.
+
+use crate::html::escape;
 
 /// How the report looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +21,50 @@ impl Default for Style {
 
 const RESET: &str = "\x1b[0m";
 
-/// Text in the making.
+/// How a line is meant.
+#[derive(Clone, Copy)]
+enum Tone {
+    Plain,
+    Strong,
+    Dim,
+    Notice,
+    Alarm,
+}
+
+impl Tone {
+    const fn terminal(self) -> &'static str {
+        match self {
+            Tone::Plain => "",
+            Tone::Strong => "\x1b[1m",
+            Tone::Dim => "\x1b[2m",
+            Tone::Notice => "\x1b[33m",
+            Tone::Alarm => "\x1b[31m",
+        }
+    }
+
+    const fn class(self) -> &'static str {
+        match self {
+            Tone::Plain | Tone::Strong => "line",
+            Tone::Dim => "line dim",
+            Tone::Notice => "line notice",
+            Tone::Alarm => "line alarm",
+        }
+    }
+}
+
+/// A report in the making.
 pub(crate) struct Page {
     out: String,
     style: Style,
+    html: bool,
+    /// Whether a section of HTML is open.
+    in_section: bool,
 }
 
 impl Page {
-    pub(crate) fn new(style: Style) -> Self {
-        Page { out: String::with_capacity(16 * 1024), style: Style { width: style.width.clamp(60, 200), ..style } }
+    pub(crate) fn new(style: Style, html: bool) -> Self {
+        let style = Style { width: style.width.clamp(60, 200), ..style };
+        Page { out: String::with_capacity(16 * 1024), style, html, in_section: false }
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -38,8 +75,17 @@ impl Page {
         self.style.top
     }
 
-    fn painted(&mut self, code: &str, text: &str) {
-        if self.style.colour && !text.is_empty() {
+    pub(crate) fn is_html(&self) -> bool {
+        self.html
+    }
+
+    fn put(&mut self, tone: Tone, text: &str) {
+        if self.html {
+            self.out.push_str(&format!("<p class=\"{}\">{}</p>\n", tone.class(), escape(text)));
+            return;
+        }
+        let code = tone.terminal();
+        if self.style.colour && !text.is_empty() && !code.is_empty() {
             self.out.push_str(code);
             self.out.push_str(text);
             self.out.push_str(RESET);
@@ -51,53 +97,79 @@ impl Page {
 
     /// The title of the whole.
     pub(crate) fn title(&mut self, text: &str) {
-        self.painted("\x1b[1m", text);
-        self.painted("\x1b[1m", &"=".repeat(text.chars().count()));
+        if self.html {
+            self.out.push_str(&format!("<h1>{}</h1>\n", escape(text)));
+            return;
+        }
+        self.put(Tone::Strong, text);
+        self.put(Tone::Strong, &"=".repeat(text.chars().count()));
     }
 
     /// The heading of a section, with a line in small that says what it counts.
     pub(crate) fn heading(&mut self, text: &str, about: &str) {
-        self.out.push('\n');
-        self.painted("\x1b[1m", text);
-        self.painted("\x1b[1m", &"-".repeat(text.chars().count()));
-        if !about.is_empty() {
-            for line in super::format::wrapped(about, self.style.width) {
-                self.dim(&line);
+        if self.html {
+            self.close();
+            self.in_section = true;
+            self.out.push_str(&format!("<section>\n<h2>{}</h2>\n", escape(text)));
+            if !about.is_empty() {
+                self.out.push_str(&format!("<p class=\"about\">{}</p>\n", escape(about)));
             }
+            return;
+        }
+        self.out.push('\n');
+        self.put(Tone::Strong, text);
+        self.put(Tone::Strong, &"-".repeat(text.chars().count()));
+        for line in super::format::wrapped(about, self.style.width) {
+            self.dim(&line);
+        }
+    }
+
+    fn close(&mut self) {
+        if std::mem::take(&mut self.in_section) {
+            self.out.push_str("</section>\n");
         }
     }
 
     /// A heading inside a section.
     pub(crate) fn subheading(&mut self, text: &str) {
+        if self.html {
+            self.out.push_str(&format!("<h3>{}</h3>\n", escape(text)));
+            return;
+        }
         self.out.push('\n');
-        self.painted("\x1b[1m", text);
+        self.put(Tone::Strong, text);
     }
 
     pub(crate) fn line(&mut self, text: &str) {
-        self.out.push_str(text);
-        self.out.push('\n');
+        self.put(Tone::Plain, text);
     }
 
     pub(crate) fn blank(&mut self) {
-        self.out.push('\n');
+        if !self.html {
+            self.out.push('\n');
+        }
     }
 
     pub(crate) fn dim(&mut self, text: &str) {
-        self.painted("\x1b[2m", text);
+        self.put(Tone::Dim, text);
     }
 
     /// A line that tells of harm.
     pub(crate) fn alarm(&mut self, text: &str) {
-        self.painted("\x1b[31m", text);
+        self.put(Tone::Alarm, text);
     }
 
     /// A line that tells of something to look at.
     pub(crate) fn notice(&mut self, text: &str) {
-        self.painted("\x1b[33m", text);
+        self.put(Tone::Notice, text);
     }
 
     /// A label and a text that goes on below itself.
     pub(crate) fn labelled(&mut self, indent: usize, label: &str, text: &str) {
+        if self.html {
+            self.out.push_str(&format!("<p><span class=\"label\">{}</span> {}</p>\n", escape(label.trim()), escape(text)));
+            return;
+        }
         let hang = indent + label.chars().count();
         let width = self.style.width.saturating_sub(hang).max(30);
         for (at, line) in super::format::wrapped(text, width).iter().enumerate() {
@@ -106,7 +178,35 @@ impl Page {
         }
     }
 
-    pub(crate) fn finish(self) -> String {
+    /// A table in HTML.
+    pub(crate) fn html_table(&mut self, heads: &[&str], rows: &[Vec<String>]) {
+        self.out.push_str("<div class=\"scroll\"><table>\n<thead><tr>");
+        for head in heads {
+            self.out.push_str(&format!("<th>{}</th>", escape(head)));
+        }
+        self.out.push_str("</tr></thead>\n<tbody>\n");
+        for row in rows {
+            self.out.push_str("<tr>");
+            for cell in row {
+                self.out.push_str(&format!("<td>{}</td>", escape(cell)));
+            }
+            self.out.push_str("</tr>\n");
+        }
+        self.out.push_str("</tbody></table></div>\n");
+    }
+
+    /// A picture with its legend, in HTML only.
+    pub(crate) fn figure(&mut self, svg: &str, title: &str, legend: &[(String, String)]) {
+        if !self.html {
+            return;
+        }
+        let entry = |(name, colour): &(String, String)| format!("<span><i style=\"background:{colour}\"></i>{}</span>", escape(name));
+        let legend: String = legend.iter().map(entry).collect();
+        self.out.push_str(&format!("<figure>{svg}<figcaption><span>{}:</span>{legend}</figcaption></figure>\n", escape(title)));
+    }
+
+    pub(crate) fn finish(mut self) -> String {
+        self.close();
         self.out
     }
 }

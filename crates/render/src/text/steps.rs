@@ -8,9 +8,12 @@ use mailvane_model::Time;
 use super::format::{Clock, count, sparse};
 use super::page::Page;
 use super::table::Table;
+use crate::chart::{Chart, Kind, Series};
 
 /// So many hours are shown one by one; a longer time is shown by day and by hour of the day.
 const HOURS_ONE_BY_ONE: usize = 48;
+/// Charts go by hour up to so many hours, by day beyond.
+const HOURS_DRAWN: usize = 15 * 24;
 /// So many days are shown.
 const DAYS_SHOWN: usize = 62;
 
@@ -22,6 +25,9 @@ pub(super) fn write(page: &mut Page, report: &Report, clock: Clock<'_>) {
         return;
     }
     page.heading("Traffic over time", "Outbound mail; inbound, forwarded and local mail together as \"others\". An attempt counts at its own time, an outcome when it became final.");
+    if page.is_html() {
+        figures(page, report, clock);
+    }
     if report.days.len() > 1 {
         let hidden = report.days.len().saturating_sub(DAYS_SHOWN);
         let mut table = table("Day");
@@ -48,6 +54,40 @@ pub(super) fn write(page: &mut Page, report: &Report, clock: Clock<'_>) {
         }
         table.note(format!("sums over {} days", count(report.days.len() as u64)));
         table.write(page);
+    }
+}
+
+/// What became of outbound mail, and what went wrong, over time.
+fn figures(page: &mut Page, report: &Report, clock: Clock<'_>) {
+    let by_day = report.hours.len() > HOURS_DRAWN;
+    let (steps, step_seconds) = if by_day { (&report.days, 86_400) } else { (&report.hours, 3_600) };
+    let of = |name: &str, value: &dyn Fn(&Step) -> i64| Series {
+        name: name.to_owned(),
+        values: steps.iter().map(|step| value(step).max(0) as f64).collect(),
+    };
+    let outbound = |figure: Figure| move |step: &Step| step.outbound.get(figure);
+    let outcomes = vec![
+        of("delivered", &outbound(Figure::Delivered)),
+        of("relayed", &outbound(Figure::Relayed)),
+        of("bounced", &outbound(Figure::Bounced)),
+        of("expired", &outbound(Figure::Expired)),
+    ];
+    let trouble = vec![
+        of("deferred attempts", &outbound(Figure::DeferredAttempts)),
+        of("rejected at the door", &|step| step.rejected as i64),
+        of("others delivered", &|step| step.others.get(Figure::Delivered)),
+    ];
+    let charts = [("Outbound recipients, by final state", outcomes, Kind::Bars), ("Attempts and refusals", trouble, Kind::Lines)];
+    for (title, series, kind) in charts {
+        let starts = steps.iter().map(|step| step.start).collect();
+        let chart = Chart { title: title.to_owned(), starts, step_seconds, series, kind, size: (1100, 220) };
+        let legend = chart.legend();
+        // A chart that cannot be drawn is left out: its numbers stand in the table below it.
+        if let Ok(svg) = chart.svg(clock.offset_minutes)
+            && !legend.is_empty()
+        {
+            page.figure(&svg, title, &legend);
+        }
     }
 }
 

@@ -42,6 +42,13 @@ impl Table {
     /// Writes it; columns in which no row has anything are left out.
     pub(crate) fn write(&self, page: &mut Page) {
         let columns: Vec<usize> = (0..self.heads.len()).filter(|column| *column == 0 || self.is_used(*column)).collect();
+        if page.is_html() {
+            let heads: Vec<&str> = columns.iter().map(|column| self.heads[*column]).collect();
+            let cut = |row: &Vec<String>| columns.iter().map(|column| row[*column].clone()).collect();
+            page.html_table(&heads, &self.rows.iter().map(cut).collect::<Vec<_>>());
+            self.write_notes(page);
+            return;
+        }
         let mut widths: Vec<usize> = columns.iter().map(|column| self.width(*column)).collect();
         let numbers: usize = widths[1..].iter().map(|width| width + 2).sum();
         let room = page.width().saturating_sub(numbers + 2).max(KEY_MIN);
@@ -52,6 +59,10 @@ impl Table {
             let cells: Vec<String> = columns.iter().map(|column| row[*column].clone()).collect();
             page.line(&line(&cells, &widths));
         }
+        self.write_notes(page);
+    }
+
+    fn write_notes(&self, page: &mut Page) {
         for note in &self.notes {
             page.dim(&format!("  {note}"));
         }

@@ -210,3 +210,21 @@ fn a_day_without_mail_is_a_short_page() {
     assert!(out.contains("No mail"), "{out}");
     assert!(out.lines().count() < 20);
 }
+
+#[test]
+fn the_same_report_as_html_is_whole_and_safe() {
+    let header = Header { inputs: vec!["<b>mail.log".into()], recognised: 99, ignored: 1, ..Header::default() };
+    let words = Words { offset_minutes: &|_| 60, provider: &|id| id.to_owned(), advice: &|_| None };
+    let out = crate::html::report(&day(), &header, &words, 10);
+    assert!(out.starts_with("<!DOCTYPE html>") && out.trim_end().ends_with("</html>"));
+    assert!(out.contains("&lt;b&gt;mail.log") && !out.contains("<b>mail"), "what comes from outside is escaped");
+    assert!(!out.contains("<script") && !out.contains("src=") && !out.contains("url("), "nothing is loaded");
+    assert_eq!(out.matches("<section>").count(), out.matches("</section>").count());
+    assert_eq!(out.matches("<table>").count(), out.matches("</table>").count());
+    assert!(out.matches("<svg").count() >= 1);
+    for expected in
+        ["10.0 % of 10", "18.2 % of 11", "No such recipient at example.org", "<h2>Trouble on this server</h2>", "alice@example.com"]
+    {
+        assert!(out.contains(expected), "{expected:?} is missing");
+    }
+}

@@ -1,0 +1,202 @@
+//! Charts of a series over time as SVG, readable on light and dark ground.
+
+use chrono::FixedOffset;
+use mailvane_model::Time;
+use plotters::prelude::*;
+
+use crate::Error;
+
+/// The colour of labels and lines of the frame: grey reads on white and on black.
+const GREY: RGBColor = RGBColor(128, 128, 128);
+/// Colours that people with a colour vision deficiency tell apart (Okabe and Ito).
+const PALETTE: [RGBColor; 6] = [
+    RGBColor(0, 158, 115),
+    RGBColor(86, 180, 233),
+    RGBColor(213, 94, 0),
+    RGBColor(230, 159, 0),
+    RGBColor(204, 121, 167),
+    RGBColor(0, 114, 178),
+];
+/// More points than this are added up in pairs until they fit: a screen shows no more.
+const POINTS: usize = 400;
+
+/// How values stand in a chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Parts of a whole, on top of each other.
+    Bars,
+    /// Each by itself.
+    Lines,
+}
+
+/// One named row of values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Its name in the legend.
+    pub name: String,
+    /// A value for each step.
+    pub values: Vec<f64>,
+}
+
+/// A chart to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chart {
+    /// What it shows, for those who cannot see it.
+    pub title: String,
+    /// The start of each step, evenly spaced or not, in order.
+    pub starts: Vec<Time>,
+    /// The length of a step in seconds.
+    pub step_seconds: i64,
+    /// The series; those without a value are left out.
+    pub series: Vec<Series>,
+    /// How they stand.
+    pub kind: Kind,
+    /// Width and height in pixels.
+    pub size: (u32, u32),
+}
+
+impl Chart {
+    /// The picture: one `svg` element. `offset_minutes` says how far east of UTC the reader's clock is at a time.
+    pub fn svg(&self, offset_minutes: &dyn Fn(Time) -> i32) -> Result<String, Error> {
+        let chart = self.thinned();
+        let mut out = String::new();
+        chart.draw(&mut out, offset_minutes).map_err(|error| Error::Chart(error.to_string()))?;
+        // A picture without a name says nothing to a screen reader.
+        let name = format!("<svg role=\"img\" aria-label=\"{}\" ", crate::html::escape(&self.title));
+        Ok(out.replacen("<svg ", &name, 1))
+    }
+
+    /// Without empty series, and with no more steps than can be seen.
+    fn thinned(&self) -> Chart {
+        let mut chart = self.clone();
+        chart.series.retain(|series| series.values.iter().any(|value| *value > 0.0));
+        for series in &mut chart.series {
+            series.values.resize(chart.starts.len(), 0.0);
+        }
+        while chart.starts.len() > POINTS {
+            chart.step_seconds *= 2;
+            chart.starts = chart.starts.iter().step_by(2).copied().collect();
+            for series in &mut chart.series {
+                series.values = series.values.chunks(2).map(|pair| pair.iter().sum()).collect();
+            }
+        }
+        chart
+    }
+
+    fn highest(&self) -> f64 {
+        let at = |step: usize| self.series.iter().map(move |series| series.values.get(step).copied().unwrap_or(0.0));
+        let of_step = |step: usize| match self.kind {
+            Kind::Bars => at(step).sum::<f64>(),
+            Kind::Lines => at(step).fold(0.0, f64::max),
+        };
+        (0..self.starts.len()).map(of_step).fold(0.0, f64::max)
+    }
+
+    fn draw(&self, out: &mut String, offset_minutes: &dyn Fn(Time) -> i32) -> Result<(), Box<dyn std::error::Error>> {
+        let root = SVGBackend::with_string(out, self.size).into_drawing_area();
+        let first = self.starts.first().map_or(0, |start| start.seconds());
+        let last = self.starts.last().map_or(0, |start| start.seconds()) + self.step_seconds.max(1);
+        let top = (self.highest() * 1.08).max(1.0);
+        let mut chart = ChartBuilder::on(&root)
+            .margin(6)
+            .x_label_area_size(26)
+            .y_label_area_size(58)
+            .build_cartesian_2d(first as f64..last as f64, 0.0..top)?;
+        let long = last - first > 3 * 86_400;
+        let label = |seconds: &f64| moment(Time::from_seconds(*seconds as i64), offset_minutes, long);
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GREY.mix(0.25))
+            .axis_style(GREY.mix(0.6))
+            .x_labels(8)
+            .y_labels(5)
+            .x_label_formatter(&label)
+            .y_label_formatter(&|value| format!("{value:.0}"))
+            .label_style(("sans-serif", 12).into_font().color(&GREY))
+            .draw()?;
+        let mut below = vec![0.0; self.starts.len()];
+        for (number, series) in self.series.iter().enumerate() {
+            let colour = PALETTE[number % PALETTE.len()];
+            let steps = self.starts.iter().zip(&series.values);
+            match self.kind {
+                Kind::Bars => {
+                    let width = self.step_seconds.max(1) as f64 * 0.9;
+                    let bars: Vec<_> = steps
+                        .zip(&mut below)
+                        .filter(|((_, value), _)| **value > 0.0)
+                        .map(|((start, value), below)| {
+                            let (left, bottom) = (start.seconds() as f64, *below);
+                            *below += value;
+                            Rectangle::new([(left, bottom), (left + width, *below)], colour.filled())
+                        })
+                        .collect();
+                    chart.draw_series(bars)?;
+                }
+                Kind::Lines => {
+                    let half = self.step_seconds as f64 / 2.0;
+                    let points = steps.map(|(start, value)| (start.seconds() as f64 + half, *value));
+                    chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
+                }
+            }
+        }
+        root.present()?;
+        Ok(())
+    }
+
+    /// The names of the series that are drawn, each with its colour as `#rrggbb`.
+    pub fn legend(&self) -> Vec<(String, String)> {
+        let drawn = self.thinned().series;
+        let hex = |colour: RGBColor| format!("#{:02x}{:02x}{:02x}", colour.0, colour.1, colour.2);
+        drawn.into_iter().enumerate().map(|(number, series)| (series.name, hex(PALETTE[number % PALETTE.len()]))).collect()
+    }
+}
+
+fn moment(time: Time, offset_minutes: &dyn Fn(Time) -> i32, long: bool) -> String {
+    let offset = FixedOffset::east_opt(offset_minutes(time).clamp(-1439, 1439) * 60);
+    let form = if long { "%-d %b" } else { "%-d %b %H:%M" };
+    match offset {
+        Some(offset) => time.to_chrono().with_timezone(&offset).format(form).to_string(),
+        None => time.to_chrono().format(form).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(kind: Kind, steps: i64) -> Chart {
+        Chart {
+            title: "Mail <by hour>".into(),
+            starts: (0..steps).map(|step| Time::from_seconds(1_762_000_000 + step * 3600)).collect(),
+            step_seconds: 3600,
+            series: vec![
+                Series { name: "delivered".into(), values: (0..steps).map(|step| (step % 7) as f64).collect() },
+                Series { name: "nothing".into(), values: vec![0.0; steps as usize] },
+                Series { name: "bounced".into(), values: vec![1.0; steps as usize] },
+            ],
+            kind,
+            size: (900, 220),
+        }
+    }
+
+    #[test]
+    fn a_chart_is_one_named_picture() {
+        for kind in [Kind::Bars, Kind::Lines] {
+            let svg = chart(kind, 24).svg(&|_| 60).unwrap();
+            assert!(svg.starts_with("<svg role=\"img\" aria-label=\"Mail &lt;by hour&gt;\""), "{}", &svg[..80]);
+            assert_eq!(svg.matches("<svg").count(), 1);
+            assert!(svg.trim_end().ends_with("</svg>"));
+        }
+        assert_eq!(chart(Kind::Bars, 24).legend().len(), 2, "what has no value is not in the legend");
+    }
+
+    #[test]
+    fn long_and_empty_series_are_drawn_too() {
+        let year = chart(Kind::Bars, 8760).svg(&|_| 0).unwrap();
+        assert!(year.matches("<rect").count() <= 2 * POINTS + 10);
+        assert!(chart(Kind::Lines, 0).svg(&|_| 0).is_ok());
+        assert!(chart(Kind::Bars, 1).svg(&|_| 100_000).is_ok());
+    }
+}
