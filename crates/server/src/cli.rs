@@ -31,6 +31,10 @@ pub(crate) enum Command {
     /// A simulated busy host with incidents, through the same pipeline, in a temporary store
     #[cfg(feature = "daemon")]
     Demo(Demo),
+    /// Measure live ingest: a log through the engine of `serve` into a temporary store
+    #[cfg(feature = "daemon")]
+    #[command(hide = true)]
+    BenchIngest(BenchIngest),
 }
 
 /// How log files are read.
@@ -205,4 +209,18 @@ pub(crate) struct Demo {
     /// Days of history before now
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub(crate) days: u32,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct BenchIngest {
+    /// The log to replay
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Lines a second that are appended; 0: the whole file is there at once
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) rate: u64,
+    /// For how long lines are appended at most, with --rate
+    #[arg(long, default_value_t = 60, value_name = "S")]
+    pub(crate) seconds: u64,
 }

@@ -1,6 +1,8 @@
 //! One file a command.
 
 #[cfg(feature = "daemon")]
+mod bench_ingest;
+#[cfg(feature = "daemon")]
 mod demo;
 mod events;
 mod explain;
@@ -34,6 +36,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         Command::Serve(arguments) => serve::run(&arguments, now),
         #[cfg(feature = "daemon")]
         Command::Demo(arguments) => demo::run(&arguments, now),
+        #[cfg(feature = "daemon")]
+        Command::BenchIngest(arguments) => bench_ingest::run(&arguments, now),
     }
 }
 

@@ -21,6 +21,7 @@ use mailvane_store::{Commit, Disk, Store};
 use super::lanes::{CALENDARS, Lanes};
 use super::view::{Gap, Shared, View};
 use crate::pipeline::coverage::Coverage;
+use crate::pipeline::merged::line_key;
 
 /// Prefix of the state keys of assembly.
 const ASSEMBLY: &[u8] = b"assemble/";
@@ -46,6 +47,8 @@ const RETRY: Duration = Duration::from_secs(2);
 const IDLE_LAG: i64 = 5 * Time::SECOND;
 /// Open messages are looked at again after so many times what the last look took.
 const OPEN_LOOK_FACTOR: u32 = 20;
+/// How often files that are long gone are forgotten.
+const FORGET_EVERY: Duration = Duration::from_hours(24);
 /// Gaps kept for the page.
 const MAX_GAPS: usize = 1_000;
 
@@ -90,6 +93,7 @@ pub(crate) struct Engine {
     first: Option<Time>,
     released: Vec<HeldLine>,
     committed: Instant,
+    forgotten: Instant,
     caught_up: bool,
     first_read: bool,
     open: Arc<Batch>,
@@ -99,6 +103,7 @@ pub(crate) struct Engine {
     revision: u64,
     rate: Rate,
     stopped: Option<String>,
+    commits: (u64, Duration),
     merging: Option<std::thread::JoinHandle<mailvane_store::Result<mailvane_store::Merged>>>,
     scratch: Vec<u8>,
 }
@@ -159,6 +164,7 @@ impl Engine {
             first: None,
             released: Vec::new(),
             committed: instant,
+            forgotten: instant,
             caught_up: false,
             first_read,
             open: Arc::default(),
@@ -168,6 +174,7 @@ impl Engine {
             revision: 0,
             rate: Rate { lines: 0, since: instant, value: 0.0 },
             stopped: None,
+            commits: (0, Duration::ZERO),
             merging: None,
             scratch: Vec::new(),
         })
@@ -175,13 +182,10 @@ impl Engine {
 
     /// Follows until `stop` is set, then commits what is there.
     pub(crate) fn run(mut self, stop: &AtomicBool) -> Result<()> {
-        let watch = Watch::new(self.settings.specs.iter().map(|spec| spec.pattern.as_str()));
+        let watch = self.watch();
         self.show(true)?;
         while !stop.load(Ordering::Relaxed) {
-            let moved = self.step();
-            if !moved && watch.wait(IDLE) {
-                self.tailer.wake();
-            }
+            self.turn(&watch);
         }
         while !self.commit() && self.stopped.is_none() {}
         if let Some(merging) = self.merging.take() {
@@ -191,8 +195,30 @@ impl Engine {
         Ok(())
     }
 
+    /// What wakes [`Engine::turn`] early.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch::new(self.settings.specs.iter().map(|spec| spec.pattern.as_str()))
+    }
+
+    /// One turn of the loop: reads what is new, or waits a little for it.
+    pub(crate) fn turn(&mut self, watch: &Watch) {
+        if !self.step() && watch.wait(IDLE) {
+            self.tailer.wake();
+        }
+    }
+
+    /// Whether everything that was there at the last look was read.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    /// How many commits were made, and how long the store took for them.
+    pub(crate) fn commits(&self) -> (u64, Duration) {
+        self.commits
+    }
+
     /// Reads what is new, and commits when it is time. Whether there was anything.
-    pub(crate) fn step(&mut self) -> bool {
+    fn step(&mut self) -> bool {
         if self.stopped.is_some() {
             // Nothing more is read before what was read is on disk.
             if !self.commit() {
@@ -216,6 +242,9 @@ impl Engine {
                 self.feeds.at_end(self.feed_of[index], now().seconds());
             }
             self.release();
+        }
+        for index in 0..self.feed_of.len() {
+            self.tailer.pause(index, self.feeds.is_ahead(self.feed_of[index]));
         }
         self.caught_up = poll.caught_up;
         self.advance();
@@ -266,7 +295,7 @@ impl Engine {
             self.rate.lines += 1;
             self.coverage.add(record, line);
             if let Some((time, _)) = resolved {
-                let key = || line_key(time, record, line);
+                let key = || line_key(record, line);
                 match self.feeds.offer(feed, stream_key(origin, record), time.seconds(), position, line, key) {
                     Verdict::Feed => {}
                     Verdict::Shadow | Verdict::Held => return,
@@ -322,7 +351,7 @@ impl Engine {
     }
 
     /// One transaction: rows, offsets, state. Whether it went well.
-    fn commit(&mut self) -> bool {
+    pub(crate) fn commit(&mut self) -> bool {
         let states = self.tailer.states();
         if self.batch.is_empty() && self.batch.replaced_outcomes.is_empty() && states.is_empty() && self.stopped.is_none() {
             self.committed = Instant::now();
@@ -334,6 +363,10 @@ impl Engine {
             state.push(([ASSEMBLY, &key].concat(), value));
         }
         state.extend(self.lanes.take_changes());
+        if self.forgotten.elapsed() >= FORGET_EVERY {
+            self.forgotten = Instant::now();
+            state.extend(self.tailer.forget(now().0).into_iter().map(|file| ([FILES, &file.0.to_be_bytes()].concat(), None)));
+        }
         for file in &states {
             state.push(([FILES, &file.file.0.to_be_bytes()].concat(), Some(file.encode())));
         }
@@ -344,6 +377,7 @@ impl Engine {
         let watermarks = streams.iter().map(|stream| (stream.key(), self.clock)).filter(|mark| mark.1 > Time(i64::MIN)).collect();
         let bulk = !self.caught_up && self.batch.len() >= COMMIT_ROWS;
         let commit = Commit { rows: &self.batch, state, streams, watermarks, lines: Vec::new(), bulk };
+        let begun = Instant::now();
         loop {
             match self.store.commit(commit.clone()) {
                 Ok(_) => break,
@@ -358,6 +392,7 @@ impl Engine {
                 }
             }
         }
+        self.commits = (self.commits.0 + 1, self.commits.1 + begun.elapsed());
         if self.stopped.take().is_some() {
             tracing::info!("the store can be written again; going on");
         }
@@ -446,18 +481,19 @@ impl Engine {
 
 /// Gives every log of the tailer its place among the feeds: those found together in the usual order of priority.
 fn take_up(feeds: &mut Feeds, tailer: &Tailer, settings: &Settings, mut feed_of: Vec<usize>) -> Vec<usize> {
-    let mut next = feed_of.iter().max().map_or(0, |last| last + 1);
+    let next = feed_of.iter().max().map_or(0, |last| last + 1);
     let sources = tailer.sources();
     let mut fresh: Vec<usize> = (feed_of.len()..sources.len()).collect();
     fresh.sort_by_key(|index| (usual_priority(&sources[*index].log), sources[*index].log.clone()));
     feed_of.resize(sources.len(), usize::MAX);
-    for index in fresh {
+    for (place, index) in fresh.into_iter().enumerate() {
         let log = sources[index].log.to_string_lossy();
         let policy =
             settings.policies.iter().find(|(pattern, _)| pattern.trim_end_matches('*') == log).map_or(Policy::Auto, |found| *found.1);
-        feeds.add_source(policy);
-        feed_of[index] = next;
-        next += 1;
+        // Named, because logs can be found in another order after a restart.
+        let name = hash::words(&[hash::bytes(sources[index].origin.as_bytes()), hash::bytes(log.as_bytes())]);
+        feeds.add_named_source(name, policy);
+        feed_of[index] = next + place;
     }
     feed_of
 }
@@ -483,11 +519,4 @@ fn stream_key(origin: &str, record: &Record<'_>) -> u64 {
         _ => b"",
     };
     hash::words(&[hash::bytes(origin.as_bytes()), hash::bytes(record.host), hash::bytes(instance)])
-}
-
-/// What makes two lines the same: second, program, pid and text.
-fn line_key(time: Time, record: &Record<'_>, line: &[u8]) -> u64 {
-    // The head differs between forms of the same line (time stamps): the text begins after the program.
-    let text = memchr::memmem::find(line, record.program).map_or(line, |at| &line[at..]);
-    hash::words(&[time.seconds() as u64, hash::bytes(record.program), u64::from(record.pid.unwrap_or(0)), hash::bytes(text)])
 }

@@ -7,6 +7,6 @@
 
 pub(crate) mod coverage;
 pub(crate) mod files;
-mod merged;
+pub(crate) mod merged;
 pub(crate) mod progress;
 pub(crate) mod span;
