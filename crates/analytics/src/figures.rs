@@ -154,7 +154,8 @@ fn series_rolled(snapshot: &Snapshot, scope: &Scope, cube: Cube, key: Option<&st
 
 /// The cube (and key in it) whose rollups answer a scope, where the window is too large to fold its rows.
 fn rollup_of(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>) -> Option<(Cube, Option<String>)> {
-    let rows = scan::rows_at_most(snapshot, Kind::Attempts, scope.since, scope.until) + scan::rows_at_most(snapshot, Kind::Outcomes, scope.since, scope.until);
+    let rows = scan::rows_at_most(snapshot, Kind::Attempts, scope.since, scope.until)
+        + scan::rows_at_most(snapshot, Kind::Outcomes, scope.since, scope.until);
     if rows <= ROWS_FOLDED {
         return None;
     }
@@ -204,7 +205,9 @@ fn pieces(since: Time, until: Time, cube: Cube, borders: impl Iterator<Item = Ti
         let width = step.or(narrow.last().copied()).unwrap_or(widest);
         let mut end = at.plus(width.micros());
         // Runs of the same width are one piece.
-        while end < until && narrow.iter().copied().find(|other| other.floor(end) == end && end.plus(other.micros()) <= until) == Some(width) {
+        while end < until
+            && narrow.iter().copied().find(|other| other.floor(end) == end && end.plus(other.micros()) <= until) == Some(width)
+        {
             end = end.plus(width.micros());
         }
         found.push((width, at, end));
@@ -255,16 +258,26 @@ fn latest(snapshot: &Snapshot) -> Time {
     let segments = snapshot.all_segments().iter().map(|segment| segment.time_max);
     let pending = snapshot.pending().iter().flat_map(|pending| {
         let rows = &pending.rows;
-        [rows.attempts.time.0.iter().max(), rows.outcomes.time.0.iter().max(), rows.messages.time.0.iter().max(), rows.rejections.time.0.iter().max(), rows.auths.time.0.iter().max(), rows.sessions.time.0.iter().max(), rows.notices.time.0.iter().max()]
+        [
+            rows.attempts.time.0.iter().max(),
+            rows.outcomes.time.0.iter().max(),
+            rows.messages.time.0.iter().max(),
+            rows.rejections.time.0.iter().max(),
+            rows.auths.time.0.iter().max(),
+            rows.sessions.time.0.iter().max(),
+            rows.notices.time.0.iter().max(),
+        ]
     });
     segments.chain(pending.flatten().copied()).max().unwrap_or(Time(0))
 }
 
 fn set_recipients(cell: &mut Cell, traffic: Traffic, window: &Window) {
     let figures = cell.figures_mut(traffic);
-    for (figure, value) in
-        [(Figure::Recipients, window.recipients()), (Figure::RecipientsDeferred, window.deferred()), (Figure::RecipientsGreylisted, window.greylisted())]
-    {
+    for (figure, value) in [
+        (Figure::Recipients, window.recipients()),
+        (Figure::RecipientsDeferred, window.deferred()),
+        (Figure::RecipientsGreylisted, window.greylisted()),
+    ] {
         figures.counts[usize::from(figure.code())] = value;
     }
 }

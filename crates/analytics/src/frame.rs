@@ -16,7 +16,8 @@ pub struct Frame {
 impl Frame {
     /// Of a collected frame. `numbers` and `strings` name the columns wanted; those of the frame that are missing read as absent.
     pub fn new(frame: &DataFrame, numbers: &[&'static str], strings: &[&'static str], snapshot: &Snapshot) -> PolarsResult<Self> {
-        let mut found = Frame { rows: frame.height(), numbers: Vec::new(), strings: Vec::new(), streams: Vec::new(), stream_codes: Vec::new() };
+        let mut found =
+            Frame { rows: frame.height(), numbers: Vec::new(), strings: Vec::new(), streams: Vec::new(), stream_codes: Vec::new() };
         for name in numbers {
             if let Ok(column) = frame.column(name) {
                 let series = column.as_materialized_series().cast(&DataType::Int64)?;

@@ -1,6 +1,8 @@
 //! Rows of a scope: pending batches as they lie in memory, segments by Polars with the columns and rows that are needed.
 
-use mailvane_model::word::{Action, AuthResult, Direction, HandedTo, Level, Outcome, Population, Reason, Scope as ReplyScope, Stage, Status};
+use mailvane_model::word::{
+    Action, AuthResult, Direction, HandedTo, Level, Outcome, Population, Reason, Scope as ReplyScope, Stage, Status,
+};
 use mailvane_model::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow, Time};
 use mailvane_store::{Kind, Segment, Snapshot};
 use polars::prelude::*;
@@ -24,8 +26,20 @@ struct Wanted {
 const ATTEMPTS: Wanted = Wanted {
     kind: Kind::Attempts,
     numbers: &[
-        "time", "arrived", "previous", "direction", "population", "status", "reason", "contacted", "attempt", "first_deferral", "delays_ms_a",
-        "delays_ms_b", "delays_ms_c", "delays_ms_d",
+        "time",
+        "arrived",
+        "previous",
+        "direction",
+        "population",
+        "status",
+        "reason",
+        "contacted",
+        "attempt",
+        "first_deferral",
+        "delays_ms_a",
+        "delays_ms_b",
+        "delays_ms_c",
+        "delays_ms_d",
     ],
     strings: &["provider", "sender_local", "sender_domain", "recipient_local", "recipient_domain", "relay_host", "client_ip", "sasl_user"],
     clock: "time",
@@ -34,7 +48,18 @@ const ATTEMPTS: Wanted = Wanted {
 const OUTCOMES: Wanted = Wanted {
     kind: Kind::Outcomes,
     numbers: &[
-        "time", "arrived", "direction", "population", "handed_to", "outcome", "deferrals", "greylisted", "reason", "scope", "permanent", "size",
+        "time",
+        "arrived",
+        "direction",
+        "population",
+        "handed_to",
+        "outcome",
+        "deferrals",
+        "greylisted",
+        "reason",
+        "scope",
+        "permanent",
+        "size",
         "delay_ms",
     ],
     strings: &["provider", "sender_local", "sender_domain", "recipient_local", "recipient_domain", "relay_host", "client_ip", "sasl_user"],
@@ -103,8 +128,14 @@ fn segment_frame(snapshot: &Snapshot, segment: &Segment, wanted: &Wanted, clock:
         }
     }
     let schema = frame.collect_schema()?;
-    let columns: Vec<Expr> =
-        wanted.numbers.iter().chain(wanted.strings).chain(&["stream"]).filter(|name| schema.contains(name)).map(|name| col(*name)).collect();
+    let columns: Vec<Expr> = wanted
+        .numbers
+        .iter()
+        .chain(wanted.strings)
+        .chain(&["stream"])
+        .filter(|name| schema.contains(name))
+        .map(|name| col(*name))
+        .collect();
     let frame = frame.select(columns).collect()?;
     Ok(Frame::new(&frame, wanted.numbers, wanted.strings, snapshot)?)
 }
@@ -255,7 +286,8 @@ pub fn messages(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Message
         let frame = segment_frame(snapshot, &segment, &MESSAGES, MESSAGES.clock, scope)?;
         let number = |name: &str| frame.numbers(name);
         let (id, time, size, recipients) = (number("id"), number("time"), number("size"), number("recipients"));
-        let (direction, population, chain, previous_hop) = (number("direction"), number("population"), number("chain"), number("previous_hop"));
+        let (direction, population, chain, previous_hop) =
+            (number("direction"), number("population"), number("chain"), number("previous_hop"));
         let text = |name: &str| frame.strings(name);
         let (sender, sender_domain, client, user) = (text("sender_local"), text("sender_domain"), text("client_ip"), text("sasl_user"));
         for row in 0..frame.rows() {
@@ -322,7 +354,8 @@ pub fn auths(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&AuthRow<'_
     };
     for segment in snapshot.segments(AUTHS.kind, scope.since, scope.until) {
         let frame = segment_frame(snapshot, &segment, &AUTHS, AUTHS.clock, scope)?;
-        let (time, result, client, user) = (frame.numbers("time"), frame.numbers("result"), frame.strings("client_ip"), frame.strings("user"));
+        let (time, result, client, user) =
+            (frame.numbers("time"), frame.numbers("result"), frame.strings("client_ip"), frame.strings("user"));
         for row in 0..frame.rows() {
             visit(&AuthRow {
                 time: Time(time.or_zero(row)),

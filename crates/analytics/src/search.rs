@@ -67,9 +67,15 @@ impl Words {
 
 /// Whether a word can only be a queue id of Postfix: upper-case hexadecimal, or the long form.
 fn is_queue_id(word: &str) -> bool {
-    let short = (6..=15).contains(&word.len()) && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) && word.bytes().any(|byte| byte.is_ascii_digit());
+    let short = (6..=15).contains(&word.len())
+        && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+        && word.bytes().any(|byte| byte.is_ascii_digit());
     let vowelless = |byte: u8| byte.is_ascii_alphanumeric() && !matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u');
-    let long = (12..=20).contains(&word.len()) && word.bytes().all(vowelless) && word.contains('z') && word.bytes().any(|byte| byte.is_ascii_uppercase()) && word.bytes().any(|byte| byte.is_ascii_digit());
+    let long = (12..=20).contains(&word.len())
+        && word.bytes().all(vowelless)
+        && word.contains('z')
+        && word.bytes().any(|byte| byte.is_ascii_uppercase())
+        && word.bytes().any(|byte| byte.is_ascii_digit());
     short || long
 }
 
@@ -164,7 +170,13 @@ pub fn search(snapshot: &Snapshot, open: &OutcomeColumns, search: &Search) -> Re
         rejections(snapshot, search, &mut best, &mut found.rejections)?;
     }
     found.more = best.hits.len() > search.limit;
-    found.hits = best.hits.iter().rev().take(search.limit).map(|((time, id), rejection)| Hit { time: *time, id: *id, rejection: *rejection }).collect();
+    found.hits = best
+        .hits
+        .iter()
+        .rev()
+        .take(search.limit)
+        .map(|((time, id), rejection)| Hit { time: *time, id: *id, rejection: *rejection })
+        .collect();
     Ok(found)
 }
 
@@ -368,14 +380,22 @@ struct Places {
 }
 
 const ATTEMPT_PLACES: Places = Places {
-    addresses: &[("sender_local", "sender_domain"), ("recipient_local", "recipient_domain"), ("orig_recipient_local", "orig_recipient_domain")],
+    addresses: &[
+        ("sender_local", "sender_domain"),
+        ("recipient_local", "recipient_domain"),
+        ("orig_recipient_local", "orig_recipient_domain"),
+    ],
     ips: &["client_ip", "relay_ip"],
     queue_ids: &[],
     texts: &["sasl_user", "relay_host", "reply_text"],
 };
 
-const MESSAGE_PLACES: Places =
-    Places { addresses: &[("sender_local", "sender_domain")], ips: &["client_ip"], queue_ids: &["queue_id"], texts: &["sasl_user", "client_name"] };
+const MESSAGE_PLACES: Places = Places {
+    addresses: &[("sender_local", "sender_domain")],
+    ips: &["client_ip"],
+    queue_ids: &["queue_id"],
+    texts: &["sasl_user", "client_name"],
+};
 
 const REJECTION_PLACES: Places = Places {
     addresses: &[("sender_local", "sender_domain"), ("recipient_local", "recipient_domain")],
@@ -422,7 +442,9 @@ fn condition(words: &Words, places: &Places, schema: &Schema) -> Option<Expr> {
             .collect(),
         Words::Ip(ip) => places.ips.iter().filter(has).map(|name| col(*name).eq(lit(ip.clone()))).collect(),
         Words::QueueId(id) => places.queue_ids.iter().filter(has).map(|name| col(*name).eq(lit(id.clone()))).collect(),
-        Words::MessageId(id) => schema.contains("message_id").then(|| col("message_id").str().contains_literal(lit(id.clone()))).into_iter().collect(),
+        Words::MessageId(id) => {
+            schema.contains("message_id").then(|| col("message_id").str().contains_literal(lit(id.clone()))).into_iter().collect()
+        }
         Words::Text(text) => {
             let addresses = places.addresses.iter().flat_map(|pair| [pair.0, pair.1]);
             let names = addresses.chain(places.texts.iter().copied()).chain(places.ips.iter().copied()).chain(["message_id"]);
@@ -434,7 +456,9 @@ fn condition(words: &Words, places: &Places, schema: &Schema) -> Option<Expr> {
 
 fn in_address(address: Address<'_>, words: &Words) -> bool {
     match words {
-        Words::Address(local, domain) => address.local.to_lowercase().ends_with(local.as_str()) && address.domain.starts_with(domain.as_str()),
+        Words::Address(local, domain) => {
+            address.local.to_lowercase().ends_with(local.as_str()) && address.domain.starts_with(domain.as_str())
+        }
         Words::Text(text) => address.local.to_lowercase().contains(text.as_str()) || address.domain.contains(text.as_str()),
         _ => false,
     }
@@ -487,7 +511,14 @@ pub fn message_matches(words: &Words, row: &MessageRow<'_>) -> bool {
 
 /// Whether the words stand in a refusal.
 pub fn rejection_matches(words: &Words, row: &RejectionRow<'_>) -> bool {
-    in_row(words, &[row.sender, row.recipient], &[row.client_ip], &[row.queue_id], &[row.sasl_user, row.client_name, row.helo, row.reply_text], "")
+    in_row(
+        words,
+        &[row.sender, row.recipient],
+        &[row.client_ip],
+        &[row.queue_id],
+        &[row.sasl_user, row.client_name, row.helo, row.reply_text],
+        "",
+    )
 }
 
 #[cfg(test)]

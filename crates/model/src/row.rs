@@ -416,7 +416,13 @@ pub struct Batch {
 impl Batch {
     /// How many rows there are, of all kinds.
     pub fn len(&self) -> usize {
-        self.messages.len() + self.attempts.len() + self.outcomes.len() + self.rejections.len() + self.auths.len() + self.sessions.len() + self.notices.len()
+        self.messages.len()
+            + self.attempts.len()
+            + self.outcomes.len()
+            + self.rejections.len()
+            + self.auths.len()
+            + self.sessions.len()
+            + self.notices.len()
     }
 
     /// Whether there are none.

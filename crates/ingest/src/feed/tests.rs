@@ -1,3 +1,5 @@
+//! Which source feeds a stream: copies, divided logs, takeovers, restarts.
+
 use super::*;
 use mailvane_model::hash;
 use proptest::prelude::*;

@@ -5,8 +5,8 @@
 
 mod cleanup;
 mod delivery;
-mod manager;
 mod postscreen;
+mod qmgr;
 mod smtpd;
 mod syntax;
 mod system;
@@ -340,11 +340,11 @@ pub(crate) fn read<'a>(tag: tag::Tag<'a>, message: &'a [u8], record: &mut Record
 fn set_event<'a>(daemon: Daemon, severity: Severity, id: syntax::Id<'a>, text: &'a [u8], event: &mut Event<'a>) {
     match daemon {
         Daemon::Smtpd | Daemon::Qmqpd => smtpd::set_event(severity, text, event),
-        Daemon::Qmgr => *event = manager::qmgr(text),
+        Daemon::Qmgr => *event = qmgr::qmgr(text),
         Daemon::Cleanup => *event = cleanup::event(text),
-        Daemon::Bounce => *event = manager::bounce(text),
-        Daemon::Pickup => *event = manager::pickup(text),
-        Daemon::Postsuper => *event = manager::postsuper(text),
+        Daemon::Bounce => *event = qmgr::bounce(text),
+        Daemon::Pickup => *event = qmgr::pickup(text),
+        Daemon::Postsuper => *event = qmgr::postsuper(text),
         Daemon::Postscreen | Daemon::Dnsblog | Daemon::Tlsproxy => *event = postscreen::event(text),
         daemon if daemon.delivers() => *event = delivery::event(severity, id, text),
         _ => *event = system::event(daemon, text),
