@@ -88,6 +88,6 @@ fn the_program_counts_what_a_simulated_host_did() {
         assert_eq!(is("outcome discarded"), truth.discarded, "{form:?} discarded");
         assert_eq!(is("rejection"), truth.refused(), "{form:?} refusals");
         assert_eq!(is("auth failed"), truth.auth_failed, "{form:?} failed logins");
-        assert_eq!(is("session"), truth.sessions + truth.screened, "{form:?} sessions");
+        assert_eq!(is("session"), truth.sessions + truth.hung_up, "{form:?} sessions");
     }
 }

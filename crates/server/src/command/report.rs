@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use chrono::{Offset, TimeZone};
 use chrono_tz::Tz;
 use mailvane_assemble::Assembler;
@@ -12,6 +12,7 @@ use mailvane_metric::summary::{Context, Fold, Options};
 use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 use mailvane_model::word::Stage;
 use mailvane_model::{Sink, Time};
+use mailvane_render::html;
 use mailvane_render::text::{self, Advice, Header, Style, Words};
 use mailvane_reply::explain;
 use mailvane_reply::judge::{self, Judge};
@@ -58,9 +59,6 @@ impl Watcher for Folding {}
 
 /// Runs it.
 pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
-    if arguments.html.is_some() {
-        bail!("--html: this version cannot write HTML yet; use the text or --json");
-    }
     let mut job = Job::of(&arguments.reading.files, &arguments.reading.clock, now)?;
     job.threads = arguments.threads.max(1);
     let span = Span::parse(&arguments.span, job.zone, now)?;
@@ -87,6 +85,17 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
         )?;
     }
     let header = header(&assembler, &reading, &job, &options);
+    let (providers, judge) = (Providers::embedded(), Judge::embedded());
+    let provider = |id: &str| providers.name(id).to_owned();
+    let advice = |failure: &Failure| Some(advice(&judge, &providers, failure));
+    let words = Words { offset_minutes: &offset, provider: &provider, advice: &advice };
+    if let Some(path) = &arguments.html {
+        let page = html::report(&report, &header, &words, arguments.top);
+        std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        if !arguments.json {
+            return Ok(ending);
+        }
+    }
     let mut out = Vec::new();
     if arguments.json {
         json::report::report(&mut out, &report, &header, &offset);
@@ -95,10 +104,6 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
         // From cron: a day without mail is no mail to the administrator.
         return Ok(ending);
     } else {
-        let (providers, judge) = (Providers::embedded(), Judge::embedded());
-        let provider = |id: &str| providers.name(id).to_owned();
-        let advice = |failure: &Failure| Some(advice(&judge, &providers, failure));
-        let words = Words { offset_minutes: &offset, provider: &provider, advice: &advice };
         out = text::report(&report, &header, &words, style(arguments.top)).into_bytes();
     }
     std::io::stdout().write_all(&out).context("cannot write the report")?;

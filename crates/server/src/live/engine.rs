@@ -481,19 +481,17 @@ impl Engine {
 
 /// Gives every log of the tailer its place among the feeds: those found together in the usual order of priority.
 fn take_up(feeds: &mut Feeds, tailer: &Tailer, settings: &Settings, mut feed_of: Vec<usize>) -> Vec<usize> {
-    let next = feed_of.iter().max().map_or(0, |last| last + 1);
     let sources = tailer.sources();
     let mut fresh: Vec<usize> = (feed_of.len()..sources.len()).collect();
     fresh.sort_by_key(|index| (usual_priority(&sources[*index].log), sources[*index].log.clone()));
     feed_of.resize(sources.len(), usize::MAX);
-    for (place, index) in fresh.into_iter().enumerate() {
+    for index in fresh {
         let log = sources[index].log.to_string_lossy();
         let policy =
             settings.policies.iter().find(|(pattern, _)| pattern.trim_end_matches('*') == log).map_or(Policy::Auto, |found| *found.1);
         // Named, because logs can be found in another order after a restart.
         let name = hash::words(&[hash::bytes(sources[index].origin.as_bytes()), hash::bytes(log.as_bytes())]);
-        feeds.add_named_source(name, policy);
-        feed_of[index] = next + place;
+        feed_of[index] = feeds.add_named_source(name, policy);
     }
     feed_of
 }

@@ -25,8 +25,12 @@ impl Dice {
 /// The time of its lines is never before the clock on the wall, so that only the lines move the time of assembly: a run over the same
 /// bytes at another moment must give the same rows.
 pub(crate) fn host(seed: u64, start: Time, form: HeadForm) -> Host {
-    let one =
-        |minute: i64, kind| Incident { kind, start: start.plus(minute * Time::MINUTE), end: start.plus((minute + 20) * Time::MINUTE), percent: 80 };
+    let one = |minute: i64, kind| Incident {
+        kind,
+        start: start.plus(minute * Time::MINUTE),
+        end: start.plus((minute + 20) * Time::MINUTE),
+        percent: 80,
+    };
     let incidents = vec![one(1, IncidentKind::Refusal { provider: "Google" }), one(3, IncidentKind::Throttle { provider: "Microsoft" })];
     Host::new(Options { seed, start, messages_per_day: 400_000, form, zone_minutes: 0, incidents, ..Options::default() })
 }
