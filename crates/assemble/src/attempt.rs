@@ -68,7 +68,11 @@ impl Assembler {
         };
         let Some(stream) = self.lives.get(at).map(|life| life.stream) else { return };
         let mut route = relay::route(&self.config, &self.streams.get(stream).learned, &delivered);
-        if route.handed_to == HandedTo::Smarthost && delivered.accepted && !route.hop && self.is_named_child(at, &reply_text, here.time) {
+        if route.handed_to == HandedTo::Smarthost
+            && delivered.accepted
+            && !route.hop
+            && self.is_named_child(at, &relay_ip, &reply_text, here.time)
+        {
             route = Route {
                 handed_to: HandedTo::Filter,
                 hop: true,

@@ -174,14 +174,21 @@ impl Assembler {
         }
     }
 
-    /// Whether a reply names a life of this stream that came from a host of ours: the relay was a hop, whatever its address.
-    pub(crate) fn is_named_child(&self, at: LifeRef, text: &str, time: Time) -> bool {
+    /// Whether a reply names a life of this stream that came from a host of ours, or from the relay itself: the relay was a hop,
+    /// whatever its address.
+    pub(crate) fn is_named_child(&mut self, at: LifeRef, relay_ip: &str, text: &str, time: Time) -> bool {
         let queue_id = relay::next_queue_id(text);
         let Some(life) = self.lives.get(at).filter(|_| !queue_id.is_empty()) else { return false };
-        let found = self.candidate(at, life.stream, queue_id, time);
-        found
-            .and_then(|next| self.lives.get(next))
-            .is_some_and(|next| next.flags.has(Flags::UNCERTAIN) && next.message_id.is_empty() == life.message_id.is_empty())
+        let stream = life.stream;
+        let message_id = life.texts.get(life.message_id);
+        let found = self.candidate(at, stream, queue_id, time).and_then(|next| self.lives.get(next));
+        let Some(next) = found.filter(|next| next.texts.get(next.message_id) == message_id) else { return false };
+        let came_back = next.texts.get(next.client_ip) == relay_ip;
+        let is_hop = next.flags.has(Flags::UNCERTAIN) || came_back && !message_id.is_empty();
+        if is_hop && came_back {
+            self.streams.get_mut(stream).learned.address(relay_ip);
+        }
+        is_hop
     }
 
     /// Whether one life can have brought the other: not itself, no circle, near in time, no other message-id, and

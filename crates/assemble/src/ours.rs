@@ -31,6 +31,8 @@ pub enum Evidence {
     RelayedOutside,
     /// The relay took mail for domains that other systems serve.
     TookEverything,
+    /// What was handed to it came back from it.
+    CameBack,
 }
 
 impl Evidence {
@@ -42,6 +44,7 @@ impl Evidence {
             Evidence::RelayedInside => "relayed inside",
             Evidence::RelayedOutside => "relayed outside without a login",
             Evidence::TookEverything => "took mail for other systems' domains",
+            Evidence::CameBack => "hands back what it was handed",
         }
     }
 
@@ -55,6 +58,7 @@ impl Evidence {
             2 => Evidence::RelayedInside,
             3 => Evidence::RelayedOutside,
             4 => Evidence::TookEverything,
+            5 => Evidence::CameBack,
             _ => Evidence::Given,
         }
     }
@@ -88,6 +92,8 @@ pub(crate) struct Learned {
     pub(crate) domains: AHashMap<Box<str>, (Evidence, u64)>,
     pub(crate) clients: AHashMap<Box<str>, Reach>,
     pub(crate) smarthosts: AHashMap<Box<str>, u64>,
+    /// Addresses of filters and instances of ours: what was handed to one came back from it.
+    pub(crate) addresses: AHashMap<Box<str>, u64>,
     /// Whether a filter on this machine takes mail without naming the queue id under which it comes back.
     pub(crate) filters: bool,
     /// Names that are new, or whose count doubled, since the changes were taken: their kind and name.
@@ -125,6 +131,8 @@ impl Learned {
     pub(crate) const CLIENT: u8 = 1;
     /// A relay.
     pub(crate) const SMARTHOST: u8 = 2;
+    /// An address of ours.
+    pub(crate) const ADDRESS: u8 = 3;
 
     /// Mail for this domain ended here, or went on to a private address.
     #[inline]
@@ -164,16 +172,19 @@ impl Learned {
 
     /// A relay took mail for a domain that another system serves.
     pub(crate) fn smarthost(&mut self, relay: &str) {
-        let is_news = if let Some(count) = self.smarthosts.get_mut(relay) {
-            *count += 1;
-            count.is_power_of_two()
-        } else if self.smarthosts.len() < LEARNED_NAMES {
-            self.smarthosts.insert(relay.into(), 1);
-            true
-        } else {
-            false
-        };
+        let is_news = count(&mut self.smarthosts, relay);
         self.note(is_news, Self::SMARTHOST, relay);
+    }
+
+    /// What was handed to this address came back from it.
+    pub(crate) fn address(&mut self, ip: &str) {
+        let is_news = count(&mut self.addresses, ip);
+        self.note(is_news, Self::ADDRESS, ip);
+    }
+
+    /// Whether an address was found to be that of a filter or instance of ours.
+    pub(crate) fn is_address(&self, ip: &[u8]) -> bool {
+        !self.addresses.is_empty() && std::str::from_utf8(ip).is_ok_and(|ip| self.addresses.contains_key(ip))
     }
 
     fn note(&mut self, is_news: bool, sort: u8, name: &str) {
@@ -181,6 +192,19 @@ impl Learned {
             self.news.push((sort, name.into()));
         }
     }
+}
+
+/// Counts a name. True when there is something to store.
+fn count(names: &mut AHashMap<Box<str>, u64>, name: &str) -> bool {
+    if let Some(count) = names.get_mut(name) {
+        *count += 1;
+        return count.is_power_of_two();
+    }
+    let room = names.len() < LEARNED_NAMES;
+    if room {
+        names.insert(name.into(), 1);
+    }
+    room
 }
 
 /// Whether the domain's mailboxes are here.
@@ -227,6 +251,9 @@ pub(crate) fn found<'a>(config: &Config, streams: impl Iterator<Item = &'a Learn
         }
         for (name, reach) in learned.clients.iter().filter(|(_, reach)| reach.is_ours()) {
             clients.entry(name.to_string()).or_insert((Evidence::RelayedOutside, 0)).1 += reach.count;
+        }
+        for (name, count) in &learned.addresses {
+            clients.entry(name.to_string()).or_insert((Evidence::CameBack, 0)).1 += count;
         }
         for (name, count) in &learned.smarthosts {
             smarthosts.entry(name.to_string()).or_insert((Evidence::TookEverything, 0)).1 += count;

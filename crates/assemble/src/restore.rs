@@ -97,7 +97,10 @@ impl Assembler {
                         .clients
                         .get(&name)
                         .map(|reach| piece::write_learned(Evidence::RelayedOutside, reach.count, Some(reach))),
-                    _ => state.learned.smarthosts.get(&name).map(|count| piece::write_learned(Evidence::TookEverything, *count, None)),
+                    Learned::SMARTHOST => {
+                        state.learned.smarthosts.get(&name).map(|count| piece::write_learned(Evidence::TookEverything, *count, None))
+                    }
+                    _ => state.learned.addresses.get(&name).map(|count| piece::write_learned(Evidence::CameBack, *count, None)),
                 };
                 let mut rest = vec![sort];
                 rest.extend_from_slice(name.as_bytes());
@@ -243,7 +246,8 @@ impl Restoring {
         match *sort {
             Learned::DOMAIN => drop(learned.domains.insert(name, (evidence, reach.count))),
             Learned::CLIENT => drop(learned.clients.insert(name, reach)),
-            _ => drop(learned.smarthosts.insert(name, reach.count)),
+            Learned::SMARTHOST => drop(learned.smarthosts.insert(name, reach.count)),
+            _ => drop(learned.addresses.insert(name, reach.count)),
         }
         Ok(())
     }

@@ -372,3 +372,45 @@ fn odd_bytes_do_no_harm() {
     assert_eq!(tale.outcomes().len(), 1);
     assert!(tale.outcomes()[0].contains('\u{fffd}'));
 }
+
+#[test]
+fn a_signer_on_our_own_public_address_is_a_hop() {
+    let text = |first: &str, second: &str, second_client: &str| {
+        format!(
+            "Nov  2 08:00:00 mx1 postfix/submission/smtpd[1]: {first}: client=desk.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=ann
+             Nov  2 08:00:00 mx1 postfix/cleanup[4]: {first}: message-id=<{first}@example.org>
+             Nov  2 08:00:00 mx1 postfix/qmgr[2]: {first}: from=<ann@example.com>, size=100, nrcpt=1 (queue active)
+             Nov  2 08:00:01 mx1 postfix/smtpd[6]: {second}: client={second_client}
+             Nov  2 08:00:01 mx1 postfix/cleanup[4]: {second}: message-id=<{first}@example.org>
+             Nov  2 08:00:01 mx1 postfix/qmgr[2]: {second}: from=<ann@example.com>, size=120, nrcpt=1 (queue active)
+             Nov  2 08:00:01 mx1 postfix/smtp[3]: {first}: to=<x@example.net>, relay=203.0.113.10[203.0.113.10]:2501, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as {second})
+             Nov  2 08:00:01 mx1 postfix/qmgr[2]: {first}: removed
+             Nov  2 08:00:02 mx1 postfix/smtp[3]: {second}: to=<x@example.net>, relay=mx.example.net[203.0.113.1]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 ok)
+             Nov  2 08:00:02 mx1 postfix/qmgr[2]: {second}: removed\n"
+        )
+    };
+    let tale = tell(
+        &[text("4A0001", "4A0002", "mx1.example.com[203.0.113.10]"), text("4A0003", "4A0004", "mx1.example.com[203.0.113.10]")].concat(),
+    );
+    assert_eq!(tale.outcomes(), ["4A0001 x@example.net delivered remote 2/0", "4A0003 x@example.net delivered remote 2/0"]);
+    assert_eq!(tale.attempts[0], "4A0001 x@example.net internal_hop #1");
+}
+
+#[test]
+fn a_filter_program_hands_back_by_pickup() {
+    let tale = tell_after(
+        "Nov  2 08:00:00 mx1 postfix/smtpd[1]: 4A0001: client=mail.example.org[192.0.2.7]
+         Nov  2 08:00:00 mx1 postfix/cleanup[4]: 4A0001: message-id=<1@example.org>
+         Nov  2 08:00:00 mx1 postfix/qmgr[2]: 4A0001: from=<joe@example.org>, size=100, nrcpt=1 (queue active)
+         Nov  2 08:00:01 mx1 postfix/pipe[3]: 4A0001: to=<box@example.com>, relay=spamfilter, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (delivered via spamfilter service)
+         Nov  2 08:00:01 mx1 postfix/qmgr[2]: 4A0001: removed
+         Nov  2 08:00:01 mx1 postfix/pickup[8]: 4A0002: uid=110 from=<joe@example.org>
+         Nov  2 08:00:01 mx1 postfix/cleanup[4]: 4A0002: message-id=<1@example.org>
+         Nov  2 08:00:01 mx1 postfix/qmgr[2]: 4A0002: from=<joe@example.org>, size=140, nrcpt=1 (queue active)
+         Nov  2 08:00:02 mx1 postfix/local[5]: 4A0002: to=<box@example.com>, relay=local, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (delivered to mailbox)
+         Nov  2 08:00:02 mx1 postfix/qmgr[2]: 4A0002: removed",
+        2 * Time::HOUR,
+    );
+    assert_eq!(tale.outcomes(), ["4A0001 box@example.com delivered mailbox 2/0"]);
+    assert!(tale.messages().contains(&"4A0001 <joe@example.org> inbound ordinary removed"), "{:?}", tale.messages());
+}

@@ -134,7 +134,8 @@ impl Assembler {
         };
         let at = self.begin(here, queue_id, sink);
         let real = if orig_client.ip.is_empty() && orig_client.name.is_empty() { client } else { orig_client };
-        let hop = ours::is_given_client(&self.config, client.name, client.ip);
+        let hop =
+            ours::is_given_client(&self.config, client.name, client.ip) || self.streams.get(here.stream).learned.is_address(client.ip);
         let submission = SUBMISSION.contains(&line.service);
         let (has_original, is_xforward) = (!orig_queue_id.is_empty() && *orig_queue_id != b"NOQUEUE", !std::ptr::eq(real, client));
         let real_is_ours = if is_xforward { ours::is_given_client(&self.config, real.name, real.ip) } else { hop };
