@@ -145,7 +145,10 @@ fn fold_tails(cells: &mut Cells, limit: usize) {
 
 /// How much happened in a cell: what decides who is in the tail.
 fn weight(cell: &Cell) -> i64 {
-    let figures: i64 = cell.parts().map(|(_, figures)| Figure::ALL.iter().filter(|figure| is_count(**figure)).map(|figure| figures.get(*figure).abs()).sum::<i64>()).sum();
+    let figures: i64 = cell
+        .parts()
+        .map(|(_, figures)| Figure::ALL.iter().filter(|figure| is_count(**figure)).map(|figure| figures.get(*figure).abs()).sum::<i64>())
+        .sum();
     figures + Door::ALL.iter().map(|door| cell.door(*door).abs()).sum::<i64>()
 }
 

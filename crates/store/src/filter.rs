@@ -19,8 +19,7 @@ const BLOCK: usize = 32;
 /// Bits for each key: about one false hit in 200.
 const BITS_PER_KEY: usize = 12;
 /// One odd factor for each word of a block: eight bits are set for a key.
-const SALTS: [u32; 8] =
-    [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
+const SALTS: [u32; 8] = [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
 
 /// What can be looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +70,11 @@ pub(crate) fn bare_message_id(id: &str) -> &str {
 
 fn address_key(address: Address<'_>) -> u64 {
     let part = |text: &str| {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) { hash::bytes(text.to_ascii_lowercase().as_bytes()) } else { hash::bytes(text.as_bytes()) }
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            hash::bytes(text.to_ascii_lowercase().as_bytes())
+        } else {
+            hash::bytes(text.as_bytes())
+        }
     };
     hash::words(&[part(address.local), part(address.domain)])
 }

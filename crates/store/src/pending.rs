@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mailvane_model::Batch;
 
-use crate::column::bytes::{Bytes, put_varint};
 use crate::column::Table;
+use crate::column::bytes::{Bytes, put_varint};
 use crate::commit::CommitNumber;
 use crate::error::{Error, Result};
 use crate::kind::Kind;

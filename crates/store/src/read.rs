@@ -96,7 +96,8 @@ impl Snapshot {
             };
             let messages = pick(&|row| of(Kind::Messages, row) && wanted.contains(&rows.messages.id.0[row]), rows.messages.rows());
             let attempts = pick(&|row| wanted.contains(&rows.attempts.message.0[row]), rows.attempts.rows());
-            let of_outcome = |row: usize| wanted.contains(&rows.outcomes.message.0[row]) || wanted.contains(&rows.outcomes.last_message.0[row]);
+            let of_outcome =
+                |row: usize| wanted.contains(&rows.outcomes.message.0[row]) || wanted.contains(&rows.outcomes.last_message.0[row]);
             let outcomes = pick(&|row| of(Kind::Outcomes, row) && of_outcome(row), rows.outcomes.rows());
             batches.push(Batch {
                 messages: rows.messages.pick(&messages),

@@ -6,15 +6,12 @@ use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
-    UInt64Array,
+    Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array, UInt64Array,
 };
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field};
 use mailvane_model::column::{Addresses, Column, Positions, Streams, Strings, Values};
-use mailvane_model::word::{
-    Action, AuthResult, Direction, Fault, HandedTo, Level, Outcome, Population, Reason, Scope, Stage, Status,
-};
+use mailvane_model::word::{Action, AuthResult, Direction, Fault, HandedTo, Level, Outcome, Population, Reason, Scope, Stage, Status};
 use mailvane_model::{FileId, Position, Stream, Time};
 
 use super::bytes::{Bytes, put_varint};
@@ -149,10 +146,9 @@ impl ArrowedValue for bool {
         out.add(name, Arc::new(BooleanArray::from(values.to_vec())), false);
     }
     fn get_all(name: &str, source: &Source<'_>) -> Result<Vec<Self>> {
-        Ok(source.array(name, &DataType::Boolean)?.map_or_else(
-            || vec![false; source.rows()],
-            |array| array.as_boolean().values().iter().collect(),
-        ))
+        Ok(source
+            .array(name, &DataType::Boolean)?
+            .map_or_else(|| vec![false; source.rows()], |array| array.as_boolean().values().iter().collect()))
     }
 }
 
@@ -278,10 +274,7 @@ impl Arrowed for Addresses {
         self.domain.write(&format!("{name}_domain"), out);
     }
     fn read(name: &str, source: &Source<'_>) -> Result<Self> {
-        Ok(Addresses {
-            local: Strings::read(&format!("{name}_local"), source)?,
-            domain: Strings::read(&format!("{name}_domain"), source)?,
-        })
+        Ok(Addresses { local: Strings::read(&format!("{name}_local"), source)?, domain: Strings::read(&format!("{name}_domain"), source)? })
     }
 }
 

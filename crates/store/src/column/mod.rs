@@ -8,9 +8,7 @@ pub(crate) mod packed;
 pub(crate) mod rows;
 
 use mailvane_model::Time;
-use mailvane_model::row::{
-    AttemptColumns, AuthColumns, MessageColumns, NoticeColumns, OutcomeColumns, RejectionColumns, SessionColumns,
-};
+use mailvane_model::row::{AttemptColumns, AuthColumns, MessageColumns, NoticeColumns, OutcomeColumns, RejectionColumns, SessionColumns};
 
 use crate::error::Result;
 use crate::kind::Kind;

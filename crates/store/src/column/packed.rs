@@ -3,9 +3,7 @@
 //! A column is its name, the length of its bytes, and its bytes; so a later version can add and drop columns.
 
 use mailvane_model::column::{Addresses, Column, Positions, Streams, Strings, Values};
-use mailvane_model::word::{
-    Action, AuthResult, Direction, Fault, HandedTo, Level, Mta, Outcome, Population, Reason, Scope, Stage, Status,
-};
+use mailvane_model::word::{Action, AuthResult, Direction, Fault, HandedTo, Level, Mta, Outcome, Population, Reason, Scope, Stage, Status};
 use mailvane_model::{FileId, Position, Stream, Time};
 
 use super::bytes::{Bytes, put_run, put_signed, put_varint};
@@ -343,9 +341,7 @@ pub(crate) fn put_stream(stream: &Stream, out: &mut Vec<u8>) {
 
 /// Reads a stream.
 pub(crate) fn get_stream(input: &mut Bytes<'_>) -> Result<Stream> {
-    let mut text = || -> Result<String> {
-        String::from_utf8(input.run()?.to_vec()).map_err(|_| Error::format("a packed stream"))
-    };
+    let mut text = || -> Result<String> { String::from_utf8(input.run()?.to_vec()).map_err(|_| Error::format("a packed stream")) };
     let (origin, host, instance) = (text()?, text()?, text()?);
     Ok(Stream { origin, host, instance, mta: <Mta as Coded>::of(input.byte()?) })
 }

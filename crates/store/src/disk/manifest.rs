@@ -211,8 +211,8 @@ pub(crate) fn delete_part(transaction: &Transaction<'_>, part: u64) -> Result<()
 
 /// Every segment.
 pub(crate) fn segments(connection: &Connection) -> Result<Vec<SegmentRecord>> {
-    let mut statement = connection
-        .prepare("SELECT id, part, kind, day, level, row_count, bytes, time_min, time_max, dead FROM segment ORDER BY id")?;
+    let mut statement =
+        connection.prepare("SELECT id, part, kind, day, level, row_count, bytes, time_min, time_max, dead FROM segment ORDER BY id")?;
     let mut rows = statement.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
@@ -267,8 +267,8 @@ pub(crate) struct ChunkKey {
 
 /// Keeps a chunk of a generation, beside the older ones.
 pub(crate) fn put_chunk(transaction: &Transaction<'_>, key: ChunkKey, generation: u64, cells: &[u8]) -> Result<()> {
-    let mut insert = transaction
-        .prepare_cached("INSERT OR REPLACE INTO rollup (width, cube, span, generation, cells) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert =
+        transaction.prepare_cached("INSERT OR REPLACE INTO rollup (width, cube, span, generation, cells) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     insert.execute(params![key.width.code(), key.cube.code(), key.span.0, generation as i64, cells])?;
     Ok(())
 }
@@ -302,8 +302,7 @@ pub(crate) fn chunks(connection: &Connection, width: Width, cube: Cube, spans: (
 
 /// Forgets the generations of a chunk before one.
 pub(crate) fn delete_chunks_before(transaction: &Transaction<'_>, key: ChunkKey, generation: u64) -> Result<()> {
-    let mut delete =
-        transaction.prepare_cached("DELETE FROM rollup WHERE width = ?1 AND cube = ?2 AND span = ?3 AND generation < ?4")?;
+    let mut delete = transaction.prepare_cached("DELETE FROM rollup WHERE width = ?1 AND cube = ?2 AND span = ?3 AND generation < ?4")?;
     delete.execute(params![key.width.code(), key.cube.code(), key.span.0, generation as i64])?;
     Ok(())
 }

@@ -67,7 +67,8 @@ impl Merge {
             .iter()
             .map(|source| move |kind: Kind| source.iter().find(|segment| segment.kind == kind).map_or(&[][..], |segment| &segment.dead[..]))
             .collect();
-        let sources: Vec<(&Batch, sort::Dead<'_>)> = batches.iter().zip(&dead).map(|(batch, dead)| (batch, dead as sort::Dead<'_>)).collect();
+        let sources: Vec<(&Batch, sort::Dead<'_>)> =
+            batches.iter().zip(&dead).map(|(batch, dead)| (batch, dead as sort::Dead<'_>)).collect();
         let rows = sort::days(&sources).remove(&self.spec.day).unwrap_or_default();
         drop(sources);
         drop(batches);

@@ -80,8 +80,7 @@ fn named_segments(folder: &Path, connection: &rusqlite::Connection) -> Result<Ve
 /// Removes files that the manifest does not name: of a commit that never came to be, or replaced before a crash.
 /// Returns the highest part number that a file name has.
 fn remove_orphans(folder: &Path, segments: &[Arc<Segment>]) -> Result<u64> {
-    let named: AHashSet<&Path> =
-        segments.iter().flat_map(|segment| [segment.file.path.as_path(), segment.filter.path.as_path()]).collect();
+    let named: AHashSet<&Path> = segments.iter().flat_map(|segment| [segment.file.path.as_path(), segment.filter.path.as_path()]).collect();
     let mut highest = 0;
     for entry in std::fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
         let path = entry.map_err(|error| Error::io(folder, error))?.path();

@@ -5,9 +5,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt32Type};
 use mailvane_model::column::{Column, Positions, Strings, Values};
-use mailvane_model::row::{
-    AttemptColumns, AuthColumns, MessageColumns, NoticeColumns, OutcomeColumns, RejectionColumns, SessionColumns,
-};
+use mailvane_model::row::{AttemptColumns, AuthColumns, MessageColumns, NoticeColumns, OutcomeColumns, RejectionColumns, SessionColumns};
 use mailvane_model::{FileId, Position, Stream, Time, id};
 
 use super::file::{self, Wanted};
@@ -312,7 +310,8 @@ fn fill_times(batch: &RecordBatch, table: &mut OutcomeColumns) {
     table.first_attempt.0 = before("first_attempt_ago");
     table.last_attempt.0 = before("last_attempt_ago");
     let beyond = signed(batch, "delay_ms_beyond").into_iter().enumerate();
-    let delay = |(row, beyond): (usize, Option<i64>)| beyond.map(|beyond| elapsed_ms(times[row], table.arrived.0[row]).wrapping_add(beyond) as u64);
+    let delay =
+        |(row, beyond): (usize, Option<i64>)| beyond.map(|beyond| elapsed_ms(times[row], table.arrived.0[row]).wrapping_add(beyond) as u64);
     table.delay_ms.0 = beyond.map(delay).collect();
 }
 

@@ -6,8 +6,8 @@
 pub(crate) mod file;
 pub(crate) mod fill;
 pub(crate) mod place;
-pub(crate) mod sort;
 pub(crate) mod slim;
+pub(crate) mod sort;
 
 use mailvane_model::Time;
 

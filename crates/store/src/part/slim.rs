@@ -153,15 +153,25 @@ pub(crate) fn outcomes(table: &OutcomeColumns, attempts: &AttemptColumns, contex
     out.add("attempt_row", Arc::new(UInt32Array::from(attempt.clone())), true);
     out.add("first_attempt_ago", Arc::new(ago(&table.first_attempt.0, &table.time.0)), true);
     out.add("last_attempt_ago", Arc::new(ago(&table.last_attempt.0, &table.time.0)), true);
-    let beyond = |row: usize| table.delay_ms.0[row].map(|delay| (delay as i64).wrapping_sub(elapsed_ms(table.time.0[row], table.arrived.0[row])));
+    let beyond =
+        |row: usize| table.delay_ms.0[row].map(|delay| (delay as i64).wrapping_sub(elapsed_ms(table.time.0[row], table.arrived.0[row])));
     out.add("delay_ms_beyond", Arc::new((0..table.rows()).map(beyond).collect::<Int64Array>()), true);
     table.arrays(OUTCOME_SPECIAL, &mut out);
     out
 }
 
 const OUTCOME_SPECIAL: &[&str] = &[
-    "id", "message", "last_message", "queue_id", "last_queue_id", "message_id", "recipient", "reply_text", "first_attempt",
-    "last_attempt", "delay_ms",
+    "id",
+    "message",
+    "last_message",
+    "queue_id",
+    "last_queue_id",
+    "message_id",
+    "recipient",
+    "reply_text",
+    "first_attempt",
+    "last_attempt",
+    "delay_ms",
 ];
 
 /// Whole milliseconds between two times.

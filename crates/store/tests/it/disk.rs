@@ -100,8 +100,8 @@ fn merging_keeps_every_row_and_every_snapshot() {
     let options = Options { merge_parts: 4, ..Options::default() };
     let mut disk = Disk::open(folder.path(), options).unwrap();
     let mut batches = Vec::new();
-    let now = fixture::START;
     for step in 0..9_u64 {
+        let now = fixture::START.plus(step as i64 * Time::MINUTE);
         let mut batch = fixture::batch(step * 30..step * 30 + 20);
         // Messages that are revised after their part was sealed, some of them while a merge is under way.
         (step * 30 + 20..step * 30 + 30).for_each(|number| fixture::put_message(number, 0, &mut batch));

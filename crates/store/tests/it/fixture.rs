@@ -176,10 +176,36 @@ pub fn put_door(number: u64, sink: &mut impl Sink) {
         action: Action::Reject,
         ..RejectionRow::default()
     });
-    sink.auth(&AuthRow { id: at.event(0, 2), time, stream: &stream, position: at, client_ip: &client_ip, user: "ann", method: "LOGIN", result: AuthResult::Failed, ..AuthRow::default() });
-    sink.session(&SessionRow { id: at.event(0, 3), time, stream: &stream, position: at, client_ip: &client_ip, commands: "ehlo=1", ..SessionRow::default() });
+    sink.auth(&AuthRow {
+        id: at.event(0, 2),
+        time,
+        stream: &stream,
+        position: at,
+        client_ip: &client_ip,
+        user: "ann",
+        method: "LOGIN",
+        result: AuthResult::Failed,
+        ..AuthRow::default()
+    });
+    sink.session(&SessionRow {
+        id: at.event(0, 3),
+        time,
+        stream: &stream,
+        position: at,
+        client_ip: &client_ip,
+        commands: "ehlo=1",
+        ..SessionRow::default()
+    });
     if number.is_multiple_of(50) {
-        sink.notice(&NoticeRow { id: at.event(0, 4), time, stream: &stream, position: at, daemon: "postfix/qmgr", level: Level::Warning, text: "mail system is slow" });
+        sink.notice(&NoticeRow {
+            id: at.event(0, 4),
+            time,
+            stream: &stream,
+            position: at,
+            daemon: "postfix/qmgr",
+            level: Level::Warning,
+            text: "mail system is slow",
+        });
     }
 }
 
