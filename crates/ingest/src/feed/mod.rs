@@ -163,13 +163,15 @@ impl Feeds {
     }
 
     /// The same for a source that is known by this name (the hash of origin and log, say) in a committed state, whatever its index then.
-    pub fn add_named_source(&mut self, name: u64, policy: Policy) {
+    /// Gives its index: restoring may have added sources that are over.
+    pub fn add_named_source(&mut self, name: u64, policy: Policy) -> usize {
         let (clock, idle_until) = (i64::MIN, i64::MIN);
         self.sources.push(Source { name, policy, clock, idle_until, settled: false, finished: false, held: VecDeque::new() });
         if policy == Policy::Auto {
             self.automatic += 1;
             self.unsettled += 1;
         }
+        self.sources.len() - 1
     }
 
     /// Says that a source begins at this second: nothing waits for it before.
@@ -416,9 +418,9 @@ impl Feeds {
         for _ in 0..words.length()? {
             let (name, clock) = (words.word()?, words.word()? as i64);
             let index = self.sources.iter().position(|source| source.name == name).unwrap_or_else(|| {
-                self.add_named_source(name, Policy::Auto);
-                self.finish(self.sources.len() - 1);
-                self.sources.len() - 1
+                let index = self.add_named_source(name, Policy::Auto);
+                self.finish(index);
+                index
             });
             self.sources[index].clock = clock;
             place.push(index);
