@@ -74,6 +74,20 @@ impl Message {
         &self.text[start as usize..end as usize]
     }
 
+    /// Adds a recipient, unless it has the address already: Postfix delivers one copy to each (`duplicate_filter_limit`).
+    pub(crate) fn add_recipient(&mut self, address: (u32, u32), target: Target, fate: Fate) {
+        if !self.recipients.iter().any(|other| self.part(other.address) == self.part(address)) {
+            self.recipients.push(Recipient { address, original: (0, 0), target, fate, attempts: 0, done: false });
+        }
+    }
+
+    /// Adds a recipient of the hop after the content filter, likewise once.
+    pub(crate) fn add_after_filter(&mut self, recipient: Recipient) {
+        if !self.after_filter.iter().any(|other| self.part(other.address) == self.part(recipient.address)) {
+            self.after_filter.push(recipient);
+        }
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.recipients.iter().any(|recipient| !recipient.done)
     }

@@ -66,6 +66,7 @@ pub(crate) enum Mark {
     AuthOk,
     Notification,
     Disconnect,
+    HangUp,
 }
 
 /// The attempts at one provider.
@@ -131,6 +132,8 @@ pub struct Truth {
     pub auth_failed: u64,
     /// Sessions with smtpd that ended.
     pub sessions: u64,
+    /// Clients that hung up while postscreen looked at them.
+    pub hung_up: u64,
     /// Refusals by kind, indexed by [`RefusalKind`].
     pub refusals: [u64; REFUSAL_KINDS],
     /// Attempts by provider, in the order of [`PROVIDERS`].
@@ -166,6 +169,7 @@ impl Truth {
             }
             Mark::Notification => self.notifications += 1,
             Mark::Disconnect => self.sessions += 1,
+            Mark::HangUp => self.hung_up += 1,
         }
     }
 

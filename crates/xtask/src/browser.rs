@@ -47,7 +47,7 @@ impl Drop for Demo {
 }
 
 fn start_demo() -> Result<Demo> {
-    let built = workspace::build_program("dev")?;
+    let built = workspace::build_program("dev", workspace::Build::Whole)?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let address = format!("127.0.0.1:{port}");
     let child = Command::new(&built)

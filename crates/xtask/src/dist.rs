@@ -16,7 +16,7 @@ const POSTRM: &str = include_str!("../package/postrm");
 /// Builds everything below `target/dist-out`.
 pub(crate) fn run() -> Result<ExitCode> {
     web::build()?;
-    let binary = workspace::build_program("dist")?;
+    let binary = workspace::build_program("dist", workspace::Build::Whole)?;
     let out = workspace::target()?.join("dist-out");
     fs::create_dir_all(&out)?;
     let plain = out.join("mailvane");

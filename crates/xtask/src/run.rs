@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         eprintln!("the dashboard stays as it was built before: {problem:#}");
     }
     println!("2/3 the program ({profile}; the first time takes several minutes)");
-    let program = workspace::build_program(profile)?;
+    let program = workspace::build_program(profile, workspace::Build::Whole)?;
     let command = if has_mail_log() { "serve" } else { "demo" };
     println!("3/3 {} {command}", program.display());
     let status =

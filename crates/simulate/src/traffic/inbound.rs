@@ -151,20 +151,13 @@ impl Host {
 
     /// Adds a recipient of the hop before the filter.
     fn add_first_hop(message: &mut Message, address: (u32, u32)) {
-        message.recipients.push(Recipient {
-            address,
-            original: (0, 0),
-            target: Target::Filter,
-            fate: Fate::Accepts,
-            attempts: 0,
-            done: false,
-        });
+        message.add_recipient(address, Target::Filter, Fate::Accepts);
     }
 
     fn add_mailbox(&mut self, message: &mut Message, user: usize) {
         let address = message.keep(|text| text.extend_from_slice(&self.users[user]));
         Self::add_first_hop(message, address);
-        message.after_filter.push(Recipient {
+        message.add_after_filter(Recipient {
             address,
             original: (0, 0),
             target: Target::Mailbox,
@@ -182,7 +175,7 @@ impl Host {
         for member in 0..members {
             let user = (mix(name.len() as u64 * 7 + member) % people::OUR_USERS) as usize;
             let address = message.keep(|text| text.extend_from_slice(&self.users[user]));
-            message.after_filter.push(Recipient {
+            message.add_after_filter(Recipient {
                 address,
                 original,
                 target: Target::Mailbox,
@@ -204,7 +197,7 @@ impl Host {
         message.text = forwarded.text;
         for recipient in forwarded.recipients {
             let fate = if spam_there { Fate::Spam } else { Fate::Accepts };
-            message.after_filter.push(Recipient { original, fate, ..recipient });
+            message.add_after_filter(Recipient { original, fate, ..recipient });
         }
     }
 }

@@ -229,7 +229,10 @@ impl Host {
                     self.screen_refusal(end, by, address, &peer, client);
                 }
             }
-            _ => _ = self.screen_line(end, "HANGUP after 1.2 from ", &peer).put(" in tests before SMTP handshake"),
+            _ => {
+                self.screen_line(end, "HANGUP after 1.2 from ", &peer).put(" in tests before SMTP handshake");
+                self.timeline.last_line().mark = Mark::HangUp;
+            }
         }
         self.screen_line(end.plus(1_000), "DISCONNECT ", &peer);
     }

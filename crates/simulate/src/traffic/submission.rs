@@ -123,27 +123,13 @@ impl Host {
             people::local_part(bits, at.free, text);
             text.put("@").put(&at.domain);
         });
-        message.recipients.push(Recipient {
-            address,
-            original: (0, 0),
-            target: Target::Remote(destination),
-            fate,
-            attempts: 0,
-            done: false,
-        });
+        message.add_recipient(address, Target::Remote(destination), fate);
     }
 
     fn add_colleague(&mut self, message: &mut Message) {
         let user = self.prng.below(people::OUR_USERS) as usize;
         let address = message.keep(|text| text.extend_from_slice(&self.users[user]));
-        message.recipients.push(Recipient {
-            address,
-            original: (0, 0),
-            target: Target::Mailbox,
-            fate: Fate::Accepts,
-            attempts: 0,
-            done: false,
-        });
+        message.add_recipient(address, Target::Mailbox, Fate::Accepts);
     }
 
     fn signed_line(&mut self, message: &Message, time: Time) {

@@ -9,7 +9,7 @@ use crate::{program, workspace};
 
 /// Runs it; the program prints its figures.
 pub(super) fn run(wanted: &Wanted) -> Result<()> {
-    let binary = workspace::build_program("release")?;
+    let binary = workspace::build_program("release", workspace::Build::Whole)?;
     let log = sample::log(wanted)?;
     let (rate, seconds) = (wanted.rate.to_string(), wanted.seconds.to_string());
     program::run(Command::new(&binary).arg("bench-ingest").arg(&log).args(["--rate", &rate, "--seconds", &seconds]))

@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use crate::workspace::Build;
+
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -19,31 +21,36 @@ pub(crate) struct Wanted {
     rate: u64,
     seconds: u64,
     pflogsumm: bool,
+    build: Build,
     out: Option<String>,
 }
 
 impl Wanted {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut wanted = Wanted { megabytes: 557, seed: 1, runs: 5, rate: 0, seconds: 60, pflogsumm: true, out: None };
+        let mut wanted = Wanted { megabytes: 557, seed: 1, runs: 5, rate: 0, seconds: 60, pflogsumm: true, build: Build::Whole, out: None };
         let mut rest = arguments.iter();
         while let Some(option) = rest.next() {
-            if option == "--no-pflogsumm" {
-                wanted.pflogsumm = false;
-                continue;
-            }
-            let value = rest.next().with_context(|| format!("{option} needs a value"))?;
-            let number = || value.parse::<u64>().with_context(|| format!("{option} {value:?} is not a number"));
             match option.as_str() {
-                "--megabytes" => wanted.megabytes = number()?,
-                "--seed" => wanted.seed = number()?,
-                "--runs" => wanted.runs = number()?.max(1) as usize,
-                "--rate" => wanted.rate = number()?,
-                "--seconds" => wanted.seconds = number()?,
-                "--out" => wanted.out = Some(value.clone()),
-                _ => bail!("no option {option}"),
+                "--no-pflogsumm" => wanted.pflogsumm = false,
+                "--light" => wanted.build = Build::Light,
+                _ => wanted.set(option, rest.next().with_context(|| format!("{option} needs a value"))?)?,
             }
         }
         Ok(wanted)
+    }
+
+    fn set(&mut self, option: &str, value: &str) -> Result<()> {
+        let number = || value.parse::<u64>().with_context(|| format!("{option} {value:?} is not a number"));
+        match option {
+            "--megabytes" => self.megabytes = number()?,
+            "--seed" => self.seed = number()?,
+            "--runs" => self.runs = number()?.max(1) as usize,
+            "--rate" => self.rate = number()?,
+            "--seconds" => self.seconds = number()?,
+            "--out" => self.out = Some(value.to_owned()),
+            _ => bail!("no option {option}"),
+        }
+        Ok(())
     }
 }
 
@@ -68,7 +75,7 @@ mod tests {
     #[test]
     fn options_are_read_and_unknown_ones_refused() {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let wanted = Wanted::parse(&words("--megabytes 10 --no-pflogsumm --runs 0")).unwrap();
+        let wanted = Wanted::parse(&words("--megabytes 10 --no-pflogsumm --light --runs 0")).unwrap();
         assert_eq!((wanted.megabytes, wanted.runs, wanted.pflogsumm), (10, 1, false));
         assert!(Wanted::parse(&words("--megabytes ten")).is_err());
         assert!(Wanted::parse(&words("--colour 1")).is_err());

@@ -14,7 +14,7 @@ const PFLOGSUMM_RUNS: usize = 2;
 
 /// Measures and prints.
 pub(super) fn run(wanted: &Wanted) -> Result<()> {
-    let binary = workspace::build_program("release")?;
+    let binary = workspace::build_program("release", wanted.build)?;
     let log = sample::log(wanted)?;
     let bytes = log.metadata()?.len();
     let lines = count_lines(&log)?;

@@ -11,7 +11,7 @@ use crate::workspace;
 
 /// Runs it.
 pub(super) fn run(wanted: &Wanted) -> Result<()> {
-    let binary = workspace::build_program("release")?;
+    let binary = workspace::build_program("release", wanted.build)?;
     let log = String::from_utf8_lossy(&std::fs::read(sample::log(wanted)?)?).into_owned();
     let replies: Vec<&str> = log.lines().filter_map(reply).collect();
     let start = Instant::now();
