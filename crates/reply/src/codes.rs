@@ -79,6 +79,17 @@ pub fn said(text: &str) -> Said<'_> {
     said
 }
 
+/// The name of the far host in what an MTA wrote: `host NAME[IP] said: ...`, `connect to NAME[IP]:25: ...`,
+/// `lost connection with NAME[IP] ...`; empty when there is none.
+pub fn host(text: &str) -> &str {
+    const BEFORE: &[&str] = &["host ", "connect to ", "lost connection with ", "conversation with ", "offered by host ", "server "];
+    let text = text.trim_start();
+    let text = text.strip_prefix("delivery temporarily suspended: ").unwrap_or(text);
+    let name = BEFORE.iter().find_map(|words| text.strip_prefix(words));
+    let name = name.and_then(|name| name.split_once('[')).map_or("", |(name, _)| name);
+    if name.contains(' ') { "" } else { name }
+}
+
 /// The step of the session that a failure text names, unknown when it names none.
 pub fn stage(text: &str) -> Stage {
     said(text).stage
@@ -368,6 +379,14 @@ mod tests {
         let sendmail = said("Deferred: 450 4.2.0 <a@example.net>: greylisted");
         assert_eq!((sendmail.reply, sendmail.origin), ("450 4.2.0 <a@example.net>: greylisted", Origin::Remote));
         assert_eq!(said("smtp; 550 5.1.1 no").reply, "550 5.1.1 no");
+    }
+
+    #[test]
+    fn the_far_host_is_named() {
+        assert_eq!(host("host mx.example.net[192.0.2.5] said: 550 no"), "mx.example.net");
+        assert_eq!(host("delivery temporarily suspended: connect to mx.example.net[192.0.2.5]:25: Connection refused"), "mx.example.net");
+        assert_eq!(host("Host or domain name not found. Name service error for name=example.net [x]"), "");
+        assert_eq!(host("550 5.1.1 no"), "");
     }
 
     #[test]

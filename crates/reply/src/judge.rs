@@ -76,7 +76,8 @@ struct Inner {
 
 #[derive(Debug)]
 struct Shard {
-    raw: Vec<Option<(u64, Arc<Verdict>)>>,
+    /// For exact repeats: the key of a text, and the key of its template.
+    raw: Vec<(u64, u64)>,
     by_template: AHashMap<u64, Arc<Verdict>>,
     template: String,
 }
@@ -105,7 +106,7 @@ impl Judge {
     }
 
     fn of(matcher: Matcher, version: u32) -> Self {
-        let shard = || Mutex::new(Shard { raw: vec![None; RAW_SLOTS_PER_SHARD], by_template: AHashMap::new(), template: String::new() });
+        let shard = || Mutex::new(Shard { raw: vec![(0, 0); RAW_SLOTS_PER_SHARD], by_template: AHashMap::new(), template: String::new() });
         let inner = Inner {
             matcher,
             version,
@@ -144,13 +145,14 @@ impl Judge {
         let index = (raw_key >> 32) as usize;
         let mut shard = inner.shards[index % SHARDS].lock().unwrap_or_else(PoisonError::into_inner);
         let slot = (raw_key as usize) % RAW_SLOTS_PER_SHARD;
-        if let Some((key, verdict)) = &shard.raw[slot]
-            && *key == raw_key
+        let (known, template_key) = shard.raw[slot];
+        if known == raw_key
+            && let Some(verdict) = shard.by_template.get(&template_key)
         {
             return Arc::clone(verdict);
         }
-        let verdict = inner.by_template(&mut shard, failure);
-        shard.raw[slot] = Some((raw_key, Arc::clone(&verdict)));
+        let (template_key, verdict) = inner.by_template(&mut shard, failure);
+        shard.raw[slot] = (raw_key, template_key);
         verdict
     }
 
@@ -224,7 +226,7 @@ impl<'a> Read<'a> {
 }
 
 impl Inner {
-    fn by_template(&self, shard: &mut Shard, failure: &Failure<'_>) -> Arc<Verdict> {
+    fn by_template(&self, shard: &mut Shard, failure: &Failure<'_>) -> (u64, Arc<Verdict>) {
         let read = Read::new(failure);
         let mut template = std::mem::take(&mut shard.template);
         normalise::template_into(read.said.reply, &mut template);
@@ -242,7 +244,7 @@ impl Inner {
             verdict
         };
         shard.template = template;
-        verdict
+        (key, verdict)
     }
 
     /// Asks the rules and weighs words against codes.

@@ -40,38 +40,45 @@ fn cut(text: &str) -> &str {
     if text.len() <= MAX_TEXT_BYTES { text } else { &text[..text.floor_char_boundary(MAX_TEXT_BYTES)] }
 }
 
-/// What a byte is to the scanner.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// Ends a word.
-    Other,
-    /// Blank or line break.
-    Blank,
+/// What a byte is to the scanner: one bit each, so that a run knows what it holds by or-ing them.
+mod class {
     /// Part of a word.
-    Word,
+    pub(super) const WORD: u8 = 1;
     /// Part of a word, and a digit.
-    Digit,
-    /// Holds words together: part of an address, a host name, an id or a time.
-    Joint,
+    pub(super) const DIGIT: u8 = 2;
+    /// `@`.
+    pub(super) const AT: u8 = 4;
+    /// A dot.
+    pub(super) const DOT: u8 = 8;
+    /// Holds words together otherwise: part of an address, an id or a time.
+    pub(super) const JOINT: u8 = 16;
+    /// Any of the above: part of a run.
+    pub(super) const RUN: u8 = WORD | DIGIT | AT | DOT | JOINT;
+    /// Blank or line break.
+    pub(super) const BLANK: u8 = 32;
+    /// Ends a word.
+    pub(super) const OTHER: u8 = 64;
 }
 
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Other; 256];
+const CLASSES: [u8; 256] = {
+    let mut classes = [class::OTHER; 256];
     let mut byte = 0;
     while byte < 256 {
         classes[byte] = match byte as u8 {
-            b'0'..=b'9' => Class::Digit,
-            b'A'..=b'Z' | b'a'..=b'z' | 0x80..=0xff => Class::Word,
-            b'.' | b'-' | b'_' | b'@' | b':' | b'=' | b'+' | b'/' | b'%' | b'~' => Class::Joint,
-            b' ' | b'\t' | b'\r' | b'\n' => Class::Blank,
-            _ => Class::Other,
+            b'0'..=b'9' => class::DIGIT,
+            b'A'..=b'Z' | b'a'..=b'z' | 0x80..=0xff => class::WORD,
+            b'@' => class::AT,
+            b'.' => class::DOT,
+            b'-' | b'_' | b':' | b'=' | b'+' | b'/' | b'%' | b'~' => class::JOINT,
+            b' ' | b'\t' | b'\r' | b'\n' => class::BLANK,
+            _ => class::OTHER,
         };
         byte += 1;
     }
     classes
 };
 
-fn class(byte: u8) -> Class {
+fn class(byte: u8) -> u8 {
     CLASSES[byte as usize]
 }
 
@@ -100,8 +107,8 @@ impl<'t, 'o> Writer<'t, 'o> {
         }
         while self.at < self.bytes.len() {
             match class(self.bytes[self.at]) {
-                Class::Blank => self.blank(),
-                Class::Other => self.other(),
+                class::BLANK => self.blank(),
+                class::OTHER => self.other(),
                 _ => self.word(),
             }
         }
@@ -150,7 +157,7 @@ impl<'t, 'o> Writer<'t, 'o> {
     /// Runs of blanks are one blank; a continuation code behind them is dropped.
     fn blank(&mut self) {
         let start = self.at;
-        while self.at < self.bytes.len() && class(self.bytes[self.at]) == Class::Blank {
+        while self.at < self.bytes.len() && class(self.bytes[self.at]) == class::BLANK {
             self.at += 1;
         }
         if self.blank_before(start) {
@@ -163,7 +170,8 @@ impl<'t, 'o> Writer<'t, 'o> {
 
     /// Drops `550-5.7.26 ` and `550 5.7.26 ` inside a joined reply that began with the same code.
     fn continuation(&mut self) {
-        if self.code.is_empty() || !self.bytes[self.at..].starts_with(self.code.as_bytes()) {
+        let [first, ..] = self.code.as_bytes() else { return };
+        if self.bytes.get(self.at) != Some(first) || !self.bytes[self.at..].starts_with(self.code.as_bytes()) {
             return;
         }
         let after = self.at + 3;
@@ -177,7 +185,7 @@ impl<'t, 'o> Writer<'t, 'o> {
         } else if separator != b'-' && !joined {
             return;
         }
-        end += self.bytes[end..].iter().take_while(|byte| class(**byte) == Class::Blank).count();
+        end += self.bytes[end..].iter().take_while(|byte| class(**byte) == class::BLANK).count();
         self.replace(self.at, end, "");
         self.at = end;
     }
@@ -222,27 +230,25 @@ impl<'t, 'o> Writer<'t, 'o> {
             return;
         }
         let mut end = start;
-        let (mut digits, mut ats, mut dots) = (0_usize, 0_usize, 0_usize);
+        let (mut seen, mut seen_before_last) = (0_u8, 0_u8);
         while let Some(byte) = self.bytes.get(end) {
-            match class(*byte) {
-                Class::Word => {}
-                Class::Digit => digits += 1,
-                Class::Joint => {
-                    ats += usize::from(*byte == b'@');
-                    dots += usize::from(*byte == b'.');
-                }
-                Class::Blank | Class::Other => break,
+            let bits = class(*byte);
+            if bits & class::RUN == 0 {
+                break;
             }
+            seen_before_last = seen;
+            seen |= bits;
             end += 1;
         }
         self.at = end;
         let run = &self.text[start..end];
-        if ats > 0 && self.address(run) {
+        if seen & class::AT != 0 && self.address(run) {
             return;
         }
         // The end of a sentence is no joint.
-        if digits == 0 && (dots == 0 || (dots == 1 && run.ends_with('.'))) {
-            if run.len() == 3 && token::is_calendar_word(run) {
+        let plain = |seen: u8| seen & (class::DIGIT | class::DOT) == 0;
+        if plain(seen) || (plain(seen_before_last) && seen & class::DIGIT == 0) {
+            if run.len() == 3 && run.as_bytes()[0].is_ascii_uppercase() && token::is_calendar_word(run) {
                 self.replace(start, end, "{n}");
             }
             return;
@@ -262,8 +268,9 @@ impl<'t, 'o> Writer<'t, 'o> {
         let length = rest.iter().take_while(|byte| !ends(**byte)).count();
         let link = &self.text[self.at + scheme..self.at + length];
         self.at += length;
-        let mut piece_start = link.find(['/', '?', '#']).unwrap_or(link.len());
-        for at in piece_start..=link.len() {
+        let host_end = link.find(['/', '?', '#']).unwrap_or(link.len());
+        let mut piece_start = host_end;
+        for at in host_end..=link.len() {
             if matches!(link.as_bytes().get(at), None | Some(b'/' | b'?' | b'&' | b'=' | b'#')) {
                 let piece = &link[piece_start..at];
                 if token::is_particular(piece) {
