@@ -8,15 +8,34 @@ use crate::Error;
 
 /// The colour of labels and lines of the frame: grey reads on white and on black.
 const GREY: RGBColor = RGBColor(128, 128, 128);
-/// Colours that people with a colour vision deficiency tell apart (Okabe and Ito).
-const PALETTE: [RGBColor; 6] = [
-    RGBColor(0, 158, 115),
-    RGBColor(86, 180, 233),
-    RGBColor(213, 94, 0),
-    RGBColor(230, 159, 0),
-    RGBColor(204, 121, 167),
-    RGBColor(0, 114, 178),
-];
+/// What a colour means. They are told apart by people with a colour vision deficiency, too (Okabe and Ito).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hue {
+    /// It went well: green.
+    Good,
+    /// It went another way: light blue.
+    #[default]
+    Aside,
+    /// It was lost: vermilion.
+    Bad,
+    /// It takes longer: orange.
+    Slow,
+    /// Something of another kind: purple.
+    Other,
+}
+
+impl Hue {
+    const fn colour(self) -> RGBColor {
+        match self {
+            Hue::Good => RGBColor(0, 158, 115),
+            Hue::Aside => RGBColor(86, 180, 233),
+            Hue::Bad => RGBColor(213, 94, 0),
+            Hue::Slow => RGBColor(230, 159, 0),
+            Hue::Other => RGBColor(204, 121, 167),
+        }
+    }
+}
+
 /// More points than this are added up in pairs until they fit: a screen shows no more.
 const POINTS: usize = 400;
 
@@ -34,6 +53,8 @@ pub enum Kind {
 pub struct Series {
     /// Its name in the legend.
     pub name: String,
+    /// Its colour.
+    pub hue: Hue,
     /// A value for each step.
     pub values: Vec<f64>,
 }
@@ -94,16 +115,16 @@ impl Chart {
 
     fn draw(&self, out: &mut String, offset_minutes: &dyn Fn(Time) -> i32) -> Result<(), Box<dyn std::error::Error>> {
         let root = SVGBackend::with_string(out, self.size).into_drawing_area();
+        // Steps are counted from the first one, so that labels stand at whole steps; one that is missing leaves a gap.
         let first = self.starts.first().map_or(0, |start| start.seconds());
-        let last = self.starts.last().map_or(0, |start| start.seconds()) + self.step_seconds.max(1);
+        let step_seconds = self.step_seconds.max(1);
+        let place = |start: &Time| (start.seconds() - first) as f64 / step_seconds as f64;
+        let last = self.starts.last().map_or(0.0, place) + 1.0;
         let top = (self.highest() * 1.08).max(1.0);
-        let mut chart = ChartBuilder::on(&root)
-            .margin(6)
-            .x_label_area_size(26)
-            .y_label_area_size(58)
-            .build_cartesian_2d(first as f64..last as f64, 0.0..top)?;
-        let long = last - first > 3 * 86_400;
-        let label = |seconds: &f64| moment(Time::from_seconds(*seconds as i64), offset_minutes, long);
+        let mut chart =
+            ChartBuilder::on(&root).margin(6).x_label_area_size(26).y_label_area_size(58).build_cartesian_2d(0.0..last, 0.0..top)?;
+        let long = last * step_seconds as f64 > 3.0 * 86_400.0;
+        let label = |step: &f64| moment(Time::from_seconds(first + (step * step_seconds as f64) as i64), offset_minutes, long);
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -117,26 +138,24 @@ impl Chart {
             .label_style(("sans-serif", 12).into_font().color(&GREY))
             .draw()?;
         let mut below = vec![0.0; self.starts.len()];
-        for (number, series) in self.series.iter().enumerate() {
-            let colour = PALETTE[number % PALETTE.len()];
+        for series in &self.series {
+            let colour = series.hue.colour();
             let steps = self.starts.iter().zip(&series.values);
             match self.kind {
                 Kind::Bars => {
-                    let width = self.step_seconds.max(1) as f64 * 0.9;
                     let bars: Vec<_> = steps
                         .zip(&mut below)
                         .filter(|((_, value), _)| **value > 0.0)
                         .map(|((start, value), below)| {
-                            let (left, bottom) = (start.seconds() as f64, *below);
+                            let (left, bottom) = (place(start), *below);
                             *below += value;
-                            Rectangle::new([(left, bottom), (left + width, *below)], colour.filled())
+                            Rectangle::new([(left, bottom), (left + 0.9, *below)], colour.filled())
                         })
                         .collect();
                     chart.draw_series(bars)?;
                 }
                 Kind::Lines => {
-                    let half = self.step_seconds as f64 / 2.0;
-                    let points = steps.map(|(start, value)| (start.seconds() as f64 + half, *value));
+                    let points = steps.map(|(start, value)| (place(start) + 0.5, *value));
                     chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
                 }
             }
@@ -149,7 +168,7 @@ impl Chart {
     pub fn legend(&self) -> Vec<(String, String)> {
         let drawn = self.thinned().series;
         let hex = |colour: RGBColor| format!("#{:02x}{:02x}{:02x}", colour.0, colour.1, colour.2);
-        drawn.into_iter().enumerate().map(|(number, series)| (series.name, hex(PALETTE[number % PALETTE.len()]))).collect()
+        drawn.into_iter().map(|series| (series.name, hex(series.hue.colour()))).collect()
     }
 }
 
@@ -172,9 +191,9 @@ mod tests {
             starts: (0..steps).map(|step| Time::from_seconds(1_762_000_000 + step * 3600)).collect(),
             step_seconds: 3600,
             series: vec![
-                Series { name: "delivered".into(), values: (0..steps).map(|step| (step % 7) as f64).collect() },
-                Series { name: "nothing".into(), values: vec![0.0; steps as usize] },
-                Series { name: "bounced".into(), values: vec![1.0; steps as usize] },
+                Series { name: "delivered".into(), hue: Hue::Good, values: (0..steps).map(|step| (step % 7) as f64).collect() },
+                Series { name: "nothing".into(), hue: Hue::Slow, values: vec![0.0; steps as usize] },
+                Series { name: "bounced".into(), hue: Hue::Bad, values: vec![1.0; steps as usize] },
             ],
             kind,
             size: (900, 220),

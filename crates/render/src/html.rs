@@ -23,6 +23,8 @@ p{margin:.2rem 0}
 .notice{color:var(--notice);font-weight:600}
 .line{white-space:pre-wrap;overflow-wrap:anywhere}
 .label{color:var(--dim);display:inline-block;min-width:7rem}
+.inner{padding-left:1.2rem}
+.inner .label{min-width:3rem}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}
 th,td{padding:.18rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}

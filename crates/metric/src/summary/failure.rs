@@ -179,7 +179,7 @@ fn harm(failure: &Failure) -> u64 {
         (_, Scope::Recipient) => 8,
         _ => 10,
     };
-    (failure.lost() * 10 + failure.queued * 5 + late) * weight
+    (failure.lost() * 100 + failure.queued * 30 + late) * weight
 }
 
 fn failure(reason: Reason, provider: &str, kind: &Kind) -> Failure {

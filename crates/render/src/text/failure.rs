@@ -19,7 +19,7 @@ pub(super) fn write(page: &mut Page, report: &Report, words: &Words<'_>, clock: 
         if !begun {
             page.heading(
                 "What is failing, why, and what to do",
-                "The most harmful first: mail lost before mail that waits, before mail that only came late.",
+                "The most harmful first: lost mail weighs most, then mail that waits, then mail that only came late; what concerns this server or its reputation weighs three times as much.",
             );
             begun = true;
         }

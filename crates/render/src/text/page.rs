@@ -167,7 +167,12 @@ impl Page {
     /// A label and a text that goes on below itself.
     pub(crate) fn labelled(&mut self, indent: usize, label: &str, text: &str) {
         if self.html {
-            self.out.push_str(&format!("<p><span class=\"label\">{}</span> {}</p>\n", escape(label.trim()), escape(text)));
+            let class = if indent > 0 { "inner" } else { "outer" };
+            self.out.push_str(&format!(
+                "<p class=\"{class}\"><span class=\"label\">{}</span> {}</p>\n",
+                escape(label.trim()),
+                escape(text)
+            ));
             return;
         }
         let hang = indent + label.chars().count();

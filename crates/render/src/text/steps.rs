@@ -8,7 +8,7 @@ use mailvane_model::Time;
 use super::format::{Clock, count, sparse};
 use super::page::Page;
 use super::table::Table;
-use crate::chart::{Chart, Kind, Series};
+use crate::chart::{Chart, Hue, Kind, Series};
 
 /// So many hours are shown one by one; a longer time is shown by day and by hour of the day.
 const HOURS_ONE_BY_ONE: usize = 48;
@@ -61,21 +61,22 @@ pub(super) fn write(page: &mut Page, report: &Report, clock: Clock<'_>) {
 fn figures(page: &mut Page, report: &Report, clock: Clock<'_>) {
     let by_day = report.hours.len() > HOURS_DRAWN;
     let (steps, step_seconds) = if by_day { (&report.days, 86_400) } else { (&report.hours, 3_600) };
-    let of = |name: &str, value: &dyn Fn(&Step) -> i64| Series {
+    let of = |name: &str, hue: Hue, value: &dyn Fn(&Step) -> i64| Series {
         name: name.to_owned(),
+        hue,
         values: steps.iter().map(|step| value(step).max(0) as f64).collect(),
     };
     let outbound = |figure: Figure| move |step: &Step| step.outbound.get(figure);
     let outcomes = vec![
-        of("delivered", &outbound(Figure::Delivered)),
-        of("relayed", &outbound(Figure::Relayed)),
-        of("bounced", &outbound(Figure::Bounced)),
-        of("expired", &outbound(Figure::Expired)),
+        of("delivered", Hue::Good, &outbound(Figure::Delivered)),
+        of("relayed", Hue::Aside, &outbound(Figure::Relayed)),
+        of("bounced", Hue::Bad, &outbound(Figure::Bounced)),
+        of("expired", Hue::Slow, &outbound(Figure::Expired)),
     ];
     let trouble = vec![
-        of("deferred attempts", &outbound(Figure::DeferredAttempts)),
-        of("rejected at the door", &|step| step.rejected as i64),
-        of("others delivered", &|step| step.others.get(Figure::Delivered)),
+        of("deferred attempts", Hue::Slow, &outbound(Figure::DeferredAttempts)),
+        of("rejected at the door", Hue::Other, &|step| step.rejected as i64),
+        of("others delivered", Hue::Good, &|step| step.others.get(Figure::Delivered)),
     ];
     let charts = [("Outbound recipients, by final state", outcomes, Kind::Bars), ("Attempts and refusals", trouble, Kind::Lines)];
     for (title, series, kind) in charts {
