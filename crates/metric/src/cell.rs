@@ -138,6 +138,16 @@ impl Cell {
         self.parts.retain(|part| !part.1.is_empty());
     }
 
+    /// Brings the cell into its one form: parts and histograms that came out empty are dropped.
+    pub fn tidy(&mut self) {
+        self.parts.retain(|part| !part.1.is_empty());
+        for (_, figures) in &mut self.parts {
+            if figures.spreads.as_ref().is_some_and(|spreads| spreads.iter().all(Histogram::is_empty)) {
+                figures.spreads = None;
+            }
+        }
+    }
+
     /// Turns every number to its negative.
     pub fn negate(&mut self) {
         let positive = std::mem::take(self);

@@ -181,7 +181,8 @@ impl<'b> Places<'b> {
         let names = self.keys.names;
         for block in &mut self.blocks {
             block.cells.sort_by_key(|cell| names[cell.0 as usize]);
-            for (key, cell) in &block.cells {
+            for (key, cell) in &mut block.cells {
+                cell.tidy();
                 if !cell.is_empty() {
                     emit(block.width, block.cube, block.time, block.stream, names[*key as usize], cell);
                 }

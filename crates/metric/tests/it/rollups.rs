@@ -140,3 +140,21 @@ proptest! {
         prop_assert_eq!(over_time(Figure::DeferredAttempts), deferred().count() as i64);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_width_at_once_is_each_width_by_itself_in_its_one_form(seed in any::<u64>(), lives in 1_u64..40) {
+        let batch = batch(&events(seed, lives));
+        let (mut at_once, mut each) = (Vec::new(), Vec::new());
+        rollup::all_deltas(&batch, &mut |width, cube, time, stream, key, cell| at_once.push((width, cube, time, stream, key.to_owned(), cell.clone())));
+        for width in Width::ALL {
+            rollup::deltas(&batch, *width, &mut |cube, time, stream, key, cell| each.push((*width, cube, time, stream, key.to_owned(), cell.clone())));
+        }
+        for (_, _, _, _, _, cell) in &at_once {
+            prop_assert_eq!(Cell::decode(&cell.encode()), Ok(cell.clone()));
+        }
+        prop_assert_eq!(at_once, each);
+    }
+}
