@@ -8,7 +8,7 @@ mod events;
 mod explain;
 mod output;
 mod records;
-mod report;
+pub(crate) mod report;
 #[cfg(feature = "daemon")]
 mod serve;
 mod trace;
