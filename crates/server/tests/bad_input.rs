@@ -12,8 +12,8 @@ use flate2::write::GzEncoder;
 
 /// Two lines of which one attempt comes.
 const LINES: &str = "\
-2026-11-02T08:00:00+00:00 mx1 postfix/qmgr[100]: 4abc1f2Zq3z9Nv: from=<a@example.com>, size=1000, nrcpt=1 (queue active)\n\
-2026-11-02T08:00:01+00:00 mx1 postfix/smtp[101]: 4abc1f2Zq3z9Nv: to=<b@example.net>, relay=mx.example.net[192.0.2.1]:25, delay=1, \
+2026-11-02T08:00:00+00:00 mx1 postfix/qmgr[100]: 3F2A1B0C9D: from=<a@example.com>, size=1000, nrcpt=1 (queue active)\n\
+2026-11-02T08:00:01+00:00 mx1 postfix/smtp[101]: 3F2A1B0C9D: to=<b@example.net>, relay=mx.example.net[192.0.2.1]:25, delay=1, \
 delays=0/0/0.5/0.5, dsn=2.0.0, status=sent (250 2.0.0 Ok)\n";
 
 /// Every command that reads files.

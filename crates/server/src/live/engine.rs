@@ -100,6 +100,7 @@ pub(crate) struct Engine {
     open_made: Time,
     open_look: Instant,
     open_cost: Duration,
+    open_stale: bool,
     revision: u64,
     rate: Rate,
     stopped: Option<String>,
@@ -171,6 +172,7 @@ impl Engine {
             open_made: Time::default(),
             open_look: instant,
             open_cost: Duration::ZERO,
+            open_stale: true,
             revision: 0,
             rate: Rate { lines: 0, since: instant, value: 0.0 },
             stopped: None,
@@ -355,7 +357,13 @@ impl Engine {
         let states = self.tailer.states();
         if self.batch.is_empty() && self.batch.replaced_outcomes.is_empty() && states.is_empty() && self.stopped.is_none() {
             self.committed = Instant::now();
-            self.look_at_open(false);
+            // What was committed last may have changed what is open.
+            if self.open_stale
+                && self.look_at_open(false)
+                && let Err(error) = self.show(false)
+            {
+                tracing::error!("{error:#}");
+            }
             return true;
         }
         let mut state: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::new();
@@ -400,6 +408,7 @@ impl Engine {
         self.files.extend(states.into_iter().map(|state| (state.file, state.path)));
         self.batch = Batch::default();
         self.committed = Instant::now();
+        self.open_stale = true;
         if self.caught_up {
             self.first_read = false;
         }
@@ -430,12 +439,13 @@ impl Engine {
         }
     }
 
-    /// Looks at the open messages again when the last look is old enough for what it costs.
-    fn look_at_open(&mut self, at_once: bool) {
+    /// Looks at the open messages again when the last look is old enough for what it costs; whether it did.
+    fn look_at_open(&mut self, at_once: bool) -> bool {
         let wait = (self.open_cost * OPEN_LOOK_FACTOR).max(Duration::from_millis(500));
         if !at_once && self.open_look.elapsed() < wait {
-            return;
+            return false;
         }
+        self.open_stale = false;
         let begun = Instant::now();
         let mut open = Batch::default();
         self.assembler.finish(&mut open);
@@ -443,6 +453,7 @@ impl Engine {
         self.open_made = now();
         self.open_cost = begun.elapsed();
         self.open_look = Instant::now();
+        true
     }
 
     /// Shows the API the store as it is now.
