@@ -6,7 +6,7 @@ use ahash::AHashMap;
 use crate::part::place::LifePlace;
 
 /// Messages that are remembered: twice this at most.
-const RECENT_MESSAGES_MAX: usize = 300_000;
+const RECENT_MESSAGES_MAX: usize = 200_000;
 
 /// What is known of a message that was sealed.
 #[derive(Clone, Copy, Debug)]

@@ -38,15 +38,10 @@ impl Folded {
     /// Folds one batch.
     pub(crate) fn of(batch: &Batch) -> Self {
         let mut folded = Folded::default();
-        for width in Width::ALL {
-            mailvane_metric::rollup::deltas(batch, *width, &mut |cube, time, stream, key, cell| {
-                // Adding brings a cell into its one form: a delta may carry histograms that came out empty.
-                let mut whole = Cell::default();
-                whole.merge(cell);
-                let rolled = Rolled { time, stream, key: key.to_owned(), cell: whole };
-                folded.cubes.entry((*width, cube)).or_default().push(rolled);
-            });
-        }
+        mailvane_metric::rollup::all_deltas(batch, &mut |width, cube, time, stream, key, cell| {
+            let rolled = Rolled { time, stream, key: key.to_owned(), cell: cell.clone() };
+            folded.cubes.entry((width, cube)).or_default().push(rolled);
+        });
         folded
     }
 

@@ -2,6 +2,9 @@
 //!
 //! This program runs itself as the process that is killed, so it has a `main` of its own.
 
+// Tests may unwrap, and share their fixtures between two programs.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
 #[path = "it/all.rs"]
 mod all;
 #[allow(dead_code)]

@@ -136,7 +136,7 @@ impl Writer<'_> {
             1 => self.sentence(&told),
             many => format!("{} of {many} recipients: {}", told.recipient, self.sentence(&told)),
         };
-        let (_, stream) = if known { ((), first.stream) } else { ((), told.stream) };
+        let stream = if known { first.stream } else { told.stream };
         let attempts: u32 = outcomes.iter().map(|row| row.attempts).sum();
         json!({
             "id": format!("{:016x}", chain.id),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
+use arrow_array::types::{TimestampMicrosecondType, UInt32Type, UInt64Type};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array, UInt64Array,
 };
@@ -348,6 +348,3 @@ pub(crate) fn get_positions(bytes: &[u8], before: Position, all: &mut Vec<Positi
     }
     Ok(())
 }
-
-/// The type of signed columns, named here for those who read steps and row numbers.
-pub(crate) type Signed = Int64Type;

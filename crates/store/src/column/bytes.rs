@@ -119,8 +119,7 @@ mod tests {
         #[test]
         fn nothing_panics(bytes: Vec<u8>) {
             let mut input = Bytes::new(&bytes);
-            while let Ok(value) = input.varint() {
-                prop_assert!(value <= u64::MAX);
+            while input.varint().is_ok() {
                 let _ = input.clone().run();
                 let _ = input.clone().word();
             }

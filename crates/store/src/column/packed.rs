@@ -200,8 +200,6 @@ impl PackedValue for Option<[u32; 4]> {
 
 /// A word of a closed list: one code on disk. A code that this version does not know becomes the default.
 pub(crate) trait Coded: Copy + Default + 'static {
-    /// The code.
-    fn code(self) -> u8;
     /// The word of a code.
     fn of(code: u8) -> Self;
 }
@@ -209,9 +207,6 @@ pub(crate) trait Coded: Copy + Default + 'static {
 macro_rules! coded {
     ($($word:ident)+) => { $(
         impl Coded for $word {
-            fn code(self) -> u8 {
-                $word::code(self)
-            }
             fn of(code: u8) -> Self {
                 $word::from_code(code).unwrap_or_default()
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use mailvane_metric::{Cube, Width};
-use mailvane_model::Position;
+use mailvane_model::{Position, Time};
 use rusqlite::Connection;
 
 use super::manifest;
@@ -16,6 +16,9 @@ use crate::snapshot::Backing;
 
 /// Idle connections that are kept for the next reader.
 const IDLE_CONNECTIONS_MAX: usize = 4;
+
+/// Times beyond this many microseconds on either side of 1970 stand in no log.
+const FAR: i64 = 1 << 60;
 
 /// Connections for reading.
 pub(crate) struct Reader {
@@ -51,7 +54,9 @@ impl Backing for Reader {
 
     fn rollups(&self, generation: u64, width: Width, cube: Cube, range: &Range<'_>, cells: &mut Cells) -> Result<()> {
         let step = chunk::span(width);
-        let spans = (range.from.floor(step), range.until.floor(step));
+        // Far from the ends of time, where rounding down would leave it.
+        let near = |time: Time| Time(time.0.clamp(-FAR, FAR)).floor(step);
+        let spans = (near(range.from), near(range.until));
         let chunks = self.with(|connection| manifest::chunks(connection, width, cube, spans, generation))?;
         chunks.iter().try_for_each(|bytes| chunk::decode(bytes, range, cells))
     }

@@ -8,17 +8,3 @@ pub(crate) mod fill;
 pub(crate) mod place;
 pub(crate) mod slim;
 pub(crate) mod sort;
-
-use mailvane_model::Time;
-
-use crate::kind::Kind;
-
-/// What was written of one kind.
-#[derive(Clone, Debug)]
-pub(crate) struct Written {
-    pub(crate) kind: Kind,
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-    pub(crate) time_min: Time,
-    pub(crate) time_max: Time,
-}

@@ -1,7 +1,7 @@
 //! What only a store on disk does: sealing, reopening, locking, finding, keeping lines.
 
 use mailvane_metric::{Cube, Width};
-use mailvane_model::{Address, Batch, Time};
+use mailvane_model::{Address, Batch, Sink, Time};
 use mailvane_store::{Commit, CommitNumber, Disk, Error, KeptLine, Kind, Options, Probe, Store};
 
 use crate::{all, fixture};
@@ -12,18 +12,20 @@ fn open(folder: &std::path::Path) -> Disk {
     Disk::open(folder, Options::default()).unwrap()
 }
 
+/// Adds the rows of a batch to another.
+pub fn append(from: &Batch, to: &mut Batch) {
+    from.messages.iter().for_each(|row| to.message(&row));
+    from.attempts.iter().for_each(|row| to.attempt(&row));
+    from.outcomes.iter().for_each(|row| to.outcome(&row, None));
+    from.rejections.iter().for_each(|row| to.rejection(&row));
+    from.auths.iter().for_each(|row| to.auth(&row));
+    from.sessions.iter().for_each(|row| to.session(&row));
+    from.notices.iter().for_each(|row| to.notice(&row));
+}
+
 fn joined(batches: &[Batch]) -> Batch {
     let mut all = Batch::default();
-    for batch in batches {
-        use mailvane_model::Sink;
-        batch.messages.iter().for_each(|row| all.message(&row));
-        batch.attempts.iter().for_each(|row| all.attempt(&row));
-        batch.outcomes.iter().for_each(|row| all.outcome(&row, None));
-        batch.rejections.iter().for_each(|row| all.rejection(&row));
-        batch.auths.iter().for_each(|row| all.auth(&row));
-        batch.sessions.iter().for_each(|row| all.session(&row));
-        batch.notices.iter().for_each(|row| all.notice(&row));
-    }
+    batches.iter().for_each(|batch| append(batch, &mut all));
     all
 }
 
@@ -179,7 +181,7 @@ fn rollups_of_segments_and_pending_rows_are_one() {
         let mut all = Vec::new();
         for cube in Cube::ALL {
             for width in Width::ALL {
-                all.extend(snapshot.rollups(*width, *cube, EVER.0.plus(Time::DAY * 30), EVER.1, None).unwrap());
+                all.extend(snapshot.rollups(*width, *cube, EVER.0, EVER.1, None).unwrap());
             }
         }
         all
@@ -263,6 +265,24 @@ fn a_failed_commit_changes_nothing_and_can_be_tried_again() {
     let expected = all::highest(&joined(&[first, fixture::batch(100..120), second]));
     all::assert_same(&all::rows(&disk.snapshot().unwrap()), &expected);
     assert_eq!(disk.state(b"key").unwrap().len(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said_and_the_commit_can_be_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = open(folder.path());
+    // Whatever is written to the next part's attempts meets a full disk.
+    let next = folder.path().join("segments/00000001-attempts.parquet");
+    std::os::unix::fs::symlink("/dev/full", &next).unwrap();
+    let rows = fixture::batch(0..50);
+    let bulk = || Commit { bulk: true, ..Commit::of(&rows) };
+    let error = disk.commit(bulk()).unwrap_err();
+    assert!(error.is_full(), "{error}");
+    assert_eq!(disk.snapshot().unwrap().number(), CommitNumber(0));
+    assert_eq!(std::fs::read_dir(folder.path().join("segments")).unwrap().count(), 0, "nothing is left of it");
+    assert_eq!(disk.commit(bulk()).unwrap(), CommitNumber(1));
+    all::assert_same(&all::rows(&disk.snapshot().unwrap()), &all::highest(&rows));
 }
 
 #[test]
