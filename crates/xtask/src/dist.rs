@@ -123,6 +123,26 @@ mod tests {
     }
 
     #[test]
+    fn a_package_is_made_of_a_program() {
+        let folder = std::env::temp_dir().join(format!("mailvane-package-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let program = folder.join("mailvane");
+        fs::write(&program, "#!/bin/sh\n").unwrap();
+        let package = debian_package(&folder, &program).unwrap();
+        let bytes = fs::read(&package).unwrap();
+        assert!(bytes.starts_with(b"!<arch>\ndebian-binary"));
+        // Where Debian's own tool is, it must take the package.
+        if program::find("dpkg-deb").is_some() {
+            let listed = Command::new("dpkg-deb").arg("--contents").arg(&package).output().unwrap();
+            let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+            for name in ["./usr/bin/mailvane", "./usr/lib/systemd/system/mailvane.service", "./usr/share/doc/mailvane/copyright"] {
+                assert!(text.contains(name), "{name} is not in {text}");
+            }
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn the_unit_lets_the_queue_be_listed() {
         // postqueue is set-gid: whatever implies NoNewPrivileges for a service with a user of its own would take that away.
         for option in [

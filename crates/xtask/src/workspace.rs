@@ -46,10 +46,11 @@ pub(crate) enum Build {
 
 /// Builds the program and says where it is. Cargo shows its own progress.
 pub(crate) fn build_program(profile: &str, build: Build) -> Result<PathBuf> {
-    let mut command = cargo(&["build", "--package", "mailvane-server", "--profile", profile]);
-    if build == Build::Light {
-        command.arg("--no-default-features");
-    }
+    // Of the whole workspace, so that libraries have the same features as in tests and are not built a second time.
+    let mut command = match build {
+        Build::Whole => cargo(&["build", "--workspace", "--bin", "mailvane", "--profile", profile]),
+        Build::Light => cargo(&["build", "--package", "mailvane-server", "--no-default-features", "--profile", profile]),
+    };
     if !command.status().context("cannot start cargo")?.success() {
         bail!("the program does not build: see above");
     }
