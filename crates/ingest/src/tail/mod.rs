@@ -38,6 +38,9 @@ const LINGER: i64 = 60 * SECOND;
 const DELETED_LINGER: i64 = 600 * SECOND;
 /// How long the rest of a file that is gone is waited for before it is called a gap.
 const GAP_GRACE: i64 = 60 * SECOND;
+/// For so long newer lines wait for the rest of a file whose bytes are nowhere: in the middle of a rotation one look can miss a file, and
+/// the next one finds it under its new name.
+const ORDER_WAIT: i64 = 2 * SECOND;
 /// An archive that was written to within this time may still be growing.
 const PACKING_GRACE: i64 = 60 * SECOND;
 /// How long a file is remembered after it was seen last.

@@ -1,6 +1,6 @@
 //! Reading the files of one log in the order in which they were written.
 
-use super::{DELETED_LINGER, LINGER, Notice, ROTATED_GRACE, Seen, TailBlock, Tailer, Verdict};
+use super::{DELETED_LINGER, LINGER, Notice, ORDER_WAIT, ROTATED_GRACE, Seen, TailBlock, Tailer, Verdict};
 use crate::blocks::{Block, LastLine};
 
 impl Tailer {
@@ -20,9 +20,12 @@ impl Tailer {
             if self.files[index].commit_first {
                 return false;
             }
-            if self.files[index].body.is_none() {
-                // The rest of this file may be in an archive that is being looked through: newer lines wait for it.
-                if awaited && !self.files[index].state.complete {
+            let file = &self.files[index];
+            if file.body.is_none() {
+                // The rest of this file may be in an archive that is being looked through, or under a name that it got while the
+                // folder was being listed: newer lines wait for it.
+                let is_sought = file.missing.is_none_or(|since| now - since < ORDER_WAIT);
+                if !file.state.complete && (awaited || is_sought) {
                     return false;
                 }
                 continue;
