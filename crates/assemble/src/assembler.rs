@@ -14,7 +14,7 @@ use crate::config::{self, Config};
 use crate::life::{Flags, Life, LifeRef, QueueKey};
 use crate::lives::Lives;
 use crate::ours::{self, Found};
-use crate::outcome::{View, note};
+use crate::outcome::{MOST_HOPS, View, note};
 use crate::session::Sessions;
 use crate::statistics::Statistics;
 use crate::streams::Streams;
@@ -192,10 +192,17 @@ impl Assembler {
     /// Ends messages without a line for longer than the longest queue lifetime.
     fn sweep(&mut self, watermark: Time, sink: &mut impl Sink) {
         let limit = watermark.plus(-self.config.limits.lifetime);
-        let stale: Vec<LifeRef> = self.lives.all().filter(|(_, life)| life.seen < limit && life.held_by == 0).map(|(at, _)| at).collect();
-        for at in stale {
-            self.counts.stale += 1;
-            self.give_up(at, note::STALE, sink);
+        // A hop that ends lets go of the one before it, so that a whole chain ends in as many turns.
+        for _ in 0..=MOST_HOPS {
+            let stale: Vec<LifeRef> =
+                self.lives.all().filter(|(_, life)| life.seen < limit && life.held_by == 0).map(|(at, _)| at).collect();
+            if stale.is_empty() {
+                return;
+            }
+            for at in stale {
+                self.counts.stale += u64::from(self.lives.get(at).is_some());
+                self.give_up(at, note::STALE, sink);
+            }
         }
     }
 

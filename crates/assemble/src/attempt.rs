@@ -237,6 +237,7 @@ impl Assembler {
         recipient.latest = recipient.latest.max(Some(time));
         recipient.place = place_of(route, recipient.place);
         let was_final = recipient.state == State::Final;
+        recipient.forgotten |= recipient.told > 0;
         if line.ended == Ended::Deferred {
             recipient.deferrals = recipient.deferrals.saturating_add(1);
             recipient.greylisted = recipient.greylisted.saturating_add(u32::from(last.reason == Some(Reason::Greylisted)));
@@ -274,11 +275,15 @@ impl Assembler {
         if line.ended == Ended::Bounced {
             life.flags.set(Flags::BOUNCED);
         }
-        life.settle(place, State::Final);
         if flags.has(Flags::UNCERTAIN) {
+            life.settle(place, State::Final);
             self.tell(at, place, sink);
         } else if !flags.has(Flags::PROBE) {
+            recipient.forgotten = !waits;
+            life.settle(place, State::Final);
             self.tell_now(at, place, last, sink);
+        } else {
+            life.settle(place, State::Final);
         }
         if flags.has(Flags::CLOSED) {
             self.try_end(at, false, sink);
@@ -299,7 +304,7 @@ impl Assembler {
             state.learned.smarthost(delivered.relay_host);
         }
         if life.flags.has(Flags::OUTSIDE) && original.address().is_unknown() && life.previous.is_none() {
-            let inside = relay::is_inside(network::address(delivered.relay_ip.as_bytes()));
+            let inside = network::kind_of(delivered.relay_ip.as_bytes()) == network::Kind::Private;
             if inside {
                 state.learned.domain(delivered.domain, Evidence::RelayedInside);
             } else {

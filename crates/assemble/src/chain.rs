@@ -316,7 +316,7 @@ impl Assembler {
         let recipient = &life.recipients[place];
         match (life.flags.has(Flags::PROBE), recipient.told > 0) {
             (true, _) => {}
-            (false, true) if recipient.chained => {}
+            (false, true) if recipient.chained || recipient.forgotten => {}
             (false, true) => self.revise(at, place, sink),
             (false, false) => self.tell(at, place, sink),
         }

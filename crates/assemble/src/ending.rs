@@ -1,6 +1,6 @@
 //! How lives end, and how messages and outcomes are told.
 
-use mailvane_model::word::Outcome;
+use mailvane_model::word::{Direction, Outcome};
 use mailvane_model::{Sink, Time};
 
 use crate::assembler::{Alarm, Assembler};
@@ -251,8 +251,9 @@ impl Assembler {
         let recipient = &life.recipients[place];
         let last = recipient.last.as_deref().map(Last::view).unwrap_or_default();
         let row = self.view().outcome(life, place, last, true, (recipient.outcome, recipient.ended));
+        let direction = row.direction;
         sink.outcome(&row, None);
-        self.told(at, place);
+        self.told(at, place, direction);
     }
 
     /// Tells the outcome of a recipient whose last attempt stands in the line that is being read.
@@ -261,8 +262,9 @@ impl Assembler {
         let Some(life) = self.lives.get(at) else { return };
         let recipient = &life.recipients[place];
         let row = self.view().outcome(life, place, last, true, (recipient.outcome, recipient.ended));
+        let direction = row.direction;
         sink.outcome(&row, None);
-        self.told(at, place);
+        self.told(at, place, direction);
     }
 
     /// Tells an outcome again after the hop before it was found.
@@ -273,16 +275,19 @@ impl Assembler {
         let state = (recipient.outcome, recipient.ended);
         let mut former = self.view().outcome(life, place, last, false, state);
         former.rev = recipient.told.saturating_sub(1);
+        former.direction = recipient.told_direction;
         let row = self.view().outcome(life, place, last, true, state);
+        let direction = row.direction;
         sink.outcome(&row, Some(&former));
-        self.told(at, place);
+        self.told(at, place, direction);
     }
 
-    fn told(&mut self, at: LifeRef, place: usize) {
+    fn told(&mut self, at: LifeRef, place: usize, direction: Direction) {
         if let Some(life) = self.lives.get_mut(at) {
             life.mark(place);
             life.recipients[place].told += 1;
             life.recipients[place].chained = life.previous.is_some();
+            life.recipients[place].told_direction = direction;
         }
     }
 

@@ -279,6 +279,10 @@ pub(crate) struct Recipient {
     pub(crate) told: u32,
     /// Whether what was told last takes the hops before in.
     pub(crate) chained: bool,
+    /// Whether what was told last cannot be worked out again, so that it is not revised.
+    pub(crate) forgotten: bool,
+    /// The direction told last.
+    pub(crate) told_direction: Direction,
     pub(crate) next: Option<LifeRef>,
     pub(crate) last: Option<Box<Last>>,
 }
@@ -423,6 +427,19 @@ impl Life {
             }
         }
         place
+    }
+
+    /// Something changes that outcomes which were told already hold: they stay as they were told.
+    pub(crate) fn forget_told(&mut self) {
+        if self.ended == 0 {
+            return;
+        }
+        for place in 0..self.recipients.len() {
+            if self.recipients[place].told > 0 && !self.recipients[place].forgotten {
+                self.recipients[place].forgotten = true;
+                self.mark(place);
+            }
+        }
     }
 
     /// Notes that a recipient changed.

@@ -64,6 +64,18 @@ pub(crate) enum Kind {
     Private,
 }
 
+/// The kind of an address as written in a line. Most lines hold a public IPv4 address, which its first bytes tell.
+#[inline]
+pub(crate) fn kind_of(bytes: &[u8]) -> Kind {
+    match bytes {
+        [] => Kind::Public,
+        // 10.*, 100.64.*, 127.*, 169.254.*, 172.16.*, 192.168.*: all other addresses of IPv4 begin in another way.
+        [b'1', b'0' | b'2' | b'6' | b'7' | b'9', ..] => kind(address(bytes)),
+        [b'0'..=b'9', b'0'..=b'9' | b'.', b'0'..=b'9' | b'.', ..] => Kind::Public,
+        _ => kind(address(bytes)),
+    }
+}
+
 /// The kind of an address in a line.
 pub(crate) fn kind(address: Option<IpAddr>) -> Kind {
     match address.map(unmapped) {
@@ -115,5 +127,26 @@ mod tests {
         assert_eq!(kind(address(b"fe80::1%eth0")), Kind::Private);
         assert_eq!(kind(address(b"203.0.113.9")), Kind::Public);
         assert_eq!(kind(address(b"private/dovecot-lmtp")), Kind::Public);
+        for text in [
+            "127.0.0.1",
+            "127.0.10.1",
+            "::1",
+            "10.1.2.3",
+            "100.64.0.1",
+            "100.1.0.1",
+            "169.254.1.1",
+            "172.16.0.9",
+            "192.168.1.1",
+            "203.0.113.9",
+            "8.8.8.8",
+            "1.2.3.4",
+        ] {
+            assert_eq!(kind_of(text.as_bytes()), kind(address(text.as_bytes())), "{text}");
+        }
+        for text in
+            ["2001:db8::1", "fd00::1", "fe80::1%eth0", "IPv6:::1", "private/lmtp", "", "1", "x", "::ffff:10.0.0.1", "100::1", "1080::1"]
+        {
+            assert_eq!(kind_of(text.as_bytes()), kind(address(text.as_bytes())), "{text}");
+        }
     }
 }

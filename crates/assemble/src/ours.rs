@@ -1,8 +1,6 @@
 //! What is ours: domains whose mailboxes are here, clients that may send outside through us, relays that take everything.
 //! Given by the operator, or found in the log, with the evidence counted so that a wrong guess is seen.
 
-use std::net::IpAddr;
-
 use ahash::AHashMap;
 
 use mailvane_model::hash;
@@ -216,7 +214,7 @@ pub(crate) fn is_domain(config: &Config, learned: &Learned, domain: &str) -> boo
 /// Whether a client is this host or a host of ours, by its address or by a name that was given.
 pub(crate) fn is_given_client(config: &Config, name: &[u8], ip: &[u8]) -> bool {
     name.starts_with(b"localhost")
-        || is_network(config, network::address(ip))
+        || is_network(config, ip)
         || config.ours.hosts.iter().any(|host| host.as_bytes().eq_ignore_ascii_case(name))
 }
 
@@ -234,9 +232,12 @@ pub(crate) fn is_client(config: &Config, learned: &Learned, name: &str, ip: &str
 }
 
 /// Whether an address lies in a network of ours: given, this host, or private.
-pub(crate) fn is_network(config: &Config, address: Option<IpAddr>) -> bool {
-    matches!(network::kind(address), Kind::Loopback | Kind::Private)
-        || address.is_some_and(|address| config.ours.networks.iter().any(|network| network.contains(address)))
+fn is_network(config: &Config, ip: &[u8]) -> bool {
+    if matches!(network::kind_of(ip), Kind::Loopback | Kind::Private) {
+        return true;
+    }
+    !config.ours.networks.is_empty()
+        && network::address(ip).is_some_and(|address| config.ours.networks.iter().any(|network| network.contains(address)))
 }
 
 /// Everything taken for ours, over all streams.

@@ -209,6 +209,8 @@ fn write_recipient(writer: &mut Writer, lives: &Lives, life: &Life, recipient: &
     writer.byte(recipient.handed_to.code());
     writer.byte(recipient.note);
     writer.byte(u8::from(recipient.chained));
+    writer.byte(u8::from(recipient.forgotten));
+    writer.byte(recipient.told_direction.code());
     for count in [recipient.attempts, recipient.deferrals, recipient.greylisted, recipient.told] {
         writer.number(u64::from(count));
     }
@@ -250,6 +252,8 @@ fn read_recipient(reader: &mut Reader<'_>, life: &mut Life, ties: &mut Ties) -> 
     recipient.handed_to = HandedTo::from_code(reader.byte()?).ok_or(Damaged)?;
     recipient.note = reader.byte()?;
     recipient.chained = reader.byte()? == 1;
+    recipient.forgotten = reader.byte()? == 1;
+    recipient.told_direction = Direction::from_code(reader.byte()?).ok_or(Damaged)?;
     recipient.attempts = reader.small()?;
     recipient.deferrals = reader.small()?;
     recipient.greylisted = reader.small()?;

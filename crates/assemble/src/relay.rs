@@ -1,6 +1,5 @@
 //! Who took a message over: a mailbox, the recipient's MX, a smarthost, a filter, a command, a file; and whether it will come back to us.
 
-use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use memchr::memmem::{Finder, FinderRev};
@@ -93,8 +92,7 @@ pub(crate) fn route<'a>(config: &Config, learned: &Learned, delivered: &Delivere
 }
 
 fn smtp<'a>(config: &Config, learned: &Learned, delivered: &Delivered<'a>) -> Route<'a> {
-    let address = network::address(delivered.relay_ip.as_bytes());
-    let kind = network::kind(address);
+    let kind = network::kind_of(delivered.relay_ip.as_bytes());
     let inside = is_this_machine(delivered, kind) || kind == Kind::Private && FILTER_PORTS.contains(&delivered.relay_port);
     if inside {
         return filter(delivered);
@@ -232,11 +230,6 @@ fn serves_others(delivered: &Delivered<'_>) -> bool {
     let Some((_, ends)) = LARGE.iter().find(|(domain, _)| *domain == delivered.domain) else { return false };
     let host = delivered.relay_host;
     !host.is_empty() && !ends.iter().any(|end| host.len() >= end.len() && host[host.len() - end.len()..].eq_ignore_ascii_case(end))
-}
-
-/// Whether an address is one of a private network.
-pub(crate) fn is_inside(address: Option<IpAddr>) -> bool {
-    network::kind(address) == Kind::Private
 }
 
 #[cfg(test)]

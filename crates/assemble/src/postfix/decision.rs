@@ -133,6 +133,7 @@ impl Assembler {
         if let Some((name, ip)) = client
             && life.flags.has(Flags::UNCERTAIN)
         {
+            life.forget_told();
             life.client_name = life.texts.add(&name);
             life.client_ip = life.texts.add(&ip);
             life.flags.clear(Flags::SUBMITTED);

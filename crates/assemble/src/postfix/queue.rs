@@ -14,6 +14,7 @@ pub(crate) fn set_sender(life: &mut Life, sender: &[u8]) {
     if life.flags.has(Flags::SENDER) {
         return;
     }
+    life.forget_told();
     let mailbox = Mailbox::of(sender, true);
     life.sender_local = life.texts.add(mailbox.address().local);
     life.sender_domain = life.texts.add(mailbox.address().domain);
@@ -38,6 +39,7 @@ impl Assembler {
         };
         let Some(life) = self.lives.get_mut(at) else { return };
         if life.message_id.is_empty() || resent {
+            life.forget_told();
             life.message_id = life.texts.add(&text::lossy(id));
         }
         self.appeared(at, sink);
@@ -53,6 +55,9 @@ impl Assembler {
             life.flags.clear(Flags::SENDER);
         }
         set_sender(life, sender);
+        if life.size != Some(size) {
+            life.forget_told();
+        }
         life.size = Some(size);
         // Later activations count only the recipients that are still open.
         life.expected = life.expected.max(Some(nrcpt));
@@ -168,6 +173,7 @@ impl Assembler {
             None => self.create(here, new_queue_id, 1, sink),
         };
         let Some(life) = self.lives.get_mut(at) else { return };
+        life.forget_told();
         life.bounce_of = cause_id;
         life.flags.set(Flags::NOTIFICATION | Flags::RETELL);
         self.settled_origin(at, sink);
@@ -200,6 +206,10 @@ impl Assembler {
             if matches!(life.recipients[place].state, State::Waiting | State::Deferred) {
                 life.settle(place, State::Hop);
                 (life.recipients[place].outcome, life.recipients[place].ended) = (Outcome::Unknown, here.time);
+                // It waits for its new id, whatever it was refused by.
+                if let Some(last) = &mut life.recipients[place].last {
+                    last.filter = false;
+                }
             }
         }
         self.timers.set(Alarm::Link, here.time, at);

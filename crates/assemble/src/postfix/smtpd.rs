@@ -180,6 +180,7 @@ impl Assembler {
         let Some(life) = self.lives.get_mut(former) else { return self.new_opened(here, queue_id, sink) };
         let late = !life.flags.has(Flags::OPENED | Flags::CLOSED) && (here.time.0 - life.opened.0).abs() <= crate::config::LATE;
         if late {
+            life.forget_told();
             life.flags.set(Flags::OPENED);
             life.opened = life.opened.min(here.time);
             life.lines.push(here.position);

@@ -52,6 +52,30 @@ fn old_history_is_left_alone() {
 }
 
 #[test]
+fn newer_lines_wait_for_a_file_that_one_look_missed() {
+    let mut host = Host::new(false);
+    let mut chance = Chance(1);
+    host.write(20, &mut chance);
+    let mut keeper = reader(&host);
+    keeper.poll(host.now, 1 << 20);
+    keeper.commit();
+    host.write(20, &mut chance);
+    // A folder is not listed in one instant: a file that is being renamed can be missing under both names.
+    host.rotate_by_rename("elsewhere");
+    host.create();
+    host.write(5, &mut chance);
+    keeper.kill(&host);
+    host.now += SECOND;
+    keeper.poll(host.now, 1 << 20);
+    keeper.commit();
+    assert_eq!(keeper.lines, host.lines[..20]);
+    fs::rename(host.path("elsewhere"), host.path("mail.log.1")).unwrap();
+    keeper.drain(&mut host);
+    assert_eq!(keeper.lines, host.lines);
+    assert_eq!(keeper.gaps, 0);
+}
+
+#[test]
 fn what_cannot_be_read_again_is_committed_before_the_new_file_is_opened() {
     let mut host = Host::new(false);
     host.write(10, &mut Chance(1));
