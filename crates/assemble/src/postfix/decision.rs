@@ -112,7 +112,7 @@ impl Assembler {
         let codes = reply::codes(text);
         let view = crate::life::LastView { reply_code: codes.code, enhanced: codes.enhanced, text, ..Default::default() };
         if let Some(life) = self.lives.get_mut(at) {
-            for recipient in life.recipients.iter_mut().filter(|recipient| recipient.attempts == 0) {
+            for recipient in life.recipients.iter_mut().filter(|recipient| recipient.attempts == 0 && recipient.told == 0) {
                 recipient.last = Some(view.keep());
             }
         }
