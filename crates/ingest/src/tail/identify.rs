@@ -1,8 +1,10 @@
 //! Finding out what a file is that was found: a known one somewhere else, a copy, or a new one.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use mailvane_model::FileId;
 
@@ -22,6 +24,9 @@ const FIRST_LINE_BYTES: usize = 4096;
 /// How often the time of its last sighting is written for a file that does not change.
 const SEEN_EVERY: i64 = 3600 * SECOND;
 
+/// Scans repeated at most because files moved; a rotation is over much sooner.
+const MAX_SCANS_AGAIN: usize = 4;
+
 /// What was judged from content.
 enum Judgement {
     New,
@@ -34,7 +39,7 @@ enum Judgement {
 impl Tailer {
     /// Looks at the file system and takes up what changed there.
     pub(super) fn look(&mut self, now: i64) {
-        let scan = scan::scan(&self.specs);
+        let scan = self.steady_scan();
         self.note_problems(&scan);
         self.found = scan.found.into_iter().map(|found| (found.inode, found)).collect();
         for index in 0..self.files.len() {
@@ -58,6 +63,22 @@ impl Tailer {
         let present = |inode: &Inode| self.found.contains_key(inode);
         self.seen.retain(|inode, _| present(inode));
         self.examining.retain(|examination| self.found.contains_key(&examination.inode));
+    }
+
+    /// A scan that a second one confirms when anything moved: a folder is not listed in one instant, and in the middle of a rotation
+    /// a file can be missing from the list while a newer one is in it.
+    fn steady_scan(&self) -> scan::Scan {
+        let mut before: HashMap<Inode, PathBuf> = self.found.values().map(|found| (found.inode, found.path.clone())).collect();
+        let mut scan = scan::scan(&self.specs);
+        for _ in 0..MAX_SCANS_AGAIN {
+            let places = scan.found.iter().map(|found| (found.inode, found.path.clone())).collect();
+            if places == before {
+                break;
+            }
+            before = places;
+            scan = scan::scan(&self.specs);
+        }
+        scan
     }
 
     fn stands_on(&self, inode: Inode) -> bool {
