@@ -67,11 +67,11 @@ pub(crate) enum Kind {
 /// The kind of an address as written in a line. Most lines hold a public IPv4 address, which its first bytes tell.
 #[inline]
 pub(crate) fn kind_of(bytes: &[u8]) -> Kind {
+    const NOT_PUBLIC: [&[u8]; 6] = [b"10.", b"127.", b"192.168.", b"172.", b"100.", b"169.254."];
     match bytes {
         [] => Kind::Public,
-        // 10.*, 100.64.*, 127.*, 169.254.*, 172.16.*, 192.168.*: all other addresses of IPv4 begin in another way.
-        [b'1', b'0' | b'2' | b'6' | b'7' | b'9', ..] => kind(address(bytes)),
-        [b'0'..=b'9', b'0'..=b'9' | b'.', b'0'..=b'9' | b'.', ..] => Kind::Public,
+        [b'1', ..] if NOT_PUBLIC.iter().any(|start| bytes.starts_with(start)) => kind(address(bytes)),
+        [b'0'..=b'9', b'0'..=b'9' | b'.', b'0'..=b'9' | b'.', ..] if bytes.contains(&b'.') => Kind::Public,
         _ => kind(address(bytes)),
     }
 }
@@ -140,6 +140,9 @@ mod tests {
             "203.0.113.9",
             "8.8.8.8",
             "1.2.3.4",
+            "198.51.100.7",
+            "192.0.2.1",
+            "172.32.0.1",
         ] {
             assert_eq!(kind_of(text.as_bytes()), kind(address(text.as_bytes())), "{text}");
         }

@@ -114,13 +114,15 @@ fn smtp<'a>(config: &Config, learned: &Learned, delivered: &Delivered<'a>) -> Ro
 
 /// A loopback address is this machine, unless it stands in for another host: another address of 127/8, or a host's name, on the mail port.
 fn is_this_machine(delivered: &Delivered<'_>, kind: Kind) -> bool {
-    let named_so = delivered.relay_host.is_empty()
-        || delivered.relay_host == delivered.relay_ip
-        || delivered.relay_host.starts_with("localhost")
-        || network::address(delivered.relay_host.as_bytes()).is_some();
+    let named_so = || {
+        delivered.relay_host.is_empty()
+            || delivered.relay_host == delivered.relay_ip
+            || delivered.relay_host.starts_with("localhost")
+            || network::address(delivered.relay_host.as_bytes()).is_some()
+    };
     match kind {
-        Kind::Loopback => named_so || !matches!(delivered.relay_port, 0 | 25),
-        Kind::LoopbackAlias => named_so,
+        Kind::Loopback => named_so() || !matches!(delivered.relay_port, 0 | 25),
+        Kind::LoopbackAlias => named_so(),
         Kind::Private | Kind::Public => false,
     }
 }
