@@ -75,6 +75,18 @@ pub fn summary(snapshot: &Snapshot, scope: &Scope) -> Result<Cell> {
     Ok(groups.groups.into_iter().next().map(|group| group.cell).unwrap_or_default())
 }
 
+/// The sums of each minute between two times, of all streams and traffics: those with anything in them, in order.
+pub fn minutes(snapshot: &Snapshot, since: Time, until: Time) -> Result<Vec<Step>> {
+    let mut steps: Vec<Step> = Vec::new();
+    for rolled in snapshot.rollups(Width::Minute, Cube::Total, Width::Minute.floor(since), until, None)? {
+        match steps.last_mut().filter(|last| last.start == rolled.time) {
+            Some(last) => last.cell.merge(&rolled.cell),
+            None => steps.push(Step { start: rolled.time, cell: rolled.cell }),
+        }
+    }
+    Ok(steps)
+}
+
 /// The sums by one dimension.
 pub fn breakdown(snapshot: &Snapshot, scope: &Scope, by: Dimension) -> Result<Breakdown> {
     match rollup_of(snapshot, scope, Some(by)) {
@@ -343,7 +355,8 @@ fn attempt_key(row: &AttemptRow<'_>, by: Dimension) -> Option<String> {
     })
 }
 
-fn outcome_key(row: &OutcomeRow<'_>, by: Dimension) -> Option<String> {
+/// The key of an outcome in a dimension; `None` where it has no part in it.
+pub fn outcome_key(row: &OutcomeRow<'_>, by: Dimension) -> Option<String> {
     Some(match by {
         Dimension::Provider => row.provider.to_owned(),
         Dimension::Domain => row.recipient.domain.to_owned(),

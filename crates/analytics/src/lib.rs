@@ -3,6 +3,7 @@
 //! * [`scope`]: which rows an answer is about.
 //! * [`figures`]: sums of a window, by one dimension or over time ([`figures::summary`], [`figures::breakdown`], [`figures::series`]).
 //! * [`search`]: messages and refused attempts, newest first.
+//! * [`lookup`]: one thing by its id.
 //! * [`trouble`]: warnings and worse of the mail daemons, grouped.
 //! * [`scan`], [`frame`]: rows out of segments (Polars) and pending batches (plain columns).
 //!
@@ -10,6 +11,7 @@
 
 pub mod figures;
 pub mod frame;
+pub mod lookup;
 pub mod scan;
 pub mod scope;
 pub mod search;

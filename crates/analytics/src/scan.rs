@@ -119,12 +119,18 @@ pub(crate) fn micros(name: &str) -> Expr {
     col(name).cast(DataType::Int64)
 }
 
+/// Whether a string column holds a value; the empty one means absent and may be null.
+pub(crate) fn text_is(name: &str, value: &str) -> Expr {
+    let equal = col(name).eq(lit(value.to_owned()));
+    if value.is_empty() { equal.or(col(name).is_null()) } else { equal }
+}
+
 fn segment_frame(snapshot: &Snapshot, segment: &Segment, wanted: &Wanted, clock: &str, scope: &Scope) -> Result<Frame> {
     let mut frame = living(lazy(segment)?, segment);
     frame = frame.filter(micros(clock).gt_eq(lit(scope.since.0)).and(micros(clock).lt(lit(scope.until.0))));
     for (dimension, value) in &scope.filters.wanted {
         if let Some(name) = column_of(*dimension, wanted) {
-            frame = frame.filter(col(name).eq(lit(value.clone())));
+            frame = frame.filter(text_is(name, value));
         }
     }
     let schema = frame.collect_schema()?;

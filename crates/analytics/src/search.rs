@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mailvane_model::row::{Batch, OutcomeColumns};
-use mailvane_model::word::Outcome;
+use mailvane_model::word::{Direction, HandedTo, Outcome, Population};
 use mailvane_model::{Address, AttemptRow, MessageRow, OutcomeRow, RejectionRow, Time};
 use mailvane_store::{Kind, Probe, Segment, Snapshot};
 use polars::prelude::*;
@@ -79,6 +79,49 @@ fn is_queue_id(word: &str) -> bool {
     short || long
 }
 
+/// A state of a recipient that can be wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Delivered, other than to a smarthost.
+    Delivered,
+    /// Handed to a smarthost.
+    Relayed,
+    /// In a queue and not deferred so far.
+    Fresh,
+    /// In a queue and deferred.
+    Waiting,
+    /// Deferred at least once, whatever came of it.
+    HadDeferral,
+    /// Any other state, as it is.
+    Other(Outcome),
+}
+
+impl State {
+    /// Whether a recipient is in it.
+    pub fn has(self, row: &OutcomeRow<'_>) -> bool {
+        let relayed = row.handed_to == HandedTo::Smarthost;
+        match self {
+            State::Delivered => row.outcome == Outcome::Delivered && !relayed,
+            State::Relayed => row.outcome == Outcome::Delivered && relayed,
+            State::Fresh => row.outcome == Outcome::Queued && row.deferrals == 0,
+            State::Waiting => row.outcome == Outcome::Queued && row.deferrals > 0,
+            State::HadDeferral => row.deferrals > 0,
+            State::Other(outcome) => row.outcome == outcome,
+        }
+    }
+
+    /// What holds for every row in it, as a condition on columns.
+    fn condition(self) -> Expr {
+        let is = |outcome: Outcome| col("outcome").eq(lit(u32::from(outcome.code())));
+        match self {
+            State::Delivered | State::Relayed => is(Outcome::Delivered),
+            State::Fresh | State::Waiting => is(Outcome::Queued),
+            State::HadDeferral => col("deferrals").gt(lit(0)),
+            State::Other(outcome) => is(outcome),
+        }
+    }
+}
+
 /// What is searched.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -86,8 +129,8 @@ pub struct Search {
     pub scope: Scope,
     /// The words.
     pub words: Words,
-    /// Outcomes wanted; empty means all.
-    pub outcomes: Vec<Outcome>,
+    /// States of recipients wanted, any of them; empty means all.
+    pub states: Vec<State>,
     /// Whether messages are wanted.
     pub messages: bool,
     /// Whether refusals are wanted.
@@ -151,7 +194,7 @@ pub fn search(snapshot: &Snapshot, open: &OutcomeColumns, search: &Search) -> Re
     let mut found = Found::default();
     if search.messages {
         outcomes(snapshot, open, search, &mut best)?;
-        if search.outcomes.is_empty() {
+        if search.states.is_empty() {
             if let Some(probe) = probe(&search.words) {
                 for hit in snapshot.lives(probe, search.scope.since, Time(i64::MAX), PROBED)? {
                     best.offer(hit.time, hit.life, false);
@@ -166,7 +209,7 @@ pub fn search(snapshot: &Snapshot, open: &OutcomeColumns, search: &Search) -> Re
             }
         }
     }
-    if search.rejections && search.outcomes.is_empty() {
+    if search.rejections {
         rejections(snapshot, search, &mut best, &mut found.rejections)?;
     }
     found.more = best.hits.len() > search.limit;
@@ -205,14 +248,16 @@ fn is_by_delivery(search: &Search) -> bool {
     search.scope.filters.wanted.iter().any(|wanted| matches!(wanted.0, By::Provider | By::Domain | By::Relay | By::Reason))
 }
 
-fn has_traffic(scope: &Scope, population: mailvane_model::word::Population, direction: mailvane_model::word::Direction) -> bool {
+/// A message of several directions belongs to each of them.
+fn has_traffic(scope: &Scope, population: Population, direction: Direction) -> bool {
+    let direction = scope.direction.filter(|_| direction == Direction::Mixed).unwrap_or(direction);
     scope.has(mailvane_metric::Traffic::of(population, direction))
 }
 
 fn admits_outcome(search: &Search, row: &OutcomeRow<'_>) -> bool {
     search.scope.spans(row.arrived)
         && has_traffic(&search.scope, row.population, row.direction)
-        && (search.outcomes.is_empty() || search.outcomes.contains(&row.outcome))
+        && (search.states.is_empty() || search.states.iter().any(|state| state.has(row)))
         && search.scope.admits_outcome(row)
         && outcome_matches(&search.words, row)
 }
@@ -230,19 +275,21 @@ fn outcomes(snapshot: &Snapshot, open: &OutcomeColumns, search: &Search, best: &
         }
     }
     // Of recipients that are done, attempts say the same and hold every word; only a wanted state needs the outcomes.
-    if search.outcomes.is_empty() {
+    if search.states.is_empty() {
         return Ok(());
     }
-    let wanted = search.outcomes.iter().map(|outcome| col("outcome").eq(lit(u32::from(outcome.code())))).reduce(Expr::or);
+    let wanted = search.states.iter().map(|state| state.condition()).reduce(Expr::or);
     for segment in newest_first(snapshot, Kind::Outcomes, search.scope.since, Time(i64::MAX)) {
         if best.is_full_past(segment.time_max) {
             break;
         }
-        for rows in candidates(snapshot, &segment, search, "arrived", None, wanted.clone())? {
+        let rows = candidates(snapshot, &segment, search, "arrived", None, wanted.clone())?;
+        newest_batches(snapshot, &segment, &rows, best, |rows, best| {
             for row in rows.outcomes.iter().filter(|row| admits_outcome(search, row)) {
                 best.offer(row.arrived, row.message, false);
             }
-        }
+            rows.outcomes.time.0.first().copied()
+        })?;
     }
     Ok(())
 }
@@ -264,11 +311,13 @@ fn attempts(snapshot: &Snapshot, search: &Search, best: &mut Best) -> Result<()>
         if best.is_full_past(segment.time_max) {
             break;
         }
-        for rows in candidates(snapshot, &segment, search, "arrived", Some(&ATTEMPT_PLACES), None)? {
+        let rows = candidates(snapshot, &segment, search, "arrived", Some(&ATTEMPT_PLACES), None)?;
+        newest_batches(snapshot, &segment, &rows, best, |rows, best| {
             for row in rows.attempts.iter().filter(|row| admits_attempt(search, row)) {
                 best.offer(row.arrived, row.message, false);
             }
-        }
+            rows.attempts.time.0.first().copied()
+        })?;
     }
     Ok(())
 }
@@ -295,14 +344,13 @@ fn messages(snapshot: &Snapshot, search: &Search, best: &mut Best) -> Result<()>
         if best.is_full_past(segment.time_max) {
             break;
         }
-        for rows in candidates(snapshot, &segment, search, "time", Some(&MESSAGE_PLACES), None)? {
+        let rows = candidates(snapshot, &segment, search, "time", Some(&MESSAGE_PLACES), None)?;
+        newest_batches(snapshot, &segment, &rows, best, |rows, best| {
             for row in rows.messages.iter().filter(|row| admits_message(search, row)) {
                 best.offer(row.time, row.id, false);
             }
-            if best.is_full_past(rows.messages.time.0.first().copied().unwrap_or(Time(i64::MAX))) {
-                break;
-            }
-        }
+            rows.messages.time.0.first().copied()
+        })?;
     }
     Ok(())
 }
@@ -322,31 +370,48 @@ fn rejections(snapshot: &Snapshot, search: &Search, best: &mut Best, found: &mut
         if best.is_full_past(segment.time_max) {
             break;
         }
-        for rows in candidates(snapshot, &segment, search, "time", Some(&REJECTION_PLACES), None)? {
+        let rows = candidates(snapshot, &segment, search, "time", Some(&REJECTION_PLACES), None)?;
+        newest_batches(snapshot, &segment, &rows, best, |rows, best| {
             for row in rows.rejections.iter().filter(|row| admits_rejection(search, row)) {
                 best.offer(row.time, row.id, true);
                 found.rejections.push(&row);
             }
-            if best.is_full_past(rows.rejections.time.0.first().copied().unwrap_or(Time(i64::MAX))) {
-                break;
-            }
-        }
+            rows.rejections.time.0.first().copied()
+        })?;
     }
     Ok(())
 }
 
 /// Rows of a segment read at once: a page of hits needs few, and rows stand in the order of time.
-const READ_ROWS: usize = 2_000;
+const READ_ROWS: usize = 1_000;
 
-/// The rows of a segment that can match, newest first, in batches; each is checked again by the caller.
-fn candidates<'a>(
-    snapshot: &'a Snapshot,
-    segment: &'a Segment,
+/// Reads rows of a segment, newest first, until `offer` fills the page with newer ones. `offer` tells the time of the first row it
+/// was given: no row before it is of a later time, and mail arrived before what happened to it.
+fn newest_batches(
+    snapshot: &Snapshot,
+    segment: &Segment,
+    rows: &[u32],
+    best: &mut Best,
+    mut offer: impl FnMut(&Batch, &mut Best) -> Option<Time>,
+) -> Result<()> {
+    for rows in rows.rchunks(READ_ROWS) {
+        let batch = snapshot.read(segment, Some(rows))?;
+        if offer(&batch, best).is_some_and(|time| best.is_full_past(time)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of the rows of a segment that can match, ascending; each is checked again by the caller.
+fn candidates(
+    snapshot: &Snapshot,
+    segment: &Segment,
     search: &Search,
     clock: &str,
     places: Option<&Places>,
     further: Option<Expr>,
-) -> Result<Vec<Batch>> {
+) -> Result<Vec<u32>> {
     let mut frame = living(lazy_numbered(segment)?, segment);
     let schema = frame.collect_schema()?;
     let scope = &search.scope;
@@ -354,6 +419,13 @@ fn candidates<'a>(
     frame = frame.filter(micros(clock).gt_eq(lit(scope.since.0)).and(micros(clock).lt(lit(until.0))));
     if let Some(further) = further {
         frame = frame.filter(further);
+    }
+    if let Some(population) = scope.population.filter(|_| schema.contains("population")) {
+        frame = frame.filter(col("population").eq(lit(u32::from(population.code()))));
+    }
+    if let Some(direction) = scope.direction.filter(|_| schema.contains("direction")) {
+        let is = |direction: Direction| col("direction").eq(lit(u32::from(direction.code())));
+        frame = frame.filter(is(direction).or(is(Direction::Mixed)));
     }
     if let Some(condition) = places.and_then(|places| condition(&search.words, places, &schema)) {
         frame = frame.filter(condition);
@@ -364,11 +436,7 @@ fn candidates<'a>(
         }
     }
     let frame = frame.select([col(ROW).cast(DataType::UInt32)]).collect()?;
-    let rows: Vec<u32> = frame.column(ROW)?.as_materialized_series().u32()?.iter().flatten().collect();
-    // Without words every row matches: the newest of the segment fill a page.
-    let newest = if search.words == Words::All && search.outcomes.is_empty() { rows.len().saturating_sub(search.limit + 1) } else { 0 };
-    let batches = rows[newest..].rchunks(READ_ROWS).map(|rows| snapshot.read(segment, Some(rows)));
-    batches.map(|batch| batch.map_err(crate::Error::from)).collect()
+    Ok(frame.column(ROW)?.as_materialized_series().u32()?.iter().flatten().collect())
 }
 
 /// Where the words of a search can stand in one kind of row.
@@ -407,7 +475,7 @@ const REJECTION_PLACES: Places = Places {
 /// The filter as a condition on columns, where there is a column that holds it as it is; the rest is checked row by row.
 fn filter_expression(dimension: crate::Dimension, value: &str, snapshot: &Snapshot, schema: &Schema) -> Option<Expr> {
     use crate::Dimension as By;
-    let equals = |name: &str| schema.contains(name).then(|| col(name).eq(lit(value.to_owned())));
+    let equals = |name: &str| schema.contains(name).then(|| crate::scan::text_is(name, value));
     match dimension {
         By::Provider => equals("provider"),
         By::Domain => equals("recipient_domain"),

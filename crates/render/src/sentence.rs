@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeZone};
 use mailvane_model::Time;
-use mailvane_model::row::{OutcomeRow, RejectionRow};
-use mailvane_model::word::{Action, Direction, HandedTo, Outcome, Reason, Stage};
+use mailvane_model::row::{AttemptRow, OutcomeRow, RejectionRow};
+use mailvane_model::word::{Action, Direction, HandedTo, Outcome, Reason, Stage, Status};
 
 /// How times are written.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,12 @@ where
     let reply = reply(row.reply_code, row.enhanced_code, row.reply_text);
     match row.outcome {
         Outcome::Delivered => delivered(row, provider, &when, &reply),
-        Outcome::Bounced => format!("{when} refused for good by {}: {}{}", far_side(row, provider), why(row.reason), quoted(&reply)),
+        Outcome::Bounced => format!(
+            "{when} refused for good by {}: {}{}",
+            far_side(row.relay_host, row.relay_ip, row.direction, provider),
+            why(row.reason),
+            quoted(&reply)
+        ),
         Outcome::Expired => format!("{when} given up after {} tries: {}{}", row.attempts.max(1), why(row.reason), quoted(&reply)),
         Outcome::Queued => queued(row, provider, clock, &reply),
         Outcome::Held => {
@@ -58,10 +63,12 @@ fn delivered(row: &OutcomeRow<'_>, provider: &str, when: &str, reply: &str) -> S
         HandedTo::Filter => format!("{when} taken by the content filter {}{}", row.relay_host, quoted(reply)),
         HandedTo::Smarthost => format!(
             "{when} relayed to {}{}; whether it reached the recipient only that relay can say",
-            far_side(row, provider),
+            far_side(row.relay_host, row.relay_ip, row.direction, provider),
             quoted(reply)
         ),
-        HandedTo::Remote | HandedTo::Nobody => format!("{when} accepted by {}{}{tail}", far_side(row, provider), quoted(reply)),
+        HandedTo::Remote | HandedTo::Nobody => {
+            format!("{when} accepted by {}{}{tail}", far_side(row.relay_host, row.relay_ip, row.direction, provider), quoted(reply))
+        }
     }
 }
 
@@ -78,16 +85,16 @@ where
     match row.reason {
         Some(Reason::Greylisted) => format!(
             "waiting since {since}: greylisted by {}, which passes by itself on a later try ({tries}{last})",
-            far_side(row, provider)
+            far_side(row.relay_host, row.relay_ip, row.direction, provider)
         ),
         reason => format!("waiting since {since}: {}{} ({tries}{last})", why(reason), quoted(reply)),
     }
 }
 
-fn far_side(row: &OutcomeRow<'_>, provider: &str) -> String {
-    let host = if row.relay_host.is_empty() { row.relay_ip } else { row.relay_host };
+fn far_side(relay_host: &str, relay_ip: &str, direction: Direction, provider: &str) -> String {
+    let host = if relay_host.is_empty() { relay_ip } else { relay_host };
     match (provider.is_empty(), host.is_empty()) {
-        (true, true) => match row.direction {
+        (true, true) => match direction {
             Direction::Inbound | Direction::Local => "this server".to_owned(),
             _ => "the receiving side".to_owned(),
         },
@@ -117,6 +124,29 @@ fn shortened(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// The sentence for one try. `provider` is the display name of who runs the far side, empty when not known.
+pub fn attempt<Zone: TimeZone>(row: &AttemptRow<'_>, provider: &str, clock: &Clock<Zone>) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let when = clock.write(row.time);
+    let reply = reply(row.reply_code, row.enhanced_code, row.reply_text);
+    let far = far_side(row.relay_host, row.relay_ip, row.direction, provider);
+    let here = matches!(row.handed_to, HandedTo::Mailbox | HandedTo::Command | HandedTo::File);
+    match row.status {
+        Status::Delivered if here => format!("{when} delivered here{}", quoted(&reply)),
+        Status::Delivered => format!("{when} accepted by {far}{}", quoted(&reply)),
+        Status::InternalHop => format!("{when} handed on to {far}{}", quoted(&reply)),
+        Status::Deferred if row.contacted => format!("{when} put off by {far}: {}{}", why(row.reason), quoted(&reply)),
+        Status::Deferred => format!("{when} not tried now: {}{}", why(row.reason), quoted(&reply)),
+        Status::Bounced => format!("{when} refused for good by {far}: {}{}", why(row.reason), quoted(&reply)),
+        Status::Expired => format!("{when} given up: {}{}", why(row.reason), quoted(&reply)),
+        Status::Discarded => format!("{when} thrown away on purpose{}", quoted(&reply)),
+        Status::Deleted => format!("{when} deleted from the queue by an administrator"),
+        Status::Held => format!("{when} put on hold{}", quoted(&reply)),
     }
 }
 

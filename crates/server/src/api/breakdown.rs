@@ -1,117 +1,208 @@
-//! `GET /breakdown`: groups of one dimension, those in trouble first.
+//! `/breakdown`: figures by group.
 
-use mailvane_analytics::figures::{self as analytics, Group};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use mailvane_analytics::figures::{Group, breakdown, summary};
 use mailvane_analytics::{Dimension, Scope};
 use mailvane_metric::{Figure, Figures, Rates, Spread};
 use mailvane_model::word::Reason;
-use mailvane_reply::explain;
 use mailvane_reply::provider::Providers;
 use serde_json::{Value, json};
 
-use super::figures;
+use super::figures::{self, Open, count, in_trouble, is_open_in, spread};
+use super::json::optional_moment;
 use super::problem::Problem;
-use super::window::{Question, time};
+use super::question::{Question, wrong_word};
+use super::window::{FIGURES, WINDOW, Window, key_word};
+use super::{Api, now, verdict};
+use crate::live::view::View;
 
-/// A group with its figures of the scope.
+/// The dimensions of the contract.
+const BY: &[&str] = &["provider", "domain", "sender_domain", "sender", "relay", "instance", "reason", "client"];
+/// Groups by default, and at most.
+const LIMIT: (usize, usize) = (20, 1000);
+
+/// The dimension of a word.
+pub(crate) fn dimension(word: &str) -> Result<Dimension, Problem> {
+    let known = BY.contains(&word).then(|| Dimension::from_word(word)).flatten();
+    known.ok_or_else(|| wrong_word("by", word, BY.iter().copied()))
+}
+
+/// `/breakdown`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+    let question = Question::read(&uri, &[WINDOW, &["clock", "by", "sort", "limit"]])?;
+    let by = question.get("by").ok_or_else(|| Problem::bad_request("by is missing").hint(format!("give one of {}", BY.join(", "))))?;
+    let by = dimension(by)?;
+    let sort = Sort::read(question.get("sort").unwrap_or("trouble"))?;
+    let limit = question.limit(LIMIT.0, LIMIT.1)?;
+    let window = Window::read(&question, FIGURES, api.shared.about.zone, now())?;
+    api.answer(move |view, _| answer(view, &window, by, sort, limit)).await
+}
+
+fn answer(view: &View, window: &Window, by: Dimension, sort: Sort, limit: usize) -> Result<Value, Problem> {
+    let scope = &window.scope;
+    let total = figures::sum(&summary(&view.snapshot, scope)?, |traffic| scope.has(traffic));
+    let found = breakdown(&view.snapshot, scope, by)?;
+    let mut rows: Vec<Row> = found.groups.into_iter().filter_map(|group| Row::of(group, scope)).collect();
+    let groups = rows.len();
+    rows.sort_by(|left, right| sort.order(left, right));
+    rows.truncate(limit);
+    let mut open: BTreeMap<String, Open> = BTreeMap::new();
+    for row in view.open.outcomes.iter().filter(|row| is_open_in(row, scope)) {
+        if let Some(key) = mailvane_analytics::figures::outcome_key(&row, by) {
+            open.entry(key).or_default().add(&row);
+        }
+    }
+    Ok(json!({
+        "window": window.write(view.complete_to),
+        "by": by.word(),
+        "sort": sort.word,
+        "rows": rows.iter().map(|row| row.write(by, open.get(&row.group.key).copied().unwrap_or_default())).collect::<Vec<Value>>(),
+        "total_rows": found.exact.then_some(groups),
+        "exact": found.exact,
+        "total": figures::write(&total, Open::of(&view.open.outcomes, scope)),
+    }))
+}
+
+/// One group with the figures of the scope.
 struct Row {
     group: Group,
     figures: Figures,
 }
 
-/// Answers.
-pub(super) fn answer(question: &Question, providers: &Providers) -> Result<Value, Problem> {
-    let name =
-        question.get("by").ok_or_else(|| Problem::bad_request("`by` is missing").hint("by=provider, domain, sender, reason, ..."))?;
-    let by = Dimension::from_word(name).ok_or_else(|| Problem::bad_request(format!("cannot group by `{name}`")))?;
-    let (sort, turned) = match question.get("sort").unwrap_or("trouble") {
-        sort if sort.starts_with('-') => (&sort[1..], true),
-        sort => (sort, false),
-    };
-    let limit = question.number("limit", 20, 1000)?;
-    let scope = &question.scope;
-    let found = analytics::breakdown(&question.view.snapshot, scope, by).map_err(|error| Problem::internal(&error))?;
-    let mut total = Figures::default();
-    let mut rows: Vec<Row> = Vec::new();
-    for group in found.groups {
-        let figures = figures::merged(&group.cell, scope);
-        total.merge(&figures, 1);
-        if !figures.is_empty() {
-            rows.push(Row { group, figures });
-        }
+impl Row {
+    /// Groups that only met our door have no figures.
+    fn of(group: Group, scope: &Scope) -> Option<Self> {
+        let figures = figures::sum(&group.cell, |traffic| scope.has(traffic));
+        (!figures.is_empty()).then_some(Row { group, figures })
     }
-    if sort == "key" {
-        rows.sort_by(|left, right| left.group.key.cmp(&right.group.key));
-    } else {
-        let worth = weight(sort)?;
-        rows.sort_by(|left, right| {
-            worth(&right.figures).total_cmp(&worth(&left.figures)).then_with(|| left.group.key.cmp(&right.group.key))
-        });
+
+    fn write(&self, by: Dimension, open: Open) -> Value {
+        let reason = Reason::from_word(&self.group.key).filter(|_| by == Dimension::Reason);
+        json!({
+            "key": key_word(by, &self.group.key),
+            "label": label(by, &self.group.key),
+            "figures": figures::write(&self.figures, open),
+            "top_reason": reason.or_else(|| self.group.top_reason()).map(Reason::word),
+            "recipients_in_trouble": in_trouble(&self.figures),
+            "first_seen": optional_moment(self.group.first),
+            "last_seen": optional_moment(self.group.last),
+            "explanation": reason.map_or(Value::Null, verdict::of_reason),
+        })
     }
-    if turned {
-        rows.reverse();
-    }
-    let count = rows.len();
-    let shown: Vec<Value> = rows.iter().take(limit).map(|row| one(row, by, question, providers)).collect();
-    Ok(json!({
-        "window": question.window(),
-        "by": name,
-        "sort": question.get("sort").unwrap_or("trouble"),
-        "rows": shown,
-        "total_rows": found.exact.then_some(count),
-        "exact": found.exact,
-        "total": figures::figures(&total, figures::open(&question.view, scope)),
-    }))
 }
 
-fn weight(sort: &str) -> Result<fn(&Figures) -> f64, Problem> {
-    Ok(match sort {
-        "trouble" => |figures| figures::trouble(figures) as f64 + figures.get(Figure::Attempts) as f64 / 1e12,
-        "attempts" => |figures| figures.get(Figure::Attempts) as f64,
-        "delivered" => |figures| (figures.get(Figure::Delivered) + figures.get(Figure::Relayed)) as f64,
-        "deferred" => |figures| figures.get(Figure::DeferredAttempts) as f64,
-        "bounced" => |figures| figures.get(Figure::Bounced) as f64,
-        "expired" => |figures| figures.get(Figure::Expired) as f64,
-        "failure_rate" => |figures| Rates::of(figures).failure.value().unwrap_or(-1.0),
-        "deferral_rate" => |figures| Rates::of(figures).deferral.value().unwrap_or(-1.0),
-        "acceptance_now" => |figures| Rates::of(figures).acceptance.value().unwrap_or(-1.0),
-        "delay_p95" => |figures| figures.spread(Spread::Delay).and_then(|delay| delay.quantile(0.95)).map_or(-1.0, |delay| delay as f64),
-        "bytes" => |figures| figures.get(Figure::DeliveredBytes) as f64,
-        other => return Err(Problem::bad_request(format!("cannot sort by `{other}`"))),
-    })
-}
-
-fn one(row: &Row, by: Dimension, question: &Question, providers: &Providers) -> Value {
-    let key = &row.group.key;
-    let mut scope: Scope = question.scope.clone();
-    scope.filters.wanted.push((by, key.clone()));
-    let reason = (by == Dimension::Reason).then(|| Reason::from_word(key)).flatten();
-    json!({
-        "key": key,
-        "label": label(by, key, providers),
-        "figures": figures::figures(&row.figures, figures::open(&question.view, &scope)),
-        "top_reason": row.group.top_reason().map(|reason| reason.word()),
-        "recipients_in_trouble": figures::trouble(&row.figures).max(0),
-        "first_seen": row.group.first.map(time),
-        "last_seen": row.group.last.map(time),
-        "explanation": reason.map(explanation),
-    })
-}
-
-/// A key for people.
-pub(super) fn label(by: Dimension, key: &str, providers: &Providers) -> String {
+/// What people call a group.
+pub(crate) fn label(by: Dimension, key: &str) -> String {
+    if key == mailvane_analytics::figures::OTHER {
+        return "everything else".to_owned();
+    }
     match (by, key) {
-        (_, analytics::OTHER) => "everything else".to_owned(),
-        (Dimension::Provider, "") => "nobody reached".to_owned(),
-        (Dimension::Provider, key) => providers.name(key).to_owned(),
-        (Dimension::Reason, key) => Reason::from_word(key).map_or_else(|| key.to_owned(), |reason| explain::title(reason).to_owned()),
-        (_, "") => "unknown".to_owned(),
+        (Dimension::Provider, "") => "no host reached".to_owned(),
+        (Dimension::Relay, "") => "none".to_owned(),
+        (Dimension::SenderDomain, "") => "no domain".to_owned(),
+        (Dimension::Domain, "") => "this server".to_owned(),
+        (Dimension::Client, "") => "this server itself".to_owned(),
+        (Dimension::Provider, id) => Providers::embedded().name(id).to_owned(),
+        (Dimension::Reason, word) => {
+            Reason::from_word(word).map_or_else(|| word.to_owned(), |reason| mailvane_reply::explain::title(reason).to_owned())
+        }
         (_, key) => key.to_owned(),
     }
 }
 
-/// What a reason means, in words.
-pub(super) fn explanation(reason: Reason) -> Value {
-    let words = explain::reason(reason);
-    let who = mailvane_reply::reason::meaning(reason).fault;
-    json!({ "title": words.title, "cause": words.cause, "fix": words.steps, "who": who.word() })
+/// By what groups are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sort {
+    /// As it was given.
+    word: &'static str,
+    by: &'static str,
+    turned: bool,
+}
+
+impl Sort {
+    const WORDS: &'static [(&'static str, &'static str)] = &[
+        ("trouble", "-trouble"),
+        ("attempts", "-attempts"),
+        ("delivered", "-delivered"),
+        ("deferred", "-deferred"),
+        ("bounced", "-bounced"),
+        ("expired", "-expired"),
+        ("failure_rate", "-failure_rate"),
+        ("deferral_rate", "-deferral_rate"),
+        ("acceptance_now", "-acceptance_now"),
+        ("delay_p95", "-delay_p95"),
+        ("bytes", "-bytes"),
+        ("key", "-key"),
+    ];
+
+    /// Of a word.
+    pub(crate) fn read(text: &str) -> Result<Self, Problem> {
+        for (plain, turned) in Self::WORDS {
+            if text == *plain || text == *turned {
+                return Ok(Sort { word: if text == *plain { plain } else { turned }, by: plain, turned: text == *turned });
+            }
+        }
+        Err(wrong_word("sort", text, Self::WORDS.iter().map(|word| word.0)))
+    }
+
+    /// The largest first, `key` in alphabetical order.
+    fn order(self, left: &Row, right: &Row) -> std::cmp::Ordering {
+        let by_key = left.group.key.cmp(&right.group.key);
+        let first = if self.by == "key" { by_key } else { self.value(&right.figures).total_cmp(&self.value(&left.figures)) };
+        let first = if self.turned { first.reverse() } else { first };
+        // Groups without trouble follow by their size.
+        first.then_with(|| count(&right.figures, Figure::Attempts).cmp(&count(&left.figures, Figure::Attempts))).then(by_key)
+    }
+
+    fn value(self, of: &Figures) -> f64 {
+        let rates = Rates::of(of);
+        let rate = |rate: mailvane_metric::Rate| rate.value().unwrap_or(-1.0);
+        match self.by {
+            "attempts" => count(of, Figure::Attempts) as f64,
+            "delivered" => (count(of, Figure::Delivered) + count(of, Figure::Relayed)) as f64,
+            "deferred" => count(of, Figure::DeferredAttempts) as f64,
+            "bounced" => count(of, Figure::Bounced) as f64,
+            "expired" => count(of, Figure::Expired) as f64,
+            "failure_rate" => rate(rates.failure),
+            "deferral_rate" => rate(rates.deferral),
+            "acceptance_now" => rate(rates.acceptance),
+            "delay_p95" => spread(of, Spread::Delay).p95.map_or(-1.0, |value| value as f64),
+            "bytes" => count(of, Figure::DeliveredBytes) as f64,
+            _ => in_trouble(of) as f64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &str, deferred: i64, attempts: i64) -> Row {
+        let mut figures = Figures::default();
+        figures.add(Figure::RecipientsDeferred, deferred);
+        figures.add(Figure::Attempts, attempts);
+        Row { group: Group { key: key.to_owned(), ..Group::default() }, figures }
+    }
+
+    fn sorted(word: &str) -> String {
+        let mut rows = [row("a", 0, 5), row("b", 7, 7), row("c", 0, 9)];
+        let sort = Sort::read(word).unwrap_or_else(|_| panic!("{word}"));
+        rows.sort_by(|left, right| sort.order(left, right));
+        rows.iter().map(|row| row.group.key.as_str()).collect()
+    }
+
+    #[test]
+    fn most_trouble_first_then_the_largest() {
+        assert_eq!(sorted("trouble"), "bca");
+        assert_eq!(sorted("-attempts"), "abc");
+        assert_eq!(sorted("key"), "abc");
+        assert_eq!(sorted("-key"), "cba");
+        assert!(Sort::read("size").is_err());
+        assert!(dimension("user").is_err());
+    }
 }

@@ -1,68 +1,69 @@
-//! Cells of `metric` as the API's figures. Nothing is worked out here that `metric` does not define.
+//! Figures as the API shows them, out of cells of `metric`: shared by summary, series and breakdown.
 
 use mailvane_analytics::Scope;
-use mailvane_metric::histogram::{Histogram, Percentiles};
-use mailvane_metric::{Cell, Door, Figure, Figures, Rate, Rates, Spread};
+use mailvane_metric::histogram::Percentiles;
+use mailvane_metric::{Cell, Figure, Figures, Rate, Rates, Spread, Traffic};
+use mailvane_model::OutcomeRow;
+use mailvane_model::row::OutcomeColumns;
 use mailvane_model::word::Outcome;
 use serde_json::{Value, json};
 
-use crate::live::view::View;
+use super::json::{percentiles, ratio};
 
-/// Everything of a cell that belongs to the scope, in one set of figures.
-pub(super) fn merged(cell: &Cell, scope: &Scope) -> Figures {
-    let mut sum = Figures::default();
-    for (_, figures) in cell.parts().filter(|(traffic, _)| scope.has(*traffic)) {
-        sum.merge(figures, 1);
-    }
-    sum
+/// Recipients that are in a queue now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Open {
+    /// Waiting or being tried.
+    pub(crate) queued: u64,
+    /// On hold.
+    pub(crate) held: u64,
 }
 
-/// Recipients in flight now that belong to the scope: queued and held.
-pub(super) fn open(view: &View, scope: &Scope) -> (u64, u64) {
-    let mut found = (0, 0);
-    for row in view.open.outcomes.iter() {
-        if scope.has(mailvane_metric::Traffic::of(row.population, row.direction)) && scope.admits_outcome(&row) {
-            match row.outcome {
-                Outcome::Queued => found.0 += 1,
-                Outcome::Held => found.1 += 1,
-                _ => {}
-            }
+impl Open {
+    /// Counts one recipient.
+    pub(crate) fn add(&mut self, row: &OutcomeRow<'_>) {
+        match row.outcome {
+            Outcome::Queued => self.queued += 1,
+            Outcome::Held => self.held += 1,
+            _ => {}
         }
     }
-    found
+
+    /// Those of a scope.
+    pub(crate) fn of(open: &OutcomeColumns, scope: &Scope) -> Self {
+        let mut counts = Open::default();
+        for row in open.iter().filter(|row| is_open_in(row, scope)) {
+            counts.add(&row);
+        }
+        counts
+    }
 }
 
-fn rate(rate: Rate) -> Value {
-    super::window::ratio(rate.count, rate.of)
+/// Whether a recipient that is open now belongs to a scope: what arrived after its end was not open then.
+pub(crate) fn is_open_in(row: &OutcomeRow<'_>, scope: &Scope) -> bool {
+    let in_time = row.arrived < scope.until && (!scope.by_arrival || row.arrived >= scope.since);
+    in_time && scope.has(Traffic::of(row.population, row.direction)) && scope.admits_outcome(row)
 }
 
-/// Percentiles in seconds.
-pub(super) fn percentiles(histogram: Option<&Histogram>) -> Value {
-    let found = histogram.map(Histogram::percentiles).unwrap_or_default();
-    let seconds = |value: Option<u64>| value.map(|value| value as f64 / 1000.0);
-    let Percentiles { count, p50, p90, p95, p99, max } = found;
-    json!({ "p50": seconds(p50), "p90": seconds(p90), "p95": seconds(p95), "p99": seconds(p99), "max": seconds(max), "n": count })
+/// The figures of some traffics of a cell together.
+pub(crate) fn sum(cell: &Cell, wanted: impl Fn(Traffic) -> bool) -> Figures {
+    let mut total = Figures::default();
+    for (traffic, figures) in cell.parts() {
+        if wanted(traffic) {
+            total.merge(figures, 1);
+        }
+    }
+    total
 }
 
-/// The rates.
-pub(super) fn rates(figures: &Figures) -> Value {
-    let rates = Rates::of(figures);
-    let recipients = figures.get(Figure::Recipients);
-    json!({
-        "bounce_rate": rate(rates.bounce),
-        "hard_bounce_rate": rate(rates.hard_bounce),
-        "expiry_rate": rate(rates.expiry),
-        "failure_rate": rate(rates.failure),
-        "deferral_rate": rate(rates.deferral),
-        "deferral_rate_without_greylisting": rate(rates.deferral_without_greylisting),
-        "greylisted_rate": rate(Rate::of(figures.get(Figure::RecipientsGreylisted), recipients)),
-        "acceptance_now": rate(rates.acceptance),
-    })
+/// A count that cannot be negative.
+pub(crate) fn count(figures: &Figures, figure: Figure) -> u64 {
+    figures.get(figure).max(0) as u64
 }
 
-/// Final states; `open` is what is queued and held now.
-pub(super) fn outcomes(figures: &Figures, open: (u64, u64)) -> Value {
-    let count = |figure| figures.get(figure).max(0);
+/// Outcomes.
+pub(crate) fn outcomes(figures: &Figures, open: Open) -> Value {
+    let count = |figure| count(figures, figure);
     json!({
         "delivered": count(Figure::Delivered),
         "relayed": count(Figure::Relayed),
@@ -73,50 +74,70 @@ pub(super) fn outcomes(figures: &Figures, open: (u64, u64)) -> Value {
         "deleted": count(Figure::Deleted),
         "rejected": count(Figure::Rejected),
         "unknown": count(Figure::Unknown),
-        "held": open.1,
-        "queued": open.0,
+        "held": open.held,
+        "queued": open.queued,
     })
+}
+
+/// Attempts.
+fn attempts(figures: &Figures) -> Value {
+    let count = |figure| count(figures, figure);
+    json!({
+        "total": count(Figure::Attempts),
+        "delivered": count(Figure::Accepted),
+        "deferred": count(Figure::DeferredAttempts),
+        "bounced": count(Figure::RefusedAttempts),
+        "expired": count(Figure::Expired),
+        "other": count(Figure::InternalHops),
+        "not_contacted": count(Figure::SuspendedAttempts),
+    })
+}
+
+/// Recipients, each once.
+fn recipients(figures: &Figures) -> Value {
+    let count = |figure| count(figures, figure);
+    json!({
+        "attempted": count(Figure::Recipients),
+        "deferred": count(Figure::RecipientsDeferred),
+        "greylisted": count(Figure::RecipientsGreylisted),
+        "accepted_last": Rates::of(figures).acceptance.count,
+    })
+}
+
+/// Rates.
+pub(crate) fn rates(figures: &Figures) -> Value {
+    let rates = Rates::of(figures);
+    let greylisted = Rate::of(figures.get(Figure::RecipientsGreylisted), figures.get(Figure::Recipients));
+    json!({
+        "bounce_rate": ratio(rates.bounce),
+        "hard_bounce_rate": ratio(rates.hard_bounce),
+        "expiry_rate": ratio(rates.expiry),
+        "failure_rate": ratio(rates.failure),
+        "deferral_rate": ratio(rates.deferral),
+        "deferral_rate_without_greylisting": ratio(rates.deferral_without_greylisting),
+        "greylisted_rate": ratio(greylisted),
+        "acceptance_now": ratio(rates.acceptance),
+    })
+}
+
+/// The percentiles of a histogram.
+pub(crate) fn spread(figures: &Figures, spread: Spread) -> Percentiles {
+    figures.spread(spread).map(mailvane_metric::histogram::Histogram::percentiles).unwrap_or_default()
+}
+
+/// Recipients deferred, bounced or expired.
+pub(crate) fn in_trouble(figures: &Figures) -> u64 {
+    count(figures, Figure::RecipientsDeferred) + count(figures, Figure::Bounced) + count(figures, Figure::Expired)
 }
 
 /// Every figure of one group.
-pub(super) fn figures(figures: &Figures, open: (u64, u64)) -> Value {
-    let count = |figure| figures.get(figure).max(0);
+pub(crate) fn write(figures: &Figures, open: Open) -> Value {
     json!({
         "outcomes": outcomes(figures, open),
-        "attempts": {
-            "total": count(Figure::Attempts),
-            "delivered": count(Figure::Accepted),
-            "deferred": count(Figure::DeferredAttempts),
-            "bounced": count(Figure::RefusedAttempts),
-            "expired": 0,
-            "other": count(Figure::InternalHops),
-            "not_contacted": count(Figure::SuspendedAttempts),
-        },
-        "recipients": {
-            "attempted": count(Figure::Recipients),
-            "deferred": count(Figure::RecipientsDeferred),
-            "greylisted": count(Figure::RecipientsGreylisted),
-            "accepted_last": count(Figure::Accepted).min(count(Figure::Recipients)),
-        },
+        "attempts": attempts(figures),
+        "recipients": recipients(figures),
         "rates": rates(figures),
-        "delay": percentiles(figures.spread(Spread::Delay)),
-        "bytes": count(Figure::DeliveredBytes),
-    })
-}
-
-/// Recipients in trouble: what breakdowns are ordered by.
-pub(super) fn trouble(figures: &Figures) -> i64 {
-    figures.get(Figure::Bounced) + figures.get(Figure::Expired) + figures.get(Figure::RecipientsDeferred)
-}
-
-/// What happened at the door.
-pub(super) fn inbound(cell: &Cell) -> Value {
-    let door = |door| cell.door(door).max(0);
-    let (reject, defer, discard, hold, warn) =
-        (door(Door::Rejected), door(Door::RejectedTemporarily), door(Door::Discarded), door(Door::Held), door(Door::Warned));
-    json!({
-        "rejections": { "total": reject + defer + discard + hold + warn, "reject": reject, "defer": defer, "discard": discard, "hold": hold, "warn": warn },
-        "auth": { "ok": door(Door::AuthOk), "failed": door(Door::AuthFailed) },
-        "sessions": { "total": door(Door::Sessions), "lost": door(Door::SessionsLost) },
+        "delay": percentiles(&spread(figures, Spread::Delay)),
+        "bytes": count(figures, Figure::DeliveredBytes),
     })
 }

@@ -1,203 +1,214 @@
-//! One line of a list: a message with all its hops, or a refusal, and what became of it in one sentence.
-
-use std::collections::BTreeMap;
+//! A message (its whole chain) or a refusal as one entry of a list.
 
 use chrono_tz::Tz;
-use mailvane_model::row::Batch;
 use mailvane_model::word::{HandedTo, Outcome};
-use mailvane_model::{MessageRow, OutcomeRow, RejectionRow, Time};
+use mailvane_model::{Address, OutcomeRow, RejectionRow, Time};
 use mailvane_render::sentence::{self, Clock};
 use mailvane_reply::provider::Providers;
 use serde_json::{Value, json};
 
-use super::problem::Problem;
-use super::window::{text, time};
-use crate::live::view::View;
+use super::chain::Chain;
+use super::health::grouped;
+use super::json::{address, id, moment, nonzero, seconds, text};
 
-/// Recipients that are named.
-const RECIPIENTS: usize = 5;
+/// Recipients that an entry names.
+const RECIPIENTS_SHOWN: usize = 5;
 
-/// How items are written.
-pub(super) struct Writer<'a> {
-    /// Display names.
-    pub(super) providers: &'a Providers,
-    /// The reader's zone.
-    pub(super) zone: Tz,
-    /// The time it is.
-    pub(super) now: Time,
+/// How sentences are written.
+#[derive(Clone, Debug)]
+pub(crate) struct Speech {
+    /// In whose time.
+    pub(crate) clock: Clock<Tz>,
+    /// Names of providers.
+    pub(crate) providers: Providers,
 }
 
-/// All rows of one chain.
-#[derive(Default)]
-pub(super) struct Chain {
-    /// The id of the first hop.
-    pub(super) id: u64,
-    /// Its rows: every hop, attempt and recipient.
-    pub(super) rows: Batch,
-}
-
-/// The chains of some messages, whichever hop is named: rows of the store, and what is open now.
-pub(super) fn chains(view: &View, ids: &[u64]) -> Result<Vec<Chain>, Problem> {
-    let mut wanted: Vec<u64> = ids.to_vec();
-    let mut found: BTreeMap<u64, Chain> = BTreeMap::new();
-    // A later hop names the first one, and hops name each other: a few rounds find the whole chain.
-    for _ in 0..4 {
-        let stored = view.snapshot.life(&wanted).map_err(|error| Problem::internal(&error))?;
-        let before = wanted.len();
-        found.clear();
-        let mut messages: BTreeMap<u64, MessageRow<'_>> = BTreeMap::new();
-        for row in
-            stored.messages.iter().chain(view.open.messages.iter().filter(|row| wanted.contains(&row.id) || wanted.contains(&row.chain)))
-        {
-            if messages.get(&row.id).is_none_or(|known| known.rev <= row.rev) {
-                messages.insert(row.id, row);
-            }
-        }
-        let chain_of = |id: u64| messages.get(&id).map_or(id, |row| if row.chain == 0 { row.id } else { row.chain });
-        for row in messages.values() {
-            let chain = chain_of(row.id);
-            let entry = found.entry(chain).or_insert_with(|| Chain { id: chain, ..Chain::default() });
-            entry.rows.messages.push(row);
-            wanted.extend([chain, row.previous_hop, row.next_hop].into_iter().filter(|id| *id != 0));
-        }
-        for row in stored.attempts.iter() {
-            let chain = chain_of(row.message);
-            found.entry(chain).or_insert_with(|| Chain { id: chain, ..Chain::default() }).rows.attempts.push(&row);
-        }
-        let mut last = Vec::new();
-        let open = view.open.outcomes.iter().filter(|row| wanted.contains(&row.message) || wanted.contains(&row.last_message));
-        for row in stored.outcomes.iter().chain(open) {
-            last.push(row.last_message);
-            found.entry(row.message).or_insert_with(|| Chain { id: row.message, ..Chain::default() }).rows.outcomes.push(&row);
-        }
-        wanted.append(&mut last);
-        wanted.retain(|id| *id != 0);
-        wanted.sort_unstable();
-        wanted.dedup();
-        if wanted.len() == before {
-            break;
-        }
+impl Speech {
+    /// In a zone, now.
+    pub(crate) fn new(zone: Tz, now: Time) -> Self {
+        Speech { clock: Clock { zone, today: now }, providers: Providers::embedded() }
     }
-    Ok(found.into_values().collect())
+
+    /// What became of a recipient.
+    pub(crate) fn outcome(&self, row: &OutcomeRow<'_>) -> String {
+        sentence::outcome(row, self.providers.name(row.provider), &self.clock)
+    }
 }
 
-/// The word for one recipient's state in lists.
-fn status(row: &OutcomeRow<'_>) -> &'static str {
+/// The status of a recipient.
+pub(crate) fn status(row: &OutcomeRow<'_>) -> &'static str {
     match row.outcome {
-        Outcome::Delivered if row.handed_to == HandedTo::Smarthost => "relayed",
         Outcome::Queued if row.deferrals > 0 => "deferred",
+        Outcome::Delivered if row.handed_to == HandedTo::Smarthost => "relayed",
         outcome => outcome.word(),
     }
 }
 
-impl Writer<'_> {
-    fn clock(&self) -> Clock<Tz> {
-        Clock { zone: self.zone, today: self.now }
+/// How much a state needs to be seen: the worst speaks for a message.
+fn gravity(row: &OutcomeRow<'_>) -> u8 {
+    match row.outcome {
+        Outcome::Bounced => 8,
+        Outcome::Expired => 7,
+        Outcome::Rejected => 6,
+        Outcome::Held => 5,
+        Outcome::Queued => 4,
+        Outcome::Unknown => 3,
+        Outcome::Deleted => 2,
+        Outcome::Discarded => 1,
+        Outcome::Delivered => 0,
     }
+}
 
-    /// The sentence for one recipient.
-    pub(super) fn sentence(&self, row: &OutcomeRow<'_>) -> String {
-        sentence::outcome(row, self.providers.name(row.provider), &self.clock())
-    }
+/// The recipient that speaks for a chain.
+fn leading<'c, 'b>(chain: &'c Chain<'b>) -> Option<&'c OutcomeRow<'b>> {
+    chain.outcomes.iter().max_by_key(|row| (gravity(row), row.time))
+}
 
-    /// The sentence for a refusal.
-    pub(super) fn refused(&self, row: &RejectionRow<'_>) -> String {
-        sentence::rejection(row, &self.clock())
-    }
+/// The status of a chain: that of its recipients, `mixed` when they differ.
+pub(crate) fn chain_status(chain: &Chain<'_>) -> &'static str {
+    let mut states = chain.outcomes.iter().map(status);
+    let Some(first) = states.next() else {
+        // No recipient is known yet, or none of it is in the log.
+        return if chain.hops.iter().any(|hop| hop.removed.is_none()) { "queued" } else { "unknown" };
+    };
+    if states.all(|state| state == first) { first } else { "mixed" }
+}
 
-    /// The state of a whole chain.
-    pub(super) fn status(&self, chain: &Chain) -> &'static str {
-        let mut states: Vec<&'static str> = chain.rows.outcomes.iter().map(|row| status(&row)).collect();
-        states.sort_unstable();
-        states.dedup();
-        match states.as_slice() {
-            [] => "unknown",
-            [one] => one,
-            _ => "mixed",
+/// The sentence of a chain.
+pub(crate) fn chain_sentence(chain: &Chain<'_>, speech: &Speech) -> String {
+    match (leading(chain), chain.outcomes.len()) {
+        (None, _) => match chain_status(chain) {
+            "queued" => "in the queue; nothing about its recipients is in the log yet".to_owned(),
+            _ => "what became of it is not in the log that was read".to_owned(),
+        },
+        (Some(row), 1) => speech.outcome(row),
+        (Some(row), recipients) => {
+            let mut counts: Vec<(&str, u64)> = Vec::new();
+            for state in chain.outcomes.iter().map(status) {
+                match counts.iter_mut().find(|known| known.0 == state) {
+                    Some(known) => known.1 += 1,
+                    None => counts.push((state, 1)),
+                }
+            }
+            let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{} {state}", grouped(*count))).collect();
+            format!("{} recipients, {}; {}: {}", grouped(recipients as u64), counts.join(", "), row.recipient, speech.outcome(row))
         }
     }
+}
 
-    /// A message with all its hops.
-    pub(super) fn message(&self, chain: &Chain) -> Value {
-        let first = chain.rows.messages.iter().min_by_key(|row| (row.id != chain.id, row.time)).unwrap_or_default();
-        let outcomes: Vec<OutcomeRow<'_>> = chain.rows.outcomes.iter().collect();
-        // The one that tells most: a failure before what waits before a success.
-        let told = outcomes
-            .iter()
-            .max_by_key(|row| (row.reason.is_some(), row.outcome != Outcome::Delivered, row.time))
-            .copied()
-            .unwrap_or_default();
-        let last = outcomes.iter().map(|row| row.time).chain(chain.rows.attempts.time.0.iter().copied()).max().unwrap_or(first.time);
-        let known = !first.queue_id.is_empty();
-        let sender = if known { first.sender } else { told.sender };
-        let recipients: Vec<String> = outcomes.iter().take(RECIPIENTS).map(|row| row.recipient.to_string()).collect();
-        let sentence = match outcomes.len() {
-            0 => "what became of it is not in the log that was read".to_owned(),
-            1 => self.sentence(&told),
-            many => format!("{} of {many} recipients: {}", told.recipient, self.sentence(&told)),
-        };
-        let stream = if known { first.stream } else { told.stream };
-        let attempts: u32 = outcomes.iter().map(|row| row.attempts).sum();
-        json!({
-            "id": format!("{:016x}", chain.id),
-            "kind": "message",
-            "time": time(if known { first.time } else { told.arrived }),
-            "last_time": time(last),
-            "status": self.status(chain),
-            "sentence": sentence,
-            "host": stream.host,
-            "instance": stream.instance,
-            "queue_id": text(if known { first.queue_id } else { told.queue_id }),
-            "message_id": text(if known { first.message_id } else { told.message_id }),
-            "sender": text(&sender.to_string()),
-            "recipients": recipients,
-            "recipient_count": outcomes.len(),
-            "client_name": text(first.client_name),
-            "client_ip": text(first.client_ip),
-            "sasl_user": text(first.sasl_user),
-            "size": first.size.or(told.size),
-            "direction": if known { first.direction.word() } else { told.direction.word() },
-            "population": if known { first.population.word() } else { told.population.word() },
-            "provider": text(told.provider),
-            "reason": told.reason.map(|reason| reason.word()),
-            "reply_code": (told.reply_code > 0).then_some(told.reply_code),
-            "enhanced_code": text(told.enhanced_code),
-            "reply_text": text(told.reply_text),
-            "attempts": attempts,
-            "delay_s": told.delay_ms.map(|delay| delay as f64 / 1000.0),
-        })
+/// When something last happened to a chain.
+fn last_time(chain: &Chain<'_>) -> Option<Time> {
+    let hops = chain.hops.iter().flat_map(|hop| [Some(hop.time), hop.removed]).flatten();
+    let outcomes = chain.outcomes.iter().map(|row| row.last_attempt.unwrap_or(row.time));
+    let attempts = chain.attempts.iter().map(|row| row.time);
+    hops.chain(outcomes).chain(attempts).max()
+}
+
+/// A chain as an entry; `None` when nothing of the message itself is kept.
+pub(crate) fn of_chain(chain: &Chain<'_>, speech: &Speech) -> Option<Value> {
+    let head = chain.head()?;
+    let lead = leading(chain);
+    let mut recipients: Vec<Address<'_>> = Vec::new();
+    for row in &chain.outcomes {
+        let named = if row.orig_recipient.is_unknown() { row.recipient } else { row.orig_recipient };
+        if !recipients.contains(&named) {
+            recipients.push(named);
+        }
+    }
+    let count = recipients.len().max(head.recipients.unwrap_or(0) as usize);
+    let is_done = chain.outcomes.iter().all(|row| !matches!(row.outcome, Outcome::Queued | Outcome::Held));
+    let delay = chain.outcomes.iter().filter_map(|row| row.delay_ms).max().filter(|_| is_done);
+    let failed = lead.filter(|row| row.reason.is_some());
+    Some(json!({
+        "id": id(head.id),
+        "kind": "message",
+        "time": moment(head.time),
+        "last_time": moment(last_time(chain).unwrap_or(head.time)),
+        "status": chain_status(chain),
+        "sentence": chain_sentence(chain, speech),
+        "host": head.stream.host,
+        "instance": head.stream.instance,
+        "queue_id": text(head.queue_id),
+        "message_id": text(head.message_id),
+        "sender": address(head.sender),
+        "recipients": recipients.iter().take(RECIPIENTS_SHOWN).map(|named| address(*named)).collect::<Vec<_>>(),
+        "recipient_count": count,
+        "client_name": text(head.client_name),
+        "client_ip": text(head.client_ip),
+        "sasl_user": text(head.sasl_user),
+        "size": head.size,
+        "direction": head.direction.word(),
+        "population": head.population.word(),
+        "provider": lead.map_or(Value::Null, |row| text(row.provider)),
+        "reason": failed.and_then(|row| row.reason).map(|reason| reason.word()),
+        "reply_code": lead.map_or(Value::Null, |row| nonzero(row.reply_code)),
+        "enhanced_code": lead.map_or(Value::Null, |row| text(row.enhanced_code)),
+        "reply_text": lead.map_or(Value::Null, |row| text(row.reply_text)),
+        "attempts": chain.outcomes.iter().map(|row| u64::from(row.attempts)).sum::<u64>(),
+        "delay_s": seconds(delay),
+    }))
+}
+
+/// A refusal as an entry.
+pub(crate) fn of_rejection(row: &RejectionRow<'_>, speech: &Speech) -> Value {
+    let recipients: Vec<Value> = if row.recipient.is_unknown() { Vec::new() } else { vec![address(row.recipient)] };
+    json!({
+        "id": id(row.id),
+        "kind": "rejection",
+        "time": moment(row.time),
+        "last_time": moment(row.time),
+        "status": "refused",
+        "sentence": sentence::rejection(row, &speech.clock),
+        "host": row.stream.host,
+        "instance": row.stream.instance,
+        "queue_id": text(row.queue_id),
+        "message_id": null,
+        "sender": address(row.sender),
+        "recipient_count": recipients.len(),
+        "recipients": recipients,
+        "client_name": text(row.client_name),
+        "client_ip": text(row.client_ip),
+        "sasl_user": text(row.sasl_user),
+        "size": null,
+        "direction": "inbound",
+        "population": "ordinary",
+        "provider": null,
+        "reason": row.reason.word(),
+        "reply_code": nonzero(row.reply_code),
+        "enhanced_code": text(row.enhanced_code),
+        "reply_text": text(row.reply_text),
+        "attempts": 0,
+        "delay_s": null,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailvane_model::MessageRow;
+    use mailvane_model::word::Reason;
+
+    fn chain<'b>(outcomes: Vec<OutcomeRow<'b>>) -> Chain<'b> {
+        Chain { hops: vec![MessageRow { id: 1, time: Time(0), ..MessageRow::default() }], outcomes, attempts: Vec::new() }
     }
 
-    /// A refusal.
-    pub(super) fn rejection(&self, row: &RejectionRow<'_>) -> Value {
-        let recipient = row.recipient.to_string();
-        json!({
-            "id": format!("{:016x}", row.id),
-            "kind": "rejection",
-            "time": time(row.time),
-            "last_time": time(row.time),
-            "status": "refused",
-            "sentence": self.refused(row),
-            "host": row.stream.host,
-            "instance": row.stream.instance,
-            "queue_id": text(row.queue_id),
-            "message_id": null,
-            "sender": text(&row.sender.to_string()),
-            "recipients": if recipient.is_empty() { Vec::new() } else { vec![recipient] },
-            "recipient_count": u32::from(!row.recipient.is_unknown()),
-            "client_name": text(row.client_name),
-            "client_ip": text(row.client_ip),
-            "sasl_user": text(row.sasl_user),
-            "size": null,
-            "direction": "inbound",
-            "population": "ordinary",
-            "provider": null,
-            "reason": row.reason.word(),
-            "reply_code": (row.reply_code > 0).then_some(row.reply_code),
-            "enhanced_code": text(row.enhanced_code),
-            "reply_text": text(row.reply_text),
-            "attempts": 0,
-            "delay_s": null,
-        })
+    #[test]
+    fn recipients_that_differ_are_mixed_and_the_worst_speaks() {
+        let speech = Speech::new(Tz::UTC, Time(0));
+        let delivered =
+            OutcomeRow { outcome: Outcome::Delivered, recipient: Address { local: "a", domain: "example.net" }, ..OutcomeRow::default() };
+        let bounced = OutcomeRow {
+            outcome: Outcome::Bounced,
+            reason: Some(Reason::UnknownRecipient),
+            recipient: Address { local: "b", domain: "example.net" },
+            ..OutcomeRow::default()
+        };
+        let mixed = chain(vec![delivered, bounced]);
+        assert_eq!(chain_status(&mixed), "mixed");
+        let said = chain_sentence(&mixed, &speech);
+        assert!(said.starts_with("2 recipients, 1 delivered, 1 bounced; b@example.net: "), "{said}");
+        assert_eq!(chain_status(&chain(vec![OutcomeRow { deferrals: 1, ..OutcomeRow::default() }])), "deferred");
+        let relayed = OutcomeRow { outcome: Outcome::Delivered, handed_to: HandedTo::Smarthost, ..OutcomeRow::default() };
+        assert_eq!(chain_status(&chain(vec![relayed])), "relayed");
     }
 }

@@ -1,298 +1,286 @@
-//! `GET /messages/{id}`: the life of one message, hop by hop, with its raw lines, or one refusal.
+//! `/messages/{id}`: the life of one message, hop by hop, or of one refusal.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use mailvane_ingest::{Compression, Input};
-use mailvane_model::row::{AttemptRow, MessageRow, OutcomeRow, RejectionRow};
-use mailvane_model::verdict::Verdict;
-use mailvane_model::word::{Reason, Scope};
-use mailvane_model::{Position, Time};
-use mailvane_reply::explain;
-use mailvane_reply::judge::Judge;
-use mailvane_reply::provider::Providers;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use mailvane_analytics::lookup;
+use mailvane_model::row::RejectionColumns;
+use mailvane_model::word::{HandedTo, Outcome, Stage, Status};
+use mailvane_model::{AttemptRow, MessageRow, OutcomeRow, Position, RejectionRow, Time};
+use mailvane_render::sentence;
+use mailvane_store::Probe;
 use serde_json::{Value, json};
 
-use super::item::{Chain, Writer, chains};
+use super::chain::{Chain, chains, gather};
+use super::item::{Speech, chain_sentence, chain_status, of_chain, of_rejection};
+use super::json::{address, id, moment, nonzero, optional_moment, seconds, text};
 use super::problem::Problem;
-use super::window::{text, time};
+use super::question::Question;
+use super::window::read_zone;
+use super::{Api, lines, now, verdict};
 use crate::live::view::View;
 
-/// Lines that are fetched for one life.
-const MAX_LINES: usize = 500;
-/// Bytes of a line that are shown.
-const LINE_BYTES: u64 = 64 << 10;
-/// Decompressed bytes of one file that are read to find lines.
-const MAX_UNPACKED_BYTES: u64 = 512 << 20;
+/// Hops of one chain that are shown.
+const HOPS_MAX: usize = 500;
+/// A notification about a message comes within its life in the queue; so many days are searched.
+const NOTIFIED_WITHIN: i64 = 15 * Time::DAY;
 
-/// Answers.
-pub(super) fn answer(view: &View, id: &str, judge: &Judge, writer: &Writer<'_>) -> Result<Value, Problem> {
-    let number = u64::from_str_radix(id, 16).map_err(|_| Problem::bad_request("an id has 16 hexadecimal digits"))?;
-    if let Some(chain) =
-        chains(view, &[number])?.into_iter().find(|chain| !chain.rows.messages.is_empty() || !chain.rows.outcomes.is_empty())
-    {
-        return message(view, &chain, judge, writer);
-    }
-    refusal(view, number, writer)?
-        .ok_or_else(|| Problem::not_found("there is no message of this id").hint("it may be older than what is kept"))
+/// `/messages/{id}`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, Path(named): Path<String>, uri: Uri) -> Result<Json<Value>, Problem> {
+    let question = Question::read(&uri, &[&["time_zone"]])?;
+    let zone = read_zone(&question, api.shared.about.zone)?;
+    let id = u64::from_str_radix(&named, 16).ok().filter(|id| named.len() == 16 && *id != 0).ok_or_else(missing)?;
+    api.answer(move |view, _| answer(view, id, &Speech::new(zone, now()))).await
 }
 
-fn refusal(view: &View, id: u64, writer: &Writer<'_>) -> Result<Option<Value>, Problem> {
-    let pending = view.snapshot.pending().iter().find_map(|pending| pending.rows.rejections.iter().find(|row| row.id == id));
-    if let Some(row) = pending {
-        return Ok(Some(refused(view, &row, writer)));
-    }
-    let segments = view.snapshot.segments(mailvane_store::Kind::Rejections, Time(i64::MIN), Time(i64::MAX));
-    for segment in segments.iter().rev() {
-        let rows = view.snapshot.read(segment, None).map_err(|error| Problem::internal(&error))?;
-        if let Some(row) = rows.rejections.iter().find(|row| row.id == id) {
-            return Ok(Some(refused(view, &row, writer)));
-        }
-    }
-    Ok(None)
+fn missing() -> Problem {
+    Problem::not_found("There is no such message.").hint("It may be older than what is kept: search for its queue id or address.")
 }
 
-fn refused(view: &View, row: &RejectionRow<'_>, writer: &Writer<'_>) -> Value {
-    let (lines, state, note) = lines(view, &[(row.position, None)]);
-    json!({
-        "item": writer.rejection(row),
-        "recipients": [],
-        "hops": [],
-        "rejection": {
-            "time": time(row.time),
-            "client_name": text(row.client_name),
-            "client_ip": text(row.client_ip),
-            "helo": text(row.helo),
-            "stage": row.stage.word(),
-            "action": row.action.word(),
-            "sender": text(&row.sender.to_string()),
-            "recipient": text(&row.recipient.to_string()),
-            "reply_code": (row.reply_code > 0).then_some(row.reply_code),
-            "enhanced_code": text(row.enhanced_code),
-            "reply_text": text(row.reply_text),
-            "verdict": {
-                "reason": row.reason.word(), "scope": "unknown", "fault": "unknown", "permanent": row.reply_code >= 500, "retry": row.reply_code < 500,
-                "rule": row.rule, "confidence": 0, "explanation": super::breakdown::explanation(row.reason),
-            },
-        },
-        "related": [],
-        "lines": lines,
-        "lines_state": state,
-        "lines_note": note,
-    })
+fn answer(view: &View, wanted: u64, speech: &Speech) -> Result<Value, Problem> {
+    let mut rows = gather(view, &[wanted])?;
+    let head = rows.messages.iter().find(|row| row.id == wanted).map(|row| if row.chain == 0 { row.id } else { row.chain });
+    if let Some(head) = head {
+        // Hops that no row names stand under the head.
+        let hits = view.snapshot.lives(Probe::Life(head), Time(i64::MIN), Time(i64::MAX), HOPS_MAX)?;
+        let mut ids: BTreeSet<u64> = hits.iter().map(|hit| hit.life).collect();
+        ids.extend([head, wanted]);
+        rows = gather(view, &ids.into_iter().collect::<Vec<u64>>())?;
+    }
+    let found = chains(&rows);
+    let chain = found.values().find(|chain| chain.hops.iter().any(|hop| hop.id == wanted));
+    if let Some((chain, item)) = chain.and_then(|chain| of_chain(chain, speech).map(|item| (chain, item))) {
+        return life(view, chain, item, speech);
+    }
+    let rejections = lookup::rejection(&view.snapshot, wanted)?.rejections;
+    if rejections.is_empty() { Err(missing()) } else { refusal(view, &rejections, speech) }
 }
 
-fn message(view: &View, chain: &Chain, judge: &Judge, writer: &Writer<'_>) -> Result<Value, Problem> {
-    let rows = &chain.rows;
-    let mut hops: Vec<MessageRow<'_>> = rows.messages.iter().collect();
-    hops.sort_by_key(|hop| (hop.time, hop.previous_hop != 0));
-    let mut places: BTreeMap<Position, Option<u64>> = BTreeMap::new();
-    for hop in &hops {
-        places.extend(hop.lines.iter().map(|position| (*position, Some(hop.id))));
-    }
-    for attempt in rows.attempts.iter() {
-        places.entry(attempt.position).or_insert(Some(attempt.message));
-    }
-    let places: Vec<(Position, Option<u64>)> = places.into_iter().collect();
-    let (lines, state, note) = lines(view, &places);
+fn life(view: &View, chain: &Chain<'_>, item: Value, speech: &Speech) -> Result<Value, Problem> {
+    let mut positions: Vec<(Position, u64)> = chain.hops.iter().flat_map(|hop| hop.lines.iter().map(move |line| (*line, hop.id))).collect();
+    let times: HashMap<Position, Time> = chain
+        .attempts
+        .iter()
+        .map(|row| (row.position, row.time))
+        .chain(chain.hops.iter().filter_map(|hop| Some((*hop.lines.first()?, hop.time))))
+        .collect();
+    let (lines, state, note) = raw_lines(view, &mut positions, &times)?;
     Ok(json!({
-        "item": writer.message(chain),
-        "recipients": rows.outcomes.iter().map(|row| recipient(&row, judge, writer)).collect::<Vec<_>>(),
-        "hops": hops.iter().map(|row| hop(row, chain, judge, writer)).collect::<Vec<_>>(),
+        "item": item,
+        "recipients": chain.outcomes.iter().map(|row| recipient(row, chain, speech)).collect::<Vec<_>>(),
+        "hops": chain.hops.iter().map(|row| hop(row, chain, speech)).collect::<Vec<_>>(),
         "rejection": null,
-        "related": related(view, chain, writer)?,
+        "related": related(view, chain, speech)?,
         "lines": lines,
         "lines_state": state,
         "lines_note": note,
     }))
 }
 
-/// Which message a notification is about, where one of the hops is a notification.
-fn related(view: &View, chain: &Chain, writer: &Writer<'_>) -> Result<Vec<Value>, Problem> {
-    let mut found = Vec::new();
-    let about: Vec<u64> = chain.rows.messages.bounce_of.0.iter().copied().filter(|id| *id != 0).collect();
-    let ids: Vec<u64> = chain.rows.messages.id.0.clone();
-    let pending = view.snapshot.pending().iter().flat_map(|pending| pending.rows.messages.iter());
-    let notices: Vec<u64> = pending.chain(view.open.messages.iter()).filter(|row| ids.contains(&row.bounce_of)).map(|row| row.id).collect();
-    for (relation, wanted) in [("bounce_of", about), ("notification", notices)] {
-        for other in if wanted.is_empty() { Vec::new() } else { chains(view, &wanted)? } {
-            let item = writer.message(&other);
-            found.push(json!({
-                "id": item["id"], "queue_id": item["queue_id"].as_str().unwrap_or_default(), "relation": relation, "time": item["time"],
-                "recipients": item["recipients"], "status": item["status"], "sentence": item["sentence"],
-            }));
-        }
-    }
-    Ok(found)
+fn refusal(view: &View, rows: &RejectionColumns, speech: &Speech) -> Result<Value, Problem> {
+    let row = rows.get(0);
+    let (lines, state, note) = raw_lines(view, &mut vec![(row.position, 0)], &HashMap::from([(row.position, row.time)]))?;
+    Ok(json!({
+        "item": of_rejection(&row, speech),
+        "recipients": [],
+        "hops": [],
+        "rejection": rejection(&row),
+        "related": [],
+        "lines": lines,
+        "lines_state": state,
+        "lines_note": note,
+    }))
 }
 
-fn verdict(reason: Reason, scope: Scope, row: &VerdictOf<'_>, judge: &Judge, providers: &Providers) -> Value {
-    let verdict = Verdict {
-        reason: Some(reason),
-        scope,
-        fault: row.fault,
-        permanent: row.permanent,
-        retry: row.retry,
-        rule: row.rule.into(),
-        ..Verdict::default()
+type Lines = (Vec<Value>, &'static str, Option<String>);
+
+/// The lines at some positions (with the hop each belongs to), from what was kept and from the files.
+fn raw_lines(view: &View, positions: &mut Vec<(Position, u64)>, times: &HashMap<Position, Time>) -> Result<Lines, Problem> {
+    let all = positions.len();
+    positions.truncate(lines::LINES_MAX);
+    let wanted: Vec<Position> = positions.iter().map(|place| place.0).collect();
+    let kept = view.snapshot.lines(&wanted)?;
+    let absent: Vec<Position> = wanted.iter().zip(&kept).filter(|(_, line)| line.is_none()).map(|(position, _)| *position).collect();
+    let read = lines::read(&view.files, &absent);
+    let mut found = Vec::new();
+    for ((position, hop), kept) in positions.iter().zip(kept) {
+        let Some(line) = kept.map(|line| lines::clean(&line)).or_else(|| read.get(position).cloned()) else { continue };
+        found.push(json!({
+            "source": view.files.get(&position.file).map_or_else(|| "kept by Mailvane".to_owned(), |path| path.display().to_string()),
+            "offset": position.offset,
+            "time": optional_moment(times.get(position).copied()),
+            "hop": id(*hop),
+            "text": line,
+        }));
+    }
+    let (state, note) = match (found.len(), all) {
+        (found, all) if found == all => ("complete", None),
+        (0, all) => ("gone", Some(format!("the log no longer holds the {all} lines of this message"))),
+        (found, all) => ("partial", Some(format!("{found} of {all} lines could be read again"))),
     };
-    let words = explain::verdict(judge, providers, &verdict, row.provider);
+    Ok((found, state, note))
+}
+
+fn tls(version: &str, cipher: &str, verification: &str) -> Value {
+    if version.is_empty() && verification.is_empty() {
+        return Value::Null;
+    }
+    json!({"version": if version.is_empty() { "TLS" } else { version }, "cipher": text(cipher), "verification": text(verification)})
+}
+
+fn hop(row: &MessageRow<'_>, chain: &Chain<'_>, speech: &Speech) -> Value {
+    let attempts: Vec<Value> = chain.attempts.iter().filter(|attempt| attempt.message == row.id).map(|row| attempt(row, speech)).collect();
     json!({
-        "reason": reason.word(), "scope": scope.word(), "fault": row.fault.word(), "permanent": row.permanent, "retry": row.retry, "rule": row.rule,
-        "confidence": row.confidence,
-        "explanation": { "title": words.title, "cause": words.cause, "fix": words.steps, "who": row.fault.word() },
+        "id": id(row.id),
+        "queue_id": row.queue_id,
+        "host": row.stream.host,
+        "instance": row.stream.instance,
+        "mta": row.stream.mta.word(),
+        "arrived": moment(row.time),
+        "removed": optional_moment(row.removed),
+        "client_name": text(row.client_name),
+        "client_ip": text(row.client_ip),
+        "sasl_user": text(row.sasl_user),
+        "service": text(row.service),
+        "tls": null,
+        "sender": address(row.sender),
+        "size": row.size,
+        "recipients": row.recipients,
+        "previous_hop": id(row.previous_hop),
+        "next_hop": id(row.next_hop),
+        "sentence": came_in(row),
+        "attempts": attempts,
     })
 }
 
-/// The parts of a verdict as rows keep them.
-struct VerdictOf<'a> {
-    fault: mailvane_model::word::Fault,
-    permanent: bool,
-    retry: bool,
-    rule: &'a str,
-    confidence: u8,
-    provider: &'a str,
+/// How a hop came in.
+fn came_in(row: &MessageRow<'_>) -> String {
+    let client = match (row.client_name, row.client_ip) {
+        ("", "") => String::new(),
+        ("", ip) => ip.to_owned(),
+        (name, "") => name.to_owned(),
+        (name, ip) => format!("{name} [{ip}]"),
+    };
+    if row.previous_hop != 0 {
+        return if client.is_empty() {
+            "Came in from the hop before".to_owned()
+        } else {
+            format!("Came in from the hop before, by {client}")
+        };
+    }
+    if row.bounce_of != 0 {
+        return "Made here: a delivery notification".to_owned();
+    }
+    match (client.is_empty(), row.sasl_user) {
+        (true, "") if row.sender.is_null() => "Made here, without a sender to answer to".to_owned(),
+        (true, "") => "Handed in by a program on this server".to_owned(),
+        (true, user) => format!("Submitted by {user}"),
+        (false, "") => format!("Came in from {client}"),
+        (false, user) => format!("Submitted by {user} from {client}"),
+    }
 }
 
-fn recipient(row: &OutcomeRow<'_>, judge: &Judge, writer: &Writer<'_>) -> Value {
-    let of =
-        VerdictOf { fault: row.fault, permanent: row.permanent, retry: !row.permanent, rule: "", confidence: 0, provider: row.provider };
+fn handed(to: HandedTo, status: Status) -> Value {
+    if matches!(status, Status::Delivered | Status::InternalHop) { json!(to.word()) } else { Value::Null }
+}
+
+fn attempt(row: &AttemptRow<'_>, speech: &Speech) -> Value {
+    json!({
+        "id": id(row.id),
+        "time": moment(row.time),
+        "recipient": row.recipient.to_string(),
+        "orig_recipient": address(row.orig_recipient),
+        "attempt": row.attempt,
+        "status": row.status.word(),
+        "handed_to": handed(row.handed_to, row.status),
+        "relay_host": text(row.relay_host),
+        "relay_ip": text(row.relay_ip),
+        "relay_port": nonzero(row.relay_port),
+        "provider": text(row.provider),
+        "contacted": row.contacted,
+        "reply_code": nonzero(row.reply_code),
+        "enhanced_code": text(row.enhanced_code),
+        "reply_text": text(row.reply_text),
+        "verdict": verdict::of_attempt(row),
+        "delay_s": seconds(row.delay_ms.map(u64::from)),
+        "delays_s": row.delays_ms.map(|parts| parts.map(|part| f64::from(part) / 1000.0)),
+        "tls": tls(row.tls_version, row.tls_cipher, row.tls_verification),
+        "sentence": sentence::attempt(row, speech.providers.name(row.provider), &speech.clock),
+    })
+}
+
+fn recipient(row: &OutcomeRow<'_>, chain: &Chain<'_>, speech: &Speech) -> Value {
+    let handed_to = if row.outcome == Outcome::Delivered { json!(row.handed_to.word()) } else { Value::Null };
     json!({
         "recipient": row.recipient.to_string(),
-        "orig_recipient": text(&row.orig_recipient.to_string()),
+        "orig_recipient": address(row.orig_recipient),
         "outcome": row.outcome.word(),
-        "handed_to": (row.outcome == mailvane_model::word::Outcome::Delivered).then(|| row.handed_to.word()),
-        "time": time(row.time),
+        "handed_to": handed_to,
+        "time": moment(row.time),
         "attempts": row.attempts,
         "deferrals": row.deferrals,
         "next_try": null,
         "expires": null,
         "provider": text(row.provider),
         "relay_host": text(row.relay_host),
-        "reply_code": (row.reply_code > 0).then_some(row.reply_code),
+        "reply_code": nonzero(row.reply_code),
         "enhanced_code": text(row.enhanced_code),
         "reply_text": text(row.reply_text),
-        "verdict": row.reason.map(|reason| verdict(reason, row.scope, &of, judge, writer.providers)),
-        "delay_s": row.delay_ms.map(|delay| delay as f64 / 1000.0),
-        "sentence": writer.sentence(row),
+        "verdict": verdict::of_outcome(row, chain.last_failure(row)),
+        "delay_s": seconds(row.delay_ms),
+        "sentence": speech.outcome(row),
     })
 }
 
-fn hop(row: &MessageRow<'_>, chain: &Chain, judge: &Judge, writer: &Writer<'_>) -> Value {
-    let attempts = chain.rows.attempts.iter().filter(|attempt| attempt.message == row.id);
-    let from = match (row.client_name, row.client_ip) {
-        ("", "") if row.bounce_of != 0 => "a delivery notification made here".to_owned(),
-        ("", "") => "submitted on this host".to_owned(),
-        (name, ip) => format!("received from {name} [{ip}]"),
-    };
-    let user = if row.sasl_user.is_empty() { String::new() } else { format!(", logged in as {}", row.sasl_user) };
-    let id = |id: u64| (id != 0).then(|| format!("{id:016x}"));
+fn rejection(row: &RejectionRow<'_>) -> Value {
     json!({
-        "id": format!("{:016x}", row.id),
-        "queue_id": row.queue_id,
-        "host": row.stream.host,
-        "instance": row.stream.instance,
-        "mta": row.stream.mta.word(),
-        "arrived": time(row.time),
-        "removed": row.removed.map(time),
+        "time": moment(row.time),
         "client_name": text(row.client_name),
         "client_ip": text(row.client_ip),
-        "sasl_user": text(row.sasl_user),
-        "service": text(row.service),
-        "tls": null,
-        "sender": text(&row.sender.to_string()),
-        "size": row.size,
-        "recipients": row.recipients,
-        "previous_hop": id(row.previous_hop),
-        "next_hop": id(row.next_hop),
-        "sentence": format!("{from}{user}"),
-        "attempts": attempts.map(|attempt| one_attempt(&attempt, judge, writer)).collect::<Vec<_>>(),
-    })
-}
-
-fn one_attempt(row: &AttemptRow<'_>, judge: &Judge, writer: &Writer<'_>) -> Value {
-    let of = VerdictOf {
-        fault: row.fault,
-        permanent: row.permanent,
-        retry: row.retry,
-        rule: row.rule,
-        confidence: row.confidence,
-        provider: row.provider,
-    };
-    let secured = !row.tls_version.is_empty() || !row.tls_verification.is_empty();
-    let done = row.status.word().replace('_', " ");
-    let at = if row.relay_host.is_empty() { String::new() } else { format!(" by {}", row.relay_host) };
-    let why = row.reason.map(|reason| format!(": {}", mailvane_render::sentence::why(Some(reason)))).unwrap_or_default();
-    json!({
-        "id": format!("{:016x}", row.id),
-        "time": time(row.time),
-        "recipient": row.recipient.to_string(),
-        "orig_recipient": text(&row.orig_recipient.to_string()),
-        "attempt": row.attempt,
-        "status": row.status.word(),
-        "handed_to": row.handed_to.word(),
-        "relay_host": text(row.relay_host),
-        "relay_ip": text(row.relay_ip),
-        "relay_port": (row.relay_port > 0).then_some(row.relay_port),
-        "provider": text(row.provider),
-        "contacted": row.contacted,
-        "reply_code": (row.reply_code > 0).then_some(row.reply_code),
+        "helo": text(row.helo),
+        "stage": if row.stage == Stage::Unknown { "other" } else { row.stage.word() },
+        "action": row.action.word(),
+        "sender": address(row.sender),
+        "recipient": address(row.recipient),
+        "reply_code": nonzero(row.reply_code),
         "enhanced_code": text(row.enhanced_code),
         "reply_text": text(row.reply_text),
-        "verdict": row.reason.map(|reason| verdict(reason, row.scope, &of, judge, writer.providers)),
-        "delay_s": row.delay_ms.map(|delay| f64::from(delay) / 1000.0),
-        "delays_s": row.delays_ms.map(|parts| parts.map(|part| f64::from(part) / 1000.0)),
-        "tls": secured.then(|| json!({ "version": text(row.tls_version), "cipher": text(row.tls_cipher), "verification": text(row.tls_verification) })),
-        "sentence": format!("{done}{at}{why}"),
+        "verdict": verdict::of_rejection(row),
     })
 }
 
-/// The raw lines at some places: those kept in the store, else from the files as they lie there now.
-fn lines(view: &View, places: &[(Position, Option<u64>)]) -> (Vec<Value>, &'static str, Option<String>) {
-    let places = &places[..places.len().min(MAX_LINES)];
-    let positions: Vec<Position> = places.iter().map(|place| place.0).collect();
-    let kept = view.snapshot.lines(&positions).unwrap_or_default();
+/// Notifications about a chain, and the message that it is a notification about.
+fn related(view: &View, chain: &Chain<'_>, speech: &Speech) -> Result<Vec<Value>, Problem> {
+    let Some(head) = chain.head() else { return Ok(Vec::new()) };
+    let hops: Vec<u64> = chain.hops.iter().map(|hop| hop.id).collect();
+    let mut ids = lookup::notifications(&view.snapshot, &hops, head.time, head.time.plus(NOTIFIED_WITHIN))?;
+    ids.extend(view.open.messages.iter().filter(|row| hops.contains(&row.bounce_of)).map(|row| row.id));
+    let about: Vec<u64> = chain.hops.iter().map(|hop| hop.bounce_of).filter(|id| *id != 0).collect();
     let mut found = Vec::new();
-    for (number, (position, hop)) in places.iter().enumerate() {
-        let path = view.files.get(&position.file);
-        let bytes = kept.get(number).cloned().flatten().or_else(|| path.and_then(|path| line_at(path, position.offset)));
-        if let Some(bytes) = bytes {
-            found.push(json!({
-                "source": path.map(|path| path.display().to_string()).unwrap_or_default(),
-                "offset": position.offset,
-                "time": null,
-                "hop": hop.map(|hop| format!("{hop:016x}")),
-                "text": String::from_utf8_lossy(&bytes),
-            }));
+    for (relation, ids) in [("notification", &ids), ("bounce_of", &about)] {
+        if ids.is_empty() {
+            continue;
         }
+        let rows = gather(view, ids)?;
+        let others = chains(&rows);
+        let tied = others.values().filter(|other| other.hops.iter().any(|hop| ids.contains(&hop.id)));
+        found.extend(tied.filter_map(|other| tie(relation, other, speech)));
     }
-    match (found.len(), places.len()) {
-        (all, wanted) if all == wanted => (found, "complete", None),
-        (0, _) => (found, "gone", Some("the log no longer holds these lines".to_owned())),
-        (some, wanted) => (found, "partial", Some(format!("{some} of {wanted} lines are still in the log"))),
-    }
+    Ok(found)
 }
 
-/// The line that begins at an offset of a file, decompressed where needed.
-fn line_at(path: &Path, offset: u64) -> Option<Vec<u8>> {
-    let mut file = std::fs::File::open(path).ok()?;
-    let mut head = [0_u8; 6];
-    let read = file.read(&mut head).ok()?;
-    let mut line = Vec::new();
-    if Compression::of(&head[..read]) == Compression::Plain {
-        file.seek(SeekFrom::Start(offset)).ok()?;
-        BufReader::new(file.take(LINE_BYTES)).read_until(b'\n', &mut line).ok()?;
-    } else {
-        if offset > MAX_UNPACKED_BYTES {
-            return None;
-        }
-        let mut input = Input::open(path).ok()?;
-        std::io::copy(&mut (&mut input).take(offset), &mut std::io::sink()).ok()?;
-        BufReader::new(input.take(LINE_BYTES)).read_until(b'\n', &mut line).ok()?;
-    }
-    while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
-        line.pop();
-    }
-    (!line.is_empty()).then_some(line)
+fn tie(relation: &str, chain: &Chain<'_>, speech: &Speech) -> Option<Value> {
+    let head = chain.head()?;
+    Some(json!({
+        "id": id(head.id),
+        "queue_id": head.queue_id,
+        "relation": relation,
+        "time": moment(head.time),
+        "recipients": chain.outcomes.iter().map(|row| row.recipient.to_string()).collect::<Vec<_>>(),
+        "status": chain_status(chain),
+        "sentence": chain_sentence(chain, speech),
+    }))
 }

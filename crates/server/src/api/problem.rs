@@ -40,6 +40,16 @@ impl Problem {
         }
     }
 
+    /// It takes too long.
+    pub(crate) fn timeout() -> Self {
+        Problem {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "timeout",
+            message: "the answer takes too long to work out".into(),
+            hint: Some("narrow the time range, or leave out a filter".into()),
+        }
+    }
+
     /// Our own fault. The inner error goes to the log of the daemon, not to the reader.
     pub(crate) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");

@@ -1,97 +1,148 @@
-//! `GET /queue`: what is in flight now, inferred from the log.
+//! `/queue`: what is in flight now, as the log tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
 use mailvane_analytics::Dimension;
-use mailvane_model::word::{Outcome, Population};
+use mailvane_analytics::figures::outcome_key;
+use mailvane_model::word::{Outcome, Population, Reason};
 use mailvane_model::{OutcomeRow, Time};
-use mailvane_reply::provider::Providers;
 use serde_json::{Value, json};
 
 use super::breakdown::label;
-use super::item::{Writer, chains};
+use super::chain::{chains, gather};
+use super::item::{Speech, of_chain};
+use super::json::{moment, optional_moment};
 use super::problem::Problem;
-use super::window::time;
-use crate::live::view::View;
+use super::question::Question;
+use super::window::key_word;
+use super::{Api, now};
+use crate::live::view::{About, View};
 
-/// Groups of each dimension.
+/// Groups of each kind.
 const GROUPS: usize = 50;
 /// Messages that wait longest.
 const OLDEST: usize = 10;
 
-/// Waiting mail of one group.
+/// `/queue`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+    Question::read(&uri, &[])?;
+    api.answer(answer).await
+}
+
+/// A message in the queue.
 #[derive(Default)]
-struct Group {
-    messages: std::collections::BTreeSet<u64>,
-    recipients: u64,
-    oldest: Option<Time>,
-    reasons: BTreeMap<&'static str, u64>,
+struct Waiting {
+    arrived: Time,
+    deferred: bool,
+    held: bool,
+    notification: bool,
 }
 
-/// Messages and recipients in flight, without notifications and held ones.
-pub(super) fn depth(view: &View) -> (usize, usize) {
-    let waiting = view.open.outcomes.iter().filter(|row| row.outcome == Outcome::Queued && row.population == Population::Ordinary);
-    let ids: Vec<u64> = waiting.map(|row| row.message).collect();
-    let mut messages = ids.clone();
-    messages.sort_unstable();
-    messages.dedup();
-    (messages.len(), ids.len())
+/// Messages and recipients in the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Depth {
+    /// Messages.
+    pub(crate) messages: usize,
+    /// Recipients still to deliver.
+    pub(crate) recipients: usize,
 }
 
-/// Answers.
-pub(super) fn answer(view: &View, writer: &Writer<'_>) -> Result<Value, Problem> {
-    let queued: Vec<OutcomeRow<'_>> = view.open.outcomes.iter().filter(|row| row.outcome == Outcome::Queued).collect();
-    let ordinary: Vec<&OutcomeRow<'_>> = queued.iter().filter(|row| row.population == Population::Ordinary).collect();
-    let distinct = |rows: &mut dyn Iterator<Item = u64>| rows.collect::<std::collections::BTreeSet<u64>>().len();
-    let waiting = distinct(&mut ordinary.iter().filter(|row| row.deferrals > 0).map(|row| row.message));
-    let all = distinct(&mut ordinary.iter().map(|row| row.message));
-    let mut oldest: Vec<(Time, u64)> = ordinary.iter().map(|row| (row.arrived, row.message)).collect();
-    oldest.sort_unstable();
-    oldest.dedup();
-    oldest.truncate(OLDEST);
-    let ids: Vec<u64> = oldest.iter().map(|found| found.1).collect();
-    let items: Vec<Value> =
-        if ids.is_empty() { Vec::new() } else { chains(view, &ids)?.iter().map(|chain| writer.message(chain)).collect() };
+/// Recipients that are in a queue.
+fn in_queue(view: &View) -> impl Iterator<Item = OutcomeRow<'_>> {
+    view.open.outcomes.iter().filter(|row| matches!(row.outcome, Outcome::Queued | Outcome::Held))
+}
+
+/// How much is in the queue.
+pub(crate) fn depth(view: &View) -> Depth {
+    let mut messages = BTreeSet::new();
+    let mut recipients = 0;
+    for row in in_queue(view) {
+        recipients += 1;
+        messages.insert(row.message);
+    }
+    Depth { messages: messages.len(), recipients }
+}
+
+fn answer(view: &View, about: &About) -> Result<Value, Problem> {
+    let mut messages: BTreeMap<u64, Waiting> = BTreeMap::new();
+    let mut recipients = 0_u64;
+    for row in in_queue(view) {
+        recipients += 1;
+        let message = messages.entry(row.message).or_insert_with(|| Waiting { arrived: row.arrived, ..Waiting::default() });
+        message.deferred |= row.deferrals > 0;
+        message.held |= row.outcome == Outcome::Held;
+        message.notification |= row.population == Population::Notification;
+    }
+    let waiting = messages.values().filter(|message| message.deferred && !message.held).count();
+    let held = messages.values().filter(|message| message.held).count();
     Ok(json!({
-        "as_of": time(view.open_made),
+        "as_of": moment(view.open_made),
         "method": "inferred",
-        "complete_since": view.data_from.map(time),
-        "messages": all,
-        "recipients": ordinary.len(),
-        "being_tried": all - waiting,
+        "complete_since": optional_moment(view.data_from),
+        "messages": messages.len(),
+        "recipients": recipients,
+        "being_tried": messages.len() - waiting - held,
         "waiting": waiting,
-        "held": distinct(&mut view.open.outcomes.iter().filter(|row| row.outcome == Outcome::Held).map(|row| row.message)),
-        "notifications": distinct(&mut queued.iter().filter(|row| row.population == Population::Notification).map(|row| row.message)),
-        "by_provider": groups(&ordinary, Dimension::Provider, |row| row.provider, writer.providers),
-        "by_reason": groups(&ordinary, Dimension::Reason, |row| row.reason.map_or("", |reason| reason.word()), writer.providers),
-        "by_domain": groups(&ordinary, Dimension::Domain, |row| row.recipient.domain, writer.providers),
-        "oldest": items,
+        "held": held,
+        "notifications": messages.values().filter(|message| message.notification).count(),
+        "by_provider": groups(view, Dimension::Provider),
+        "by_reason": groups(view, Dimension::Reason),
+        "by_domain": groups(view, Dimension::Domain),
+        "oldest": oldest(view, about, &messages)?,
     }))
 }
 
-fn groups<'a>(rows: &[&OutcomeRow<'a>], by: Dimension, key: impl Fn(&OutcomeRow<'a>) -> &'a str, providers: &Providers) -> Vec<Value> {
-    let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
-    for row in rows {
-        let group = groups.entry(key(row)).or_default();
+#[derive(Default)]
+struct Group {
+    messages: BTreeSet<u64>,
+    recipients: u64,
+    deferred: bool,
+    oldest: Option<Time>,
+    reasons: BTreeMap<Reason, u64>,
+}
+
+fn groups(view: &View, by: Dimension) -> Vec<Value> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for row in in_queue(view) {
+        // What was not tried yet has no reason: a group of its own.
+        let group = groups.entry(outcome_key(&row, by).unwrap_or_default()).or_default();
         group.messages.insert(row.message);
         group.recipients += 1;
+        group.deferred |= row.deferrals > 0;
         group.oldest = Some(group.oldest.map_or(row.arrived, |oldest| oldest.min(row.arrived)));
         if let Some(reason) = row.reason {
-            *group.reasons.entry(reason.word()).or_default() += 1;
+            *group.reasons.entry(reason).or_default() += 1;
         }
     }
-    let mut sorted: Vec<(&str, Group)> = groups.into_iter().collect();
-    sorted.sort_by_key(|(key, group)| (std::cmp::Reverse(group.recipients), *key));
-    let shown = sorted.into_iter().take(GROUPS).map(|(key, group)| {
-        let label = if by == Dimension::Reason && key.is_empty() { "not tried yet".to_owned() } else { label(by, key, providers) };
+    let mut groups: Vec<(String, Group)> = groups.into_iter().collect();
+    groups.sort_by(|left, right| right.1.messages.len().cmp(&left.1.messages.len()).then_with(|| left.0.cmp(&right.0)));
+    groups.truncate(GROUPS);
+    let write = |(key, group): &(String, Group)| {
+        let name = if key.is_empty() && !group.deferred { "not tried yet".to_owned() } else { label(by, key) };
+        let top = group.reasons.iter().max_by_key(|(reason, count)| (**count, std::cmp::Reverse(**reason)));
         json!({
-            "key": key,
-            "label": label,
+            "key": key_word(by, key),
+            "label": name,
             "messages": group.messages.len(),
             "recipients": group.recipients,
-            "oldest": group.oldest.map(time),
-            "top_reason": group.reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| *reason),
+            "oldest": optional_moment(group.oldest),
+            "top_reason": top.map(|(reason, _)| reason.word()),
         })
-    });
-    shown.collect()
+    };
+    groups.iter().map(write).collect()
+}
+
+fn oldest(view: &View, about: &About, messages: &BTreeMap<u64, Waiting>) -> Result<Vec<Value>, Problem> {
+    let mut by_age: Vec<(Time, u64)> = messages.iter().map(|(id, message)| (message.arrived, *id)).collect();
+    by_age.sort_unstable();
+    by_age.truncate(OLDEST);
+    let ids: Vec<u64> = by_age.iter().map(|(_, id)| *id).collect();
+    let rows = gather(view, &ids)?;
+    let chains = chains(&rows);
+    let speech = Speech::new(about.zone, now());
+    Ok(ids.iter().filter_map(|id| chains.get(id).and_then(|chain| of_chain(chain, &speech))).collect())
 }

@@ -1,152 +1,322 @@
-//! `GET /series`: metrics over time.
+//! `/series`: metrics over time, as a whole or by group.
 
-use mailvane_analytics::{Dimension, Scope, figures as analytics};
-use mailvane_metric::{Cell, Door, Figure, Rates, Spread};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use chrono::{Days, NaiveDate, Offset, TimeZone};
+use chrono_tz::Tz;
+use mailvane_analytics::figures::{OTHER, Step, breakdown, series};
+use mailvane_analytics::{Dimension, Scope};
+use mailvane_metric::{Cell, Door, Figure, Figures, Rate, Rates, Spread};
 use mailvane_model::Time;
 use serde_json::{Value, json};
 
-use super::figures;
+use super::breakdown::{dimension, label};
+use super::figures::{self, count, spread};
+use super::json::moment;
 use super::problem::Problem;
-use super::window::{Question, time};
-use crate::command::report::offset_minutes;
+use super::question::{Question, wrong_word};
+use super::window::{FIGURES, WINDOW, Window, key_word};
+use super::{Api, now};
+use crate::live::view::View;
 
-/// Steps of `auto`, at most.
-const STEPS: i64 = 200;
-/// Steps of any answer, at most.
-const MOST_STEPS: i64 = 5_000;
-/// Widths that `auto` chooses from, in minutes.
-const WIDTHS: [i64; 11] = [1, 5, 15, 30, 60, 120, 360, 720, 1440, 2880, 10080];
+/// Steps that are chosen by themselves, in seconds: as many as fit into [`AUTO_STEPS`].
+const STEPS: &[i64] = &[60, 300, 900, 3600, 10_800, 21_600, DAY, 7 * DAY, 28 * DAY, 91 * DAY, 364 * DAY];
+const DAY: i64 = 86_400;
+/// The most steps that are chosen by themselves.
+const AUTO_STEPS: i64 = 200;
+/// The most steps of one answer.
+const STEPS_MAX: i64 = 3000;
+/// Groups by default, and at most.
+const LIMIT: (usize, usize) = (8, 20);
 
-/// Answers.
-pub(super) fn answer(question: &Question) -> Result<Value, Problem> {
-    let metrics: Vec<&str> = question.get("metric").unwrap_or("delivered").split(',').collect();
-    if let Some(unknown) = metrics.iter().find(|metric| unit(metric).is_none()) {
-        return Err(Problem::bad_request(format!("unknown metric `{unknown}`")));
-    }
-    let width = width(question)?;
-    let borders = borders(question, width);
-    let internal = |error| Problem::internal(&error);
-    let scope = &question.scope;
+/// `/series`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+    let question = Question::read(&uri, &[WINDOW, &["clock", "metric", "by", "limit", "step"]])?;
+    let metrics = metrics(question.get("metric"))?;
+    let by = question.get("by").map(dimension).transpose()?;
+    let limit = question.limit(LIMIT.0, LIMIT.1)?;
+    let window = Window::read(&question, FIGURES, api.shared.about.zone, now())?;
+    let step = step(question.get("step").unwrap_or("auto"), &window)?;
+    api.answer(move |view, _| answer(view, &window, &metrics, by, limit, step)).await
+}
+
+fn answer(view: &View, window: &Window, metrics: &[Metric], by: Option<Dimension>, limit: usize, step: i64) -> Result<Value, Problem> {
+    let borders = borders(&window.scope, window.zone, step);
     let mut lines = Vec::new();
-    match question.get("by") {
-        None => {
-            let steps = analytics::series(&question.view.snapshot, scope, &borders).map_err(internal)?;
-            lines.extend(metrics.iter().map(|metric| line(metric, None, &steps, scope)));
-        }
-        Some(by) => {
-            let by = Dimension::from_word(by).ok_or_else(|| Problem::bad_request(format!("cannot split by `{by}`")))?;
-            for key in top(question, by)? {
-                let mut part = scope.clone();
-                part.filters.wanted.push((by, key.clone()));
-                let steps = analytics::series(&question.view.snapshot, &part, &borders).map_err(internal)?;
-                lines.extend(metrics.iter().map(|metric| line(metric, Some(&key), &steps, &part)));
-            }
+    let total = series(&view.snapshot, &window.scope, &borders)?;
+    match by {
+        None => lines.push((Value::Null, None, total)),
+        Some(by) => grouped(view, window, by, limit, &borders, total, &mut lines)?,
+    }
+    let known = |start: Time| view.complete_to.is_some_and(|complete| start <= complete);
+    let mut written = Vec::new();
+    for (key, name, steps) in &lines {
+        for metric in metrics {
+            let values: Vec<Option<Sampled>> =
+                steps.iter().map(|step| known(step.start).then(|| metric.of(&step.cell, &window.scope))).collect();
+            written.push(json!({
+                "metric": metric.word,
+                "key": key,
+                "label": name.clone().unwrap_or_else(|| metric.word.replace('_', " ")),
+                "unit": metric.unit,
+                "values": values.iter().map(|value| value.and_then(|value| value.value)).collect::<Vec<_>>(),
+                "n": if metric.unit == "ratio" { json!(values.iter().map(|value| value.map_or(0, |value| value.n)).collect::<Vec<_>>()) } else { Value::Null },
+            }));
         }
     }
-    let times: Vec<String> = borders[..borders.len().saturating_sub(1)].iter().map(|border| time(*border)).collect();
-    Ok(json!({ "window": question.window(), "step_s": width / Time::SECOND, "times": times, "series": lines }))
+    let times = &borders[..borders.len().saturating_sub(1)];
+    Ok(json!({
+        "window": window.write(view.complete_to),
+        "step_s": step,
+        "times": times.iter().map(|time| moment(*time)).collect::<Vec<Value>>(),
+        "series": written,
+    }))
 }
 
-fn top(question: &Question, by: Dimension) -> Result<Vec<String>, Problem> {
-    let limit = question.number("limit", 8, 20)?;
-    let found = analytics::breakdown(&question.view.snapshot, &question.scope, by).map_err(|error| Problem::internal(&error))?;
-    let mut groups: Vec<(i64, String)> =
-        found.groups.into_iter().map(|group| (figures::merged(&group.cell, &question.scope).get(Figure::Attempts), group.key)).collect();
-    groups.sort_by(|left, right| (right.0, &left.1).cmp(&(left.0, &right.1)));
-    Ok(groups.into_iter().take(limit).map(|group| group.1).collect())
-}
+type Line = (Value, Option<String>, Vec<Step>);
 
-fn width(question: &Question) -> Result<i64, Problem> {
-    let span = question.scope.until.0 - question.scope.since.0;
-    match question.get("step") {
-        None | Some("auto") => {
-            Ok(WIDTHS.iter().map(|minutes| minutes * Time::MINUTE).find(|width| span / width <= STEPS).unwrap_or(7 * Time::DAY))
-        }
-        Some(text) => {
-            let seconds: i64 = text.parse().map_err(|_| Problem::bad_request("`step` is neither a number of seconds nor `auto`"))?;
-            let width = seconds.max(60) * Time::SECOND;
-            if span / width > MOST_STEPS {
-                return Err(Problem::bad_request("too many steps").hint("ask for a wider `step` or a shorter window"));
-            }
-            Ok(width)
-        }
-    }
-}
-
-/// Where steps begin; those of hours and more are cut in the reader's zone.
-fn borders(question: &Question, width: i64) -> Vec<Time> {
-    let zone = question.zone;
-    let local = |time: Time| i64::from(offset_minutes(zone, time)) * Time::MINUTE;
-    let since = question.scope.since;
-    let mut border = Time((since.0 + local(since)).div_euclid(width) * width - local(since));
-    let mut borders = Vec::new();
-    while border < question.scope.until && borders.len() <= MOST_STEPS as usize {
-        borders.push(border);
-        let next = border.plus(width);
-        // A day with a change of the clock is an hour shorter or longer.
-        border = if width >= Time::DAY { next.plus(local(border) - local(next)) } else { next };
-    }
-    borders.push(border);
-    borders
-}
-
-fn unit(metric: &str) -> Option<&'static str> {
-    Some(match metric {
-        "bytes" => "bytes",
-        "delay_p50" | "delay_p95" => "seconds",
-        "bounce_rate" | "failure_rate" | "deferral_rate" | "acceptance_now" => "ratio",
-        "received"
-        | "delivered"
-        | "relayed"
-        | "bounced"
-        | "hard_bounced"
-        | "expired"
-        | "discarded"
-        | "attempts"
-        | "deferred"
-        | "deferred_recipients"
-        | "rejected"
-        | "auth_failed" => "count",
-        _ => return None,
-    })
-}
-
-fn line(metric: &str, key: Option<&str>, steps: &[analytics::Step], scope: &Scope) -> Value {
-    let values: Vec<(Value, u64)> = steps.iter().map(|step| value(metric, &step.cell, scope)).collect();
-    let unit = unit(metric).unwrap_or("count");
-    let samples = (unit == "ratio").then(|| values.iter().map(|value| value.1).collect::<Vec<u64>>());
-    let label = key.map_or_else(|| metric.replace('_', " "), str::to_owned);
-    json!({ "metric": metric, "key": key, "label": label, "unit": unit, "values": values.into_iter().map(|value| value.0).collect::<Vec<_>>(), "n": samples })
-}
-
-fn value(metric: &str, cell: &Cell, scope: &Scope) -> (Value, u64) {
-    let figures = figures::merged(cell, scope);
-    let count = |figure| (Value::from(figures.get(figure).max(0)), 0);
-    let rate = |rate: mailvane_metric::Rate| (rate.value().map_or(Value::Null, Value::from), rate.of);
-    let quantile = |share| {
-        let found = figures.spread(Spread::Delay).and_then(|histogram| histogram.quantile(share));
-        (found.map_or(Value::Null, |value| Value::from(value as f64 / 1000.0)), 0)
+/// One line for each of the largest groups, and one for the rest.
+fn grouped(
+    view: &View,
+    window: &Window,
+    by: Dimension,
+    limit: usize,
+    borders: &[Time],
+    total: Vec<Step>,
+    lines: &mut Vec<Line>,
+) -> Result<(), Problem> {
+    let scope = &window.scope;
+    let mut keys: Vec<(u64, String)> = match scope.filters.get(by) {
+        Some(key) => vec![(0, key.to_owned())],
+        None => breakdown(&view.snapshot, scope, by)?
+            .groups
+            .into_iter()
+            .map(|group| (count(&figures::sum(&group.cell, |traffic| scope.has(traffic)), Figure::Attempts), group.key))
+            .filter(|(attempts, key)| *attempts > 0 && key != OTHER)
+            .collect(),
     };
-    let rates = Rates::of(&figures);
-    match metric {
-        "received" => count(Figure::Received),
-        "delivered" => count(Figure::Delivered),
-        "relayed" => count(Figure::Relayed),
-        "bounced" => count(Figure::Bounced),
-        "hard_bounced" => count(Figure::BouncedHard),
-        "expired" => count(Figure::Expired),
-        "discarded" => count(Figure::Discarded),
-        "attempts" => count(Figure::Attempts),
-        "deferred" => count(Figure::DeferredAttempts),
-        "deferred_recipients" => count(Figure::RecipientsDeferred),
-        "bytes" => count(Figure::DeliveredBytes),
-        "rejected" => (Value::from((cell.door(Door::Rejected) + cell.door(Door::RejectedTemporarily)).max(0)), 0),
-        "auth_failed" => (Value::from(cell.door(Door::AuthFailed).max(0)), 0),
-        "delay_p50" => quantile(0.5),
-        "delay_p95" => quantile(0.95),
-        "bounce_rate" => rate(rates.bounce),
-        "failure_rate" => rate(rates.failure),
-        "deferral_rate" => rate(rates.deferral),
-        _ => rate(rates.acceptance),
+    keys.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
+    let folded = keys.len() > limit;
+    keys.truncate(limit);
+    let mut rest = total;
+    for (_, key) in keys {
+        let mut scope = scope.clone();
+        scope.filters.wanted.retain(|wanted| wanted.0 != by);
+        scope.filters.wanted.push((by, key.clone()));
+        let steps = series(&view.snapshot, &scope, borders)?;
+        for (rest, step) in rest.iter_mut().zip(&steps) {
+            rest.cell.subtract(&step.cell);
+        }
+        lines.push((Value::from(key_word(by, &key)), Some(label(by, &key)), steps));
+    }
+    // What has no reason succeeded: it is no group of its own.
+    if folded && by != Dimension::Reason {
+        lines.push((Value::from("other"), Some(label(by, OTHER)), rest));
+    }
+    Ok(())
+}
+
+/// A metric of the contract.
+#[derive(Clone, Copy, Debug)]
+struct Metric {
+    word: &'static str,
+    unit: &'static str,
+}
+
+/// A value with its sample size.
+#[derive(Clone, Copy, Debug)]
+struct Sampled {
+    value: Option<f64>,
+    n: u64,
+}
+
+const METRICS: &[Metric] = &[
+    Metric { word: "received", unit: "count" },
+    Metric { word: "delivered", unit: "count" },
+    Metric { word: "relayed", unit: "count" },
+    Metric { word: "bounced", unit: "count" },
+    Metric { word: "hard_bounced", unit: "count" },
+    Metric { word: "expired", unit: "count" },
+    Metric { word: "discarded", unit: "count" },
+    Metric { word: "attempts", unit: "count" },
+    Metric { word: "deferred", unit: "count" },
+    Metric { word: "deferred_recipients", unit: "count" },
+    Metric { word: "rejected", unit: "count" },
+    Metric { word: "auth_failed", unit: "count" },
+    Metric { word: "bytes", unit: "bytes" },
+    Metric { word: "delay_p50", unit: "seconds" },
+    Metric { word: "delay_p95", unit: "seconds" },
+    Metric { word: "bounce_rate", unit: "ratio" },
+    Metric { word: "failure_rate", unit: "ratio" },
+    Metric { word: "deferral_rate", unit: "ratio" },
+    Metric { word: "acceptance_now", unit: "ratio" },
+];
+
+fn metrics(asked: Option<&str>) -> Result<Vec<Metric>, Problem> {
+    let words = || METRICS.iter().map(|metric| metric.word);
+    let asked = asked.ok_or_else(|| {
+        Problem::bad_request("metric is missing").hint(format!("give some of {}", words().collect::<Vec<_>>().join(", ")))
+    })?;
+    let mut found: Vec<Metric> = Vec::new();
+    for word in asked.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        let metric = METRICS.iter().find(|metric| metric.word == word).ok_or_else(|| wrong_word("metric", word, words()))?;
+        if !found.iter().any(|known| known.word == word) {
+            found.push(*metric);
+        }
+    }
+    Ok(found)
+}
+
+impl Metric {
+    fn of(self, cell: &Cell, scope: &Scope) -> Sampled {
+        let of = figures::sum(cell, |traffic| scope.has(traffic));
+        match self.unit {
+            "ratio" => self.rate(&of),
+            "seconds" => {
+                let delays = spread(&of, Spread::Delay);
+                let value = if self.word == "delay_p50" { delays.p50 } else { delays.p95 };
+                Sampled { value: value.map(|value| value as f64 / 1000.0), n: delays.count }
+            }
+            _ => Sampled { value: Some(self.count(&of, cell) as f64), n: 0 },
+        }
+    }
+
+    fn rate(self, of: &Figures) -> Sampled {
+        let rates = Rates::of(of);
+        let rate: Rate = match self.word {
+            "bounce_rate" => rates.bounce,
+            "failure_rate" => rates.failure,
+            "deferral_rate" => rates.deferral,
+            _ => rates.acceptance,
+        };
+        Sampled { value: rate.value(), n: rate.of }
+    }
+
+    fn count(self, of: &Figures, cell: &Cell) -> u64 {
+        let figure = match self.word {
+            "received" => Figure::Received,
+            "delivered" => Figure::Delivered,
+            "relayed" => Figure::Relayed,
+            "bounced" => Figure::Bounced,
+            "hard_bounced" => Figure::BouncedHard,
+            "expired" => Figure::Expired,
+            "discarded" => Figure::Discarded,
+            "deferred" => Figure::DeferredAttempts,
+            "deferred_recipients" => Figure::RecipientsDeferred,
+            "bytes" => Figure::DeliveredBytes,
+            "rejected" => return (cell.door(Door::Rejected) + cell.door(Door::RejectedTemporarily)).max(0) as u64,
+            "auth_failed" => return cell.door(Door::AuthFailed).max(0) as u64,
+            _ => Figure::Attempts,
+        };
+        count(of, figure)
+    }
+}
+
+/// The width of a step in seconds.
+fn step(text: &str, window: &Window) -> Result<i64, Problem> {
+    let seconds = (window.scope.until.0 - window.scope.since.0) / Time::SECOND;
+    if text == "auto" {
+        return Ok(STEPS.iter().copied().find(|step| seconds / step < AUTO_STEPS).unwrap_or((seconds / AUTO_STEPS / DAY + 1) * DAY));
+    }
+    let step = text.parse::<i64>().ok().filter(|step| *step >= 60 && (step % DAY == 0 || DAY % step == 0) && step % 60 == 0);
+    let step = step.ok_or_else(|| {
+        Problem::bad_request(format!("step: `{text}` cannot be used"))
+            .hint("give auto, or seconds that divide a day into whole minutes (60, 900, 3600), or whole days (86400)")
+    })?;
+    if seconds / step >= STEPS_MAX {
+        return Err(
+            Problem::bad_request(format!("step: {step} seconds make more than {STEPS_MAX} steps")).hint("give a wider step, or auto")
+        );
+    }
+    Ok(step)
+}
+
+/// Where steps begin, and where the last one ends. Days are those of the reader's zone; shorter steps begin at round local times.
+fn borders(scope: &Scope, zone: Tz, step: i64) -> Vec<Time> {
+    let width = step * Time::SECOND;
+    let mut found = Vec::new();
+    if step % DAY == 0 {
+        let mut day = scope.since.to_chrono().with_timezone(&zone).date_naive();
+        let days = Days::new((step / DAY) as u64);
+        loop {
+            let start = midnight(day, zone);
+            found.push(start);
+            let next = day.checked_add_days(days).filter(|next| *next > day);
+            match next {
+                Some(next) if start < scope.until => day = next,
+                _ => return found,
+            }
+        }
+    }
+    let offset = i64::from(zone.offset_from_utc_datetime(&scope.since.to_chrono().naive_utc()).fix().local_minus_utc()) * Time::SECOND;
+    // Zones of old times have odd seconds: steps stay on whole minutes.
+    let offset = offset - offset % Time::MINUTE;
+    let mut at = scope.since.plus(offset).floor(width).plus(-offset);
+    while at < scope.until {
+        found.push(at);
+        at = at.plus(width);
+    }
+    found.push(at);
+    found
+}
+
+/// The first moment of a local day.
+fn midnight(day: NaiveDate, zone: Tz) -> Time {
+    let at = |hour| day.and_hms_opt(hour, 0, 0).and_then(|local| zone.from_local_datetime(&local).earliest());
+    // Daylight saving begins at midnight in some zones: the day begins at one o'clock there.
+    at(0)
+        .or_else(|| at(1))
+        .map_or_else(|| Time::from_seconds(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp()), |start| Time::from_chrono(&start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time(1_793_611_837_000_000); // 2026-11-02T09:30:37Z
+
+    fn window(query: &str) -> Window {
+        let question = Question::read(&format!("/x?{query}").parse().expect("address"), &[WINDOW]).expect("known");
+        Window::read(&question, FIGURES, Tz::UTC, NOW).expect("window")
+    }
+
+    fn starts(query: &str, wanted: &str) -> Vec<String> {
+        let window = window(query);
+        let step = step(wanted, &window).expect("step");
+        borders(&window.scope, window.zone, step).iter().map(|time| time.rfc3339(0)).collect()
+    }
+
+    #[test]
+    fn days_are_cut_in_the_readers_zone_over_the_change_of_the_clocks() {
+        let days = starts("since=2026-10-24T12:00:00Z&until=2026-10-26T12:00:00Z&time_zone=Europe/Berlin", "86400");
+        assert_eq!(days, ["2026-10-23T22:00:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z"]);
+    }
+
+    #[test]
+    fn short_steps_begin_at_round_local_times_and_cover_the_window() {
+        let steps = starts("since=2h&time_zone=Asia/Kolkata", "3600");
+        assert_eq!(steps, ["2026-11-02T07:30:00Z", "2026-11-02T08:30:00Z", "2026-11-02T09:30:00Z", "2026-11-02T10:30:00Z"]);
+    }
+
+    #[test]
+    fn auto_makes_at_most_two_hundred_steps_of_any_window() {
+        for since in ["10m", "1h", "6h", "24h", "7d", "30d", "90d", "999d", "2000-01-01T00:00:00Z", "1970-01-01T00:00:00Z"] {
+            let steps = starts(&format!("since={since}"), "auto").len();
+            assert!((2..=203).contains(&steps), "{since}: {steps}");
+        }
+    }
+
+    #[test]
+    fn odd_steps_and_metrics_are_refused() {
+        for text in ["59", "61", "7000", "0", "-60", "soon"] {
+            assert!(step(text, &window("")).is_err(), "{text}");
+        }
+        assert!(step("60", &window("since=999d")).is_err());
+        assert!(metrics(Some("delivered,opened")).is_err());
+        assert!(metrics(None).is_err());
+        assert_eq!(metrics(Some("delivered, bounced,delivered")).expect("known").len(), 2);
     }
 }

@@ -1,50 +1,74 @@
-//! `GET /sources`: what is read, how well it is understood, and what is missing.
+//! `/sources`: what is read, how far, how well.
 
-use mailvane_ingest::{SourceInfo, SourceState};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use mailvane_analytics::scope::instance;
+use mailvane_assemble::config::Limits;
+use mailvane_ingest::SourceInfo;
+use mailvane_ingest::tail::SourceState;
+use mailvane_metric::Rate;
 use mailvane_model::Time;
 use serde_json::{Value, json};
 
-use super::window::{coverage, ratio, text, time};
-use crate::live::view::{Shared, View};
+use super::json::{lossy, moment, optional_moment, ratio};
+use super::problem::Problem;
+use super::question::Question;
+use super::status::{share, version};
+use super::summary::coverage;
+use super::{Api, live};
+use crate::live::view::{About, View};
 
-/// What a log is called.
-pub(super) fn name(source: &SourceInfo) -> String {
-    source.log.display().to_string()
+/// `/sources`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+    Question::read(&uri, &[])?;
+    let listening = live::LISTENERS_MAX - api.listeners.available_permits();
+    api.answer(move |view, about| Ok(answer(view, about, listening))).await
 }
 
-/// The share of it that was read; `None` when nothing is known.
-pub(super) fn progress(source: &SourceInfo) -> Option<f64> {
-    let all = source.bytes_read + source.bytes_behind;
-    (all > 0).then(|| source.bytes_read as f64 / all as f64)
-}
-
-/// Answers.
-pub(super) fn answer(shared: &Shared, view: &View) -> Value {
-    let streams: Vec<Value> = view.snapshot.streams().iter().map(|state| stream(state, view)).collect();
-    let names: Vec<String> = view.snapshot.streams().iter().map(|state| mailvane_analytics::scope::instance(&state.stream)).collect();
+fn answer(view: &View, about: &About, listening: usize) -> Value {
     json!({
-        "coverage": coverage(view),
-        "sources": view.sources.iter().map(|info| source(info, shared, view, &names)).collect::<Vec<_>>(),
-        "streams": streams,
+        "coverage": coverage(view, None),
+        "sources": view.sources.iter().map(|info| source(info, view, about)).chain(failed(view)).collect::<Vec<_>>(),
+        "streams": streams(view, about),
         "daemons": daemons(view),
         "samples": samples(view),
         "gaps": gaps(view),
-        "limits": limits(view),
+        "limits": limits(view, listening),
     })
 }
 
-fn source(info: &SourceInfo, shared: &Shared, view: &View, streams: &[String]) -> Value {
-    let problem = view.troubles.iter().find(|(path, _)| *path == info.path.display().to_string());
-    let state = match info.state {
-        _ if problem.is_some() => "failed",
-        SourceState::Following => "live",
-        SourceState::Reading => "reading",
-        SourceState::Missing => "waiting",
+/// What stands in the way, apart from the command that ends it: texts of ours name it between backticks.
+pub(crate) fn problem(text: &str) -> Value {
+    let command = text.split('`').nth(1);
+    let hint = command
+        .map(str::to_owned)
+        .or_else(|| text.to_lowercase().contains("permission denied").then(|| "sudo usermod -aG adm $USER".to_owned()));
+    json!({"message": text.replace('`', ""), "hint": hint})
+}
+
+/// Log names that an entry stands for: the origin tells machines apart.
+fn names(info: &SourceInfo) -> String {
+    info.log.display().to_string()
+}
+
+fn source(info: &SourceInfo, view: &View, about: &About) -> Value {
+    let name = names(info);
+    let trouble = view.troubles.iter().find(|(path, _)| *path == name || *path == info.path.display().to_string());
+    let state = match (info.state, trouble) {
+        (SourceState::Missing, Some(_)) => "failed",
+        (SourceState::Missing, None) => "waiting",
+        (SourceState::Reading, _) => "reading",
+        (SourceState::Following, _) => "live",
     };
-    let lag = (info.last_read > 0).then(|| ((view.made.0 - info.last_read).max(0)) as f64 / Time::SECOND as f64);
+    let streams: Vec<String> =
+        view.snapshot.streams().iter().filter(|state| state.stream.origin == info.origin).map(|state| instance(&state.stream)).collect();
     json!({
-        "name": name(info),
-        "kind": if shared.about.demo { "demo" } else { "file" },
+        "name": name,
+        "kind": if about.demo { "demo" } else { "file" },
         "state": state,
         "role": "feed",
         "shadow_of": null,
@@ -52,75 +76,113 @@ fn source(info: &SourceInfo, shared: &Shared, view: &View, streams: &[String]) -
         "files": info.files,
         "bytes": info.bytes_read + info.bytes_behind,
         "offset": info.bytes_read,
-        "progress": progress(info),
-        "lag_s": if info.bytes_behind > 0 { lag } else { Some(0.0) },
+        "progress": share(info),
+        "lag_s": null,
         "lag_bytes": info.bytes_behind,
         "lines": info.lines,
-        "last_line": view.complete_to.map(time),
-        "problem": problem.map(|(path, reason)| json!({ "message": format!("{path}: {reason}"), "hint": null })),
+        "last_line": if info.lines > 0 { optional_moment(last_line(info, view)) } else { Value::Null },
+        "problem": trouble.map(|(path, reason)| problem(&format!("{path}: {reason}"))),
     })
 }
 
-fn stream(state: &mailvane_store::StreamState, view: &View) -> Value {
-    let stream = &state.stream;
-    let open = view.open.messages.iter().filter(|row| row.stream.key() == state.key).count();
-    json!({
-        "name": mailvane_analytics::scope::instance(stream),
-        "origin": stream.origin,
-        "host": stream.host,
-        "instance": stream.instance,
-        "mta": stream.mta.word(),
-        "version": null,
-        "watermark": state.watermark.map(time),
-        "open_messages": open,
-        "feed": view.sources.first().map(name),
+/// The log time of the last line, as far as the streams of the log's origin tell.
+fn last_line(info: &SourceInfo, view: &View) -> Option<Time> {
+    let marks = view.snapshot.streams().iter().filter(|state| state.stream.origin == info.origin).filter_map(|state| state.watermark);
+    marks.max().or(view.complete_to)
+}
+
+/// Paths in the way that belong to no log that is followed.
+fn failed(view: &View) -> impl Iterator<Item = Value> {
+    let is_known = |path: &str| view.sources.iter().any(|info| path == names(info) || path == info.path.display().to_string());
+    view.troubles.iter().filter(move |(path, _)| !is_known(path)).map(|(path, reason)| {
+        json!({
+            "name": path, "kind": "file", "state": "failed", "role": "feed", "shadow_of": null, "streams": [], "files": 0, "bytes": 0,
+            "offset": 0, "progress": null, "lag_s": null, "lag_bytes": 0, "lines": 0, "last_line": null,
+            "problem": problem(&format!("{path}: {reason}")),
+        })
     })
+}
+
+fn streams(view: &View, about: &About) -> Vec<Value> {
+    let mut open: HashMap<u64, u64> = HashMap::new();
+    for row in view.open.messages.iter().filter(|row| row.removed.is_none()) {
+        *open.entry(row.stream.key()).or_default() += 1;
+    }
+    let write = |state: &mailvane_store::StreamState| {
+        let feed = view.sources.iter().find(|info| info.origin == state.stream.origin);
+        json!({
+            "name": instance(&state.stream),
+            "origin": state.stream.origin,
+            "host": state.stream.host,
+            "instance": state.stream.instance,
+            "mta": state.stream.mta.word(),
+            "version": version(about),
+            "watermark": optional_moment(state.watermark),
+            "open_messages": open.get(&state.key).copied().unwrap_or(0),
+            "feed": feed.map(names),
+        })
+    };
+    view.snapshot.streams().iter().map(write).collect()
+}
+
+/// The log that stands for all: coverage is counted over all of them.
+fn all_sources(view: &View) -> String {
+    view.sources.iter().map(names).collect::<Vec<_>>().join(", ")
 }
 
 fn daemons(view: &View) -> Vec<Value> {
-    let name = view.sources.first().map(name).unwrap_or_default();
-    let programs = view.coverage.programs.iter().map(|(program, counts)| {
+    let source = all_sources(view);
+    let mut programs: Vec<_> = view.coverage.programs.iter().collect();
+    programs.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.lines()));
+    let write = |(name, counts): (&Vec<u8>, &crate::pipeline::coverage::Counts)| {
         json!({
-            "source": name,
-            "daemon": String::from_utf8_lossy(program),
+            "source": source,
+            "daemon": lossy(name),
             "lines": counts.lines(),
             "recognised": counts.recognised,
             "ignored": counts.ignored,
             "unparsed": counts.unparsed,
-            "understood": ratio(counts.recognised + counts.ignored, counts.lines()),
+            "understood": ratio(Rate { count: counts.recognised + counts.ignored, of: counts.lines() }),
         })
-    });
-    programs.collect()
+    };
+    programs.into_iter().map(write).collect()
 }
 
 fn samples(view: &View) -> Vec<Value> {
-    let name = view.sources.first().map(name).unwrap_or_default();
-    let samples = view
-        .coverage
-        .samples
-        .iter()
-        .map(|sample| json!({ "source": name, "daemon": "", "count": sample.count, "text": sample.text, "last_seen": null }));
-    samples.collect()
+    let source = all_sources(view);
+    let mut samples: Vec<_> = view.coverage.samples.iter().collect();
+    samples.sort_by_key(|sample| std::cmp::Reverse(sample.count));
+    let write = |sample: &crate::pipeline::coverage::Sample| {
+        let daemon = lossy(mailvane_parse::record(sample.text.as_bytes()).program);
+        json!({"source": source, "daemon": daemon, "count": sample.count, "text": sample.text, "last_seen": null})
+    };
+    samples.into_iter().map(write).collect()
 }
 
 fn gaps(view: &View) -> Vec<Value> {
-    let gaps = view.gaps.iter().map(|gap| {
+    let write = |gap: &crate::live::view::Gap| {
         json!({
-            "source": gap.source, "from_offset": gap.from, "to_offset": gap.to, "from_time": time(gap.since), "to_time": time(gap.until), "text": text(&gap.text),
+            "source": gap.source,
+            "from_offset": gap.from,
+            "to_offset": gap.to,
+            "from_time": moment(gap.since),
+            "to_time": moment(gap.until),
+            "text": gap.text,
         })
-    });
-    gaps.collect()
+    };
+    view.gaps.iter().map(write).collect()
 }
 
-fn limits(view: &View) -> Vec<Value> {
-    let most = mailvane_assemble::Limits::default();
-    let counts = &view.statistics;
-    let limit = |name: &str, limit: usize, value: u64, hits: u64| json!({ "name": name, "limit": limit, "value": value, "hits": hits });
+fn limits(view: &View, listening: usize) -> Vec<Value> {
+    let (limits, counts, feeds) = (Limits::default(), &view.statistics, &view.feeds);
+    let limit =
+        |name: &str, limit: usize, value: Option<u64>, hits: u64| json!({"name": name, "limit": limit, "value": value, "hits": hits});
     vec![
-        limit("open messages", most.lives, counts.lives, counts.lives_over_limit),
-        limit("recipients of a message", most.recipients, 0, counts.recipients_over_limit),
-        limit("lines of a message", most.lines, 0, counts.lines_over_limit),
-        limit("open connections", most.sessions, counts.sessions, counts.sessions_over_limit),
-        limit("lines held to be compared", mailvane_ingest::feed::MAX_HELD_LINES, 0, view.feeds.forced_lines),
+        limit("open_messages", limits.lives, Some(counts.lives), counts.lives_over_limit),
+        limit("recipients_of_a_message", limits.recipients, None, counts.recipients_over_limit),
+        limit("lines_of_a_message", limits.lines, None, counts.lines_over_limit),
+        limit("open_connections", limits.sessions, Some(counts.sessions), counts.sessions_over_limit),
+        limit("lines_held_to_compare_sources", mailvane_ingest::feed::MAX_HELD_LINES, None, feeds.forced_lines),
+        limit("dashboard_listeners", live::LISTENERS_MAX, Some(listening as u64), 0),
     ]
 }

@@ -1,111 +1,169 @@
-//! `GET /status`: where Mailvane stands.
+//! `/status`: where Mailvane stands.
 
-use mailvane_ingest::SourceState;
-use mailvane_model::Time;
-use mailvane_store::Kind;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use mailvane_ingest::SourceInfo;
+use mailvane_ingest::tail::SourceState;
+use mailvane_store::{Kind, Snapshot};
 use serde_json::{Value, json};
 
-use super::queue::depth;
-use super::sources::{name, progress};
-use super::window::{text, time};
-use crate::live::view::{Shared, View};
+use super::json::{moment, optional_moment};
+use super::problem::Problem;
+use super::question::Question;
+use super::sources::problem;
+use super::{Api, now, queue};
+use crate::live::view::{About, View};
 
-/// Answers. `view` is `None` while the store is being opened.
-pub(super) fn answer(shared: &Shared, view: Option<&View>) -> Value {
-    let about = &shared.about;
-    let mut problems: Vec<Value> = about.hints.iter().map(|hint| json!({ "message": hint, "hint": null })).collect();
-    if let Some(view) = view {
-        problems.extend(
-            view.stopped.iter().map(|stopped| json!({ "message": stopped, "hint": "free space on the disk; reading goes on by itself" })),
-        );
-        problems.extend(view.troubles.iter().map(|(path, reason)| json!({ "message": format!("{path}: {reason}"), "hint": null })));
-    }
-    let sources = view.map(|view| view.sources.as_slice()).unwrap_or_default();
-    let state = match view {
-        Some(view) if !view.first_read && sources.iter().any(|source| source.state != SourceState::Missing) => "live",
-        Some(_) if !sources.is_empty() && sources.iter().all(|source| source.state == SourceState::Missing) => "no_source",
-        _ => "first_read",
-    };
-    let (read, behind) = sources.iter().fold((0, 0), |sum, source| (sum.0 + source.bytes_read, sum.1 + source.bytes_behind));
-    let reading = sources.iter().filter(|source| source.bytes_behind > 0).map(|source| {
-        let all = source.bytes_read + source.bytes_behind;
-        json!({
-            "name": name(source), "progress": progress(source).unwrap_or(0.0), "bytes": all, "read": source.bytes_read,
-            "time_reached": view.and_then(|view| view.complete_to).map(time),
-        })
-    });
-    let (messages, recipients) = view.map(depth).unwrap_or_default();
-    json!({
+/// `/status`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+    Question::read(&uri, &[])?;
+    Ok(Json(write(&api)))
+}
+
+/// The status now.
+pub(crate) fn write(api: &Api) -> Value {
+    let about = &api.shared.about;
+    let mut status = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "demo": about.demo,
         "banner": about.banner,
-        "now": time(Time::from_chrono(&chrono::Utc::now())),
-        "started": time(about.started),
+        "now": moment(now()),
+        "started": moment(about.started),
         "time_zone": about.zone.name(),
-        "state": state,
-        "complete_to": view.and_then(|view| view.complete_to).map(time),
-        "data_from": view.and_then(|view| view.data_from).map(time),
-        "software": software(shared, view),
-        "reading": reading.collect::<Vec<_>>(),
-        "progress": if read + behind == 0 { 1.0 } else { read as f64 / (read + behind) as f64 },
-        "messages": view.map_or(0, |view| rows(view, Kind::Messages)),
-        "lines": view.map_or(0, |view| view.coverage.total.lines()),
-        "lines_per_s": view.map_or(0.0, |view| view.lines_per_s),
-        "listen": about.listen,
-        "streams": view.map_or(0, |view| view.snapshot.streams().len()),
-        "store": view.map_or_else(|| store(None), |view| store(Some(view))),
-        "problems": problems,
-        "queue": { "messages": messages, "recipients": recipients },
+        "listen": format!("http://{}", about.listen.trim_start_matches("http://")),
+    });
+    let rest = match api.shared.view() {
+        Some(view) => of_view(&view, about),
+        None => of_nothing(about),
+    };
+    if let (Some(status), Value::Object(rest)) = (status.as_object_mut(), rest) {
+        status.extend(rest);
+    }
+    status
+}
+
+/// What of a status is worth telling when it changes by itself: not the clock, not the counts.
+pub(crate) fn outline(status: &Value) -> String {
+    ["state", "problems", "software", "banner", "streams"].map(|name| status[name].to_string()).join(" ")
+}
+
+fn of_nothing(about: &About) -> Value {
+    json!({
+        "state": if about.logs.is_empty() { "no_source" } else { "first_read" },
+        "complete_to": null,
+        "data_from": null,
+        "software": [],
+        "reading": [],
+        "progress": 0.0,
+        "messages": 0,
+        "lines": 0,
+        "lines_per_s": 0.0,
+        "streams": 0,
+        "store": {"bytes": 0, "segments": 0, "attempts": 0, "messages": 0, "rejections": 0, "commits": 0, "oldest": null},
+        "problems": about.hints.iter().map(|hint| problem(hint)).collect::<Vec<_>>(),
+        "queue": {"messages": 0, "recipients": 0},
     })
 }
 
-fn software(shared: &Shared, view: Option<&View>) -> Vec<Value> {
-    let streams = view.map(|view| view.snapshot.streams()).unwrap_or_default();
-    if streams.is_empty() {
-        return shared.about.software.iter().map(|found| json!({ "mta": found, "version": null, "host": "", "instance": "" })).collect();
-    }
-    let streams = streams.iter().filter(|state| state.stream.mta != mailvane_model::word::Mta::Unknown);
-    streams.map(|state| json!({ "mta": state.stream.mta.word(), "version": null, "host": state.stream.host, "instance": text(&state.stream.instance).as_str().unwrap_or_default() })).collect()
+fn of_view(view: &View, about: &About) -> Value {
+    let depth = queue::depth(view);
+    let messages = rows(&view.snapshot, Kind::Messages);
+    let nothing = view.complete_to.is_none() && view.sources.iter().all(|source| source.state == SourceState::Missing);
+    let state = match (nothing, view.first_read) {
+        (true, _) => "no_source",
+        (false, true) => "first_read",
+        (false, false) => "live",
+    };
+    let reading: Vec<Value> =
+        if view.first_read { view.sources.iter().filter_map(|source| reading(source, view)).collect() } else { Vec::new() };
+    let mut problems: Vec<Value> = about.hints.iter().map(|hint| problem(hint)).collect();
+    problems.extend(view.troubles.iter().map(|(path, reason)| problem(&format!("{path}: {reason}"))));
+    problems.extend(view.stopped.iter().map(|reason| problem(reason)));
+    json!({
+        "state": state,
+        "complete_to": optional_moment(view.complete_to),
+        "data_from": optional_moment(view.data_from),
+        "software": software(view, about),
+        "reading": reading,
+        "progress": if view.first_read { progress(&view.sources) } else { 1.0 },
+        "messages": messages,
+        "lines": view.coverage.total.lines(),
+        "lines_per_s": view.lines_per_s,
+        "streams": view.snapshot.streams().len(),
+        "store": {
+            "bytes": view.snapshot.all_segments().iter().map(|segment| segment.bytes).sum::<u64>(),
+            "segments": view.snapshot.all_segments().len(),
+            "attempts": rows(&view.snapshot, Kind::Attempts),
+            "messages": messages,
+            "rejections": rows(&view.snapshot, Kind::Rejections),
+            "commits": view.snapshot.number().0,
+            "oldest": optional_moment(view.data_from),
+        },
+        "problems": problems,
+        "queue": {"messages": depth.messages, "recipients": depth.recipients},
+    })
 }
 
-/// Living rows of a kind.
-fn rows(view: &View, kind: Kind) -> u64 {
-    let stored: u64 = view
-        .snapshot
-        .all_segments()
-        .iter()
-        .filter(|segment| segment.kind == kind)
-        .map(|segment| segment.rows - segment.dead.len() as u64)
-        .sum();
-    let pending: usize = view
-        .snapshot
+/// Rows of a kind, superseded ones left out.
+fn rows(snapshot: &Snapshot, kind: Kind) -> u64 {
+    let sealed: u64 =
+        snapshot.all_segments().iter().filter(|segment| segment.kind == kind).map(|segment| segment.rows - segment.dead.len() as u64).sum();
+    let pending: usize = snapshot
         .pending()
         .iter()
         .map(|pending| {
-            let all = match kind {
+            let rows = match kind {
                 Kind::Messages => pending.rows.messages.len(),
                 Kind::Attempts => pending.rows.attempts.len(),
-                Kind::Rejections => pending.rows.rejections.len(),
-                _ => 0,
+                _ => pending.rows.rejections.len(),
             };
-            all - pending.dead(kind).len()
+            rows - pending.dead(kind).len()
         })
         .sum();
-    stored + pending as u64
+    sealed + pending as u64
 }
 
-fn store(view: Option<&View>) -> Value {
-    let Some(view) = view else {
-        return json!({ "bytes": 0, "segments": 0, "attempts": 0, "messages": 0, "rejections": 0, "commits": 0, "oldest": null });
+/// The share of a log that is read.
+pub(crate) fn share(source: &SourceInfo) -> Option<f64> {
+    let all = source.bytes_read + source.bytes_behind;
+    (all > 0).then(|| source.bytes_read as f64 / all as f64)
+}
+
+fn progress(sources: &[SourceInfo]) -> f64 {
+    let read: u64 = sources.iter().map(|source| source.bytes_read).sum();
+    let behind: u64 = sources.iter().map(|source| source.bytes_behind).sum();
+    if read + behind == 0 { 0.0 } else { read as f64 / (read + behind) as f64 }
+}
+
+fn reading(source: &SourceInfo, view: &View) -> Option<Value> {
+    if source.state != SourceState::Reading {
+        return None;
+    }
+    Some(json!({
+        "name": source.path.display().to_string(),
+        "progress": share(source).unwrap_or(0.0),
+        "bytes": source.bytes_read + source.bytes_behind,
+        "read": source.bytes_read,
+        "time_reached": optional_moment(view.complete_to),
+    }))
+}
+
+/// The version in "Postfix 3.7.11 (mail.example.com)".
+pub(crate) fn version(about: &About) -> Option<&str> {
+    about.software.as_deref()?.split(' ').find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+fn software(view: &View, about: &About) -> Vec<Value> {
+    let write = |state: &mailvane_store::StreamState| {
+        json!({
+            "mta": state.stream.mta.word(),
+            "version": version(about),
+            "host": state.stream.host,
+            "instance": state.stream.instance,
+        })
     };
-    let segments = view.snapshot.all_segments();
-    json!({
-        "bytes": segments.iter().map(|segment| segment.bytes).sum::<u64>(),
-        "segments": segments.len(),
-        "attempts": rows(view, Kind::Attempts),
-        "messages": rows(view, Kind::Messages),
-        "rejections": rows(view, Kind::Rejections),
-        "commits": view.snapshot.number().0,
-        "oldest": segments.iter().map(|segment| segment.time_min).min().or(view.data_from).map(time),
-    })
+    view.snapshot.streams().iter().map(write).collect()
 }

@@ -1,94 +1,174 @@
-//! `GET /summary`: every number of one window, and whether mail flows.
+//! `/summary`: every number of a window, and whether mail is flowing.
 
-use mailvane_analytics::{Scope, figures as analytics};
-use mailvane_metric::{Cell, Figure, Figures, Rates, Spread, Traffic};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use mailvane_analytics::figures::summary;
+use mailvane_analytics::{Dimension, Scope, figures as sums};
+use mailvane_metric::{Cell, Door, Figure, Figures, Spread, Traffic};
+use mailvane_model::Time;
 use mailvane_model::word::{Direction, Population};
 use serde_json::{Value, json};
 
-use super::figures;
+use super::figures::{self, Open, count, spread};
+use super::json::{optional_moment, percentiles, ratio};
 use super::problem::Problem;
-use super::window::{Question, coverage};
+use super::question::Question;
+use super::window::{FIGURES, WINDOW, Window};
+use super::{Api, health, now};
+use crate::live::view::View;
 
-/// Answers.
-pub(super) fn answer(question: &Question) -> Result<Value, Problem> {
-    let scope = &question.scope;
-    // One look gives every traffic: the other directions and the notifications stand beside.
-    let all = Scope { population: None, direction: None, ..scope.clone() };
-    let cell = analytics::summary(&question.view.snapshot, &all).map_err(|error| Problem::internal(&error))?;
-    let own = figures::merged(&cell, scope);
-    let open = figures::open(&question.view, scope);
-    let (health, sentence) = health(&own, open);
-    let spread = |spread| figures::percentiles(own.spread(spread));
+/// `/summary`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+    let question = Question::read(&uri, &[WINDOW, &["clock"]])?;
+    let window = Window::read(&question, FIGURES, api.shared.about.zone, now())?;
+    api.answer(move |view, _| answer(view, &window)).await
+}
+
+fn answer(view: &View, window: &Window) -> Result<Value, Problem> {
+    let scope = &window.scope;
+    // Every traffic at once: directions and notifications stand beside the asked ones.
+    let everything = Scope { population: None, direction: None, ..scope.clone() };
+    let cell = summary(&view.snapshot, &everything)?;
+    let asked = figures::sum(&cell, |traffic| scope.has(traffic));
+    let open = Open::of(&view.open.outcomes, scope);
+    let judged = judge(view, window, &asked, open, &cell)?;
     Ok(json!({
-        "window": question.window(),
-        "coverage": coverage(&question.view),
-        "sentence": sentence,
-        "health": health,
-        "received": {
-            "messages": own.get(Figure::Received).max(0),
-            "recipients": own.get(Figure::ReceivedRecipients).max(0),
-            "bytes": own.get(Figure::ReceivedBytes).max(0),
-        },
-        "figures": figures::figures(&own, open),
-        "delay_parts": {
-            "before_queue_manager": spread(Spread::DelayBefore),
-            "in_queue": spread(Spread::DelayQueued),
-            "connection": spread(Spread::DelayConnecting),
-            "transmission": spread(Spread::DelaySending),
-        },
-        "by_direction": by_direction(question, &cell),
-        "inbound": figures::inbound(&cell),
+        "window": window.write(view.complete_to),
+        "coverage": coverage(view, Some(scope)),
+        "sentence": judged.sentence,
+        "health": judged.health.word(),
+        "received": received(&asked),
+        "figures": figures::write(&asked, open),
+        "delay_parts": delay_parts(&asked),
+        "by_direction": by_direction(view, scope, &cell),
+        "inbound": inbound(&cell),
         "notifications": notifications(&cell),
     }))
 }
 
-fn by_direction(question: &Question, cell: &Cell) -> Vec<Value> {
-    let directions = [Direction::Outbound, Direction::Inbound, Direction::Forwarded, Direction::Local, Direction::Unknown];
-    let scopes = directions.map(|direction| Scope { direction: Some(direction), ..question.scope.clone() });
-    let rows = scopes.iter().map(|scope| {
-        let figures = figures::merged(cell, scope);
-        let open = figures::open(&question.view, scope);
-        let direction = scope.direction.map_or("all", |direction| direction.word());
-        json!({ "direction": direction, "outcomes": figures::outcomes(&figures, open), "rates": figures::rates(&figures) })
-    });
-    rows.collect()
-}
-
-fn notifications(cell: &Cell) -> Value {
-    let sum = |figure: Figure, outside: bool| -> i64 {
-        let parts = cell.parts().filter(|(traffic, _)| traffic.population == Population::Notification);
-        parts.filter(|(traffic, _)| !outside || traffic.direction == Direction::Outbound).map(|(_, figures)| figures.get(figure)).sum()
-    };
+/// How much was understood, since the store was begun; gaps are those that touch the scope.
+pub(crate) fn coverage(view: &View, scope: Option<&Scope>) -> Value {
+    let total = view.coverage.total;
+    let understood = mailvane_metric::Rate { count: total.recognised + total.ignored, of: total.lines() };
+    let gaps = view.gaps.iter().filter(|gap| scope.is_none_or(|scope| gap.since < scope.until && gap.until >= scope.since));
     json!({
-        "sent": sum(Figure::Received, false).max(0),
-        "delivered": (sum(Figure::Delivered, false) + sum(Figure::Relayed, false)).max(0),
-        "failed": (sum(Figure::Bounced, false) + sum(Figure::Expired, false)).max(0),
-        "to_outside": sum(Figure::Received, true).max(0),
+        "lines": total.lines(),
+        "recognised": total.recognised,
+        "ignored": total.ignored,
+        "unparsed": total.unparsed,
+        "understood": ratio(understood),
+        "gaps": gaps.count(),
+        "data_from": optional_moment(view.data_from),
+        "data_to": optional_moment(view.complete_to),
     })
 }
 
-/// Is mail flowing? Final outcomes come days later, so what is accepted now decides.
-fn health(figures: &Figures, open: (u64, u64)) -> (&'static str, String) {
-    let rates = Rates::of(figures);
-    let (Some(accepted), tried) = (rates.acceptance.value(), rates.acceptance.of) else {
-        let waiting = if open.0 > 0 { format!("; {} wait in the queue", count(open.0, "recipient")) } else { String::new() };
-        return ("quiet", format!("Nothing was sent in this time{waiting}."));
+fn judge(view: &View, window: &Window, asked: &Figures, open: Open, cell: &Cell) -> Result<health::Judged, Problem> {
+    let scope = &window.scope;
+    let mut facts = health::Facts {
+        direction: scope.direction,
+        whole: asked,
+        recent: None,
+        worst: None,
+        reason: None,
+        open,
+        refused: (cell.door(Door::Rejected) + cell.door(Door::RejectedTemporarily)).max(0) as u64,
+        reached: view.complete_to.is_some_and(|complete| complete > scope.since),
+        read: view.complete_to.is_some(),
     };
-    let failure = rates.failure.value().unwrap_or(0.0);
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let said = format!("{} of {} tried were accepted at their last try", percent(accepted), count(tried, "recipient"));
-    if tried >= 10 && accepted < 0.5 {
-        ("trouble", format!("Mail hardly flows: only {said}."))
-    } else if tried >= 10 && (accepted < 0.85 || failure > 0.1) {
-        ("attention", format!("Mail flows, with trouble: {said}; {} failed for good.", percent(failure)))
-    } else {
-        ("good", format!("Mail flows: {said}."))
+    let end = view.complete_to.map_or(scope.until, |complete| scope.until.min(complete.plus(Time::MINUTE)));
+    let recent =
+        Scope { since: scope.since.max(end.plus(-Time::HOUR).floor(Time::MINUTE)), until: end, by_arrival: false, ..scope.clone() };
+    let last_hour = (recent.since < recent.until && facts.reached).then(|| summary(&view.snapshot, &recent)).transpose()?;
+    let last_hour = last_hour.map(|cell| figures::sum(&cell, |traffic| scope.has(traffic)));
+    facts.recent = last_hour.as_ref();
+    let providers = worst(view, scope, &facts)?;
+    facts.worst = providers.as_ref().map(|(key, figures, _)| (key.as_str(), figures));
+    facts.reason = providers.as_ref().and_then(|(_, _, reason)| *reason);
+    Ok(health::judge(&facts))
+}
+
+type Worst = (String, Figures, Option<mailvane_model::word::Reason>);
+
+/// The provider that most recipients are in trouble with; only of mail that goes out.
+fn worst(view: &View, scope: &Scope, facts: &health::Facts<'_>) -> Result<Option<Worst>, Problem> {
+    let goes_out = matches!(scope.direction, None | Some(Direction::Outbound | Direction::Forwarded));
+    if !goes_out || count(facts.whole, Figure::Recipients) == 0 {
+        return Ok(None);
     }
+    let found = sums::breakdown(&view.snapshot, scope, Dimension::Provider)?;
+    let groups = found.groups.into_iter().filter(|group| group.key != sums::OTHER).map(|group| {
+        let figures = figures::sum(&group.cell, |traffic| scope.has(traffic));
+        let reason = group.top_reason();
+        (group.key, figures, reason)
+    });
+    let refused = |figures: &Figures| {
+        let accepted = mailvane_metric::Rates::of(figures).acceptance;
+        accepted.of.saturating_sub(accepted.count)
+    };
+    Ok(groups.max_by(|left, right| (refused(&left.1), &right.0).cmp(&(refused(&right.1), &left.0))))
 }
 
-fn count(number: u64, word: &str) -> String {
-    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+fn received(figures: &Figures) -> Value {
+    json!({
+        "messages": count(figures, Figure::Received),
+        "recipients": count(figures, Figure::ReceivedRecipients),
+        "bytes": count(figures, Figure::ReceivedBytes),
+    })
 }
 
-/// The traffic that the default window shows.
-pub(super) const DEFAULT: Option<Direction> = Some(Traffic::DEFAULT.direction);
+fn delay_parts(figures: &Figures) -> Value {
+    let part = |which| percentiles(&spread(figures, which));
+    json!({
+        "before_queue_manager": part(Spread::DelayBefore),
+        "in_queue": part(Spread::DelayQueued),
+        "connection": part(Spread::DelayConnecting),
+        "transmission": part(Spread::DelaySending),
+    })
+}
+
+fn by_direction(view: &View, scope: &Scope, cell: &Cell) -> Value {
+    let directions = [Direction::Outbound, Direction::Inbound, Direction::Forwarded, Direction::Local, Direction::Unknown];
+    let rows = directions.map(|direction| {
+        let scope = Scope { direction: Some(direction), ..scope.clone() };
+        let figures = figures::sum(cell, |traffic| scope.has(traffic));
+        let open = Open::of(&view.open.outcomes, &scope);
+        json!({"direction": direction.word(), "outcomes": figures::outcomes(&figures, open), "rates": figures::rates(&figures)})
+    });
+    json!(rows)
+}
+
+fn inbound(cell: &Cell) -> Value {
+    let door = |door| cell.door(door).max(0);
+    let kinds = [Door::Rejected, Door::RejectedTemporarily, Door::Discarded, Door::Held, Door::Warned];
+    json!({
+        "rejections": {
+            "total": kinds.iter().map(|kind| door(*kind)).sum::<i64>(),
+            "reject": door(Door::Rejected),
+            "defer": door(Door::RejectedTemporarily),
+            "discard": door(Door::Discarded),
+            "hold": door(Door::Held),
+            "warn": door(Door::Warned),
+        },
+        "auth": {"ok": door(Door::AuthOk), "failed": door(Door::AuthFailed)},
+        "sessions": {"total": door(Door::Sessions), "lost": door(Door::SessionsLost)},
+    })
+}
+
+/// Notifications that were made here: those that came from outside are inbound.
+fn notifications(cell: &Cell) -> Value {
+    let is_ours = |traffic: Traffic| {
+        traffic.population == Population::Notification && !matches!(traffic.direction, Direction::Inbound | Direction::Forwarded)
+    };
+    let ours = figures::sum(cell, is_ours);
+    let outside = figures::sum(cell, |traffic| is_ours(traffic) && traffic.direction == Direction::Outbound);
+    json!({
+        "sent": count(&ours, Figure::Received),
+        "delivered": count(&ours, Figure::Delivered) + count(&ours, Figure::Relayed),
+        "failed": count(&ours, Figure::Bounced) + count(&ours, Figure::Expired),
+        "to_outside": count(&outside, Figure::Received),
+    })
+}

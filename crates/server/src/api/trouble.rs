@@ -1,30 +1,46 @@
-//! `GET /trouble`: warnings and worse of the mail daemons, grouped.
+//! `/trouble`: warnings and worse of the mail daemons.
 
-use mailvane_analytics::trouble;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use mailvane_analytics::trouble::trouble;
 use serde_json::{Value, json};
 
+use super::json::moment;
 use super::problem::Problem;
-use super::window::{Question, time};
+use super::question::Question;
+use super::window::{FIGURES, Window};
+use super::{Api, now};
 
-/// Answers.
-pub(super) fn answer(question: &Question) -> Result<Value, Problem> {
-    let limit = question.number("limit", 20, 500)?;
-    let found = trouble::trouble(&question.view.snapshot, &question.scope).map_err(|error| Problem::internal(&error))?;
-    let groups: Vec<Value> = found
-        .iter()
-        .take(limit)
-        .map(|group| {
-            json!({
-                "level": group.level.word(),
-                "daemon": group.daemon,
-                "text": group.template,
-                "sample": group.sample,
-                "count": group.count,
-                "first": time(group.first),
-                "last": time(group.last),
-                "host": group.host,
+/// Groups by default, and at most.
+const LIMIT: (usize, usize) = (20, 500);
+
+/// `/trouble`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+    let question = Question::read(&uri, &[&["limit", "since", "until"]])?;
+    let limit = question.limit(LIMIT.0, LIMIT.1)?;
+    let window = Window::read(&question, FIGURES, api.shared.about.zone, now())?;
+    api.answer(move |view, _| {
+        let found = trouble(&view.snapshot, &window.scope)?;
+        let groups: Vec<Value> = found
+            .iter()
+            .take(limit)
+            .map(|group| {
+                json!({
+                    "level": group.level.word(),
+                    "daemon": group.daemon,
+                    "text": group.template,
+                    "sample": group.sample,
+                    "count": group.count,
+                    "first": moment(group.first),
+                    "last": moment(group.last),
+                    "host": group.host,
+                })
             })
-        })
-        .collect();
-    Ok(json!({ "window": question.window(), "groups": groups, "total_groups": found.len() }))
+            .collect();
+        Ok(json!({"window": window.write(view.complete_to), "groups": groups, "total_groups": found.len()}))
+    })
+    .await
 }

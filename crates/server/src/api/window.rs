@@ -1,27 +1,23 @@
-//! From a query string to a scope: the span of time, the traffic and the filters of a question.
-
-use std::collections::HashMap;
-use std::sync::Arc;
+//! Which mail and which time an answer is about: the parameters that most routes share.
 
 use chrono_tz::Tz;
 use mailvane_analytics::{Dimension, Filters, Scope};
 use mailvane_model::Time;
-use mailvane_model::word::{Direction, Population};
+use mailvane_model::word::{Direction, Population, Reason};
 use serde_json::{Value, json};
 
+use super::json::{moment, optional_moment};
 use super::problem::Problem;
-use crate::config::distance;
-use crate::live::view::{Shared, View};
+use super::question::{Question, wrong_word};
 use crate::pipeline::span;
 
-/// The parameters that every windowed route takes.
-const COMMON: &[&str] = &[
+/// The parameters read here, without the clock.
+pub(crate) const WINDOW: &[&str] = &[
     "since",
     "until",
     "time_zone",
     "population",
     "direction",
-    "clock",
     "provider",
     "domain",
     "sender_domain",
@@ -30,144 +26,196 @@ const COMMON: &[&str] = &[
     "instance",
     "reason",
     "client",
-    "user",
 ];
-/// Windows from this length on begin at an hour, so that sums kept by the hour answer them.
-const LONG: i64 = 48 * Time::HOUR;
+/// Windows from this length on begin at a whole hour, those from an hour on at a whole minute, so that rollups can answer.
+const WHOLE_HOURS_FROM: i64 = 48 * Time::HOUR;
+/// A filter for "there is none": mail for which no host was reached has no provider.
+pub(crate) const NONE: &str = "none";
 
-/// A question's query string.
-pub(super) type Query = HashMap<String, String>;
+const POPULATIONS: &[(&str, Option<Population>)] = &[
+    ("ordinary", Some(Population::Ordinary)),
+    ("notification", Some(Population::Notification)),
+    ("probe", Some(Population::Probe)),
+    ("own", Some(Population::Own)),
+    ("all", None),
+];
 
-/// A question about a window.
-pub(super) struct Question {
-    /// The daemon's state that answers it.
-    pub(super) view: Arc<View>,
-    /// The window.
-    pub(super) scope: Scope,
-    /// The zone in which days are cut and sentences written.
-    pub(super) zone: Tz,
-    /// The time it was asked.
-    pub(super) now: Time,
-    query: Query,
+const DIRECTIONS: &[(&str, Option<Direction>)] = &[
+    ("outbound", Some(Direction::Outbound)),
+    ("inbound", Some(Direction::Inbound)),
+    ("forwarded", Some(Direction::Forwarded)),
+    ("local", Some(Direction::Local)),
+    ("unknown", Some(Direction::Unknown)),
+    ("all", None),
+];
+
+/// What holds where a parameter is not given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Defaults {
+    /// A span before the end.
+    pub(crate) since: &'static str,
+    /// The population.
+    pub(crate) population: Option<Population>,
+    /// The direction.
+    pub(crate) direction: Option<Direction>,
 }
 
-/// The view, or "not ready".
-pub(super) fn view(shared: &Shared) -> Result<Arc<View>, Problem> {
-    shared.view().ok_or_else(|| Problem::not_ready("the store is being opened").hint("ask again in a second"))
+/// Figures: the default population of every number.
+pub(crate) const FIGURES: Defaults =
+    Defaults { since: "24h", population: Some(Population::Ordinary), direction: Some(Direction::Outbound) };
+/// Lists: everything of a week.
+pub(crate) const LISTS: Defaults = Defaults { since: "7d", population: None, direction: None };
+
+/// What an answer is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    /// Time, traffic and filters.
+    pub(crate) scope: Scope,
+    /// The reader's zone.
+    pub(crate) zone: Tz,
+    /// The moment of the question.
+    pub(crate) now: Time,
 }
 
-/// Refuses parameters that the route does not know.
-pub(super) fn known(query: &Query, own: &[&str], common: bool) -> Result<(), Problem> {
-    let names: Vec<&str> = own.iter().chain(if common { COMMON } else { &[] }).copied().collect();
-    match query.keys().find(|key| !names.contains(&key.as_str())) {
-        None => Ok(()),
-        Some(unknown) => {
-            let nearest = names.iter().min_by_key(|name| distance(unknown, name)).copied().unwrap_or("since");
-            Err(Problem::bad_request(format!("unknown parameter `{unknown}`")).hint(format!("did you mean `{nearest}`?")))
-        }
-    }
-}
-
-impl Question {
-    /// Reads a query string. `own` are the route's further parameters, `direction` its default.
-    pub(super) fn read(shared: &Shared, query: Query, own: &[&str], direction: Option<Direction>) -> Result<Self, Problem> {
-        known(&query, own, true)?;
-        let view = view(shared)?;
-        let now = Time::from_chrono(&chrono::Utc::now());
-        let zone = match query.get("time_zone").filter(|name| !name.is_empty()) {
-            None => shared.about.zone,
-            Some(name) => name.parse().map_err(|_| Problem::bad_request(format!("unknown time zone `{name}`")))?,
-        };
-        let moment = |name: &str, text: &str, from: Time| {
-            span::moment(text, zone, from).map_err(|error| Problem::bad_request(format!("{name}: {error}")))
-        };
-        let until = moment("until", query.get("until").map_or("now", String::as_str), now)?;
-        let mut since = moment("since", query.get("since").map_or("24h", String::as_str), until)?;
+impl Window {
+    /// Reads it.
+    pub(crate) fn read(question: &Question, defaults: Defaults, zone: Tz, now: Time) -> Result<Self, Problem> {
+        let zone = read_zone(question, zone)?;
+        let until = bound(question, "until", "now", zone, now)?;
+        let since = bound(question, "since", defaults.since, zone, until)?;
         if since >= until {
-            return Err(Problem::bad_request("`since` is not before `until`"));
+            return Err(Problem::bad_request("since is not before until: nothing can lie between them"));
         }
-        since = since.floor(if until.0 - since.0 >= LONG { Time::HOUR } else { Time::MINUTE });
-        let mut scope =
-            Scope { population: population(&query)?, direction: self::direction(&query, direction)?, ..Scope::between(since, until) };
-        scope.by_arrival = query.get("clock").is_some_and(|clock| clock == "arrival");
-        scope.filters = Filters {
-            wanted: Dimension::ALL.iter().filter_map(|(name, dimension)| Some((*dimension, query.get(*name)?.clone()))).collect(),
+        let scope = Scope {
+            since: whole(since, until),
+            until,
+            population: question.word("population", POPULATIONS, defaults.population)?,
+            direction: question.word("direction", DIRECTIONS, defaults.direction)?,
+            by_arrival: question.word("clock", &[("event", false), ("arrival", true)], false)?,
+            filters: filters(question)?,
         };
-        Ok(Question { view, scope, zone, now, query })
+        Ok(Window { scope, zone, now })
     }
 
-    /// A parameter of the route.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// A number of the route, bounded.
-    pub(super) fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Problem> {
-        match self.get(name) {
-            None => Ok(default),
-            Some(text) => text
-                .parse()
-                .map(|number: usize| number.clamp(1, most))
-                .map_err(|_| Problem::bad_request(format!("`{name}` is not a number"))),
-        }
-    }
-
-    /// What the answer is about.
-    pub(super) fn window(&self) -> Value {
+    /// As it stands in answers.
+    pub(crate) fn write(&self, complete_to: Option<Time>) -> Value {
+        let scope = &self.scope;
         json!({
-            "since": time(self.scope.since),
-            "until": time(self.scope.until),
-            "complete_to": self.view.complete_to.map(time),
-            "population": self.scope.population.map_or("all", |population| population.word()),
-            "direction": self.scope.direction.map_or("all", |direction| direction.word()),
-            "clock": if self.scope.by_arrival { "arrival" } else { "event" },
+            "since": moment(scope.since),
+            "until": moment(scope.until),
+            "complete_to": optional_moment(complete_to),
+            "population": scope.population.map_or("all", Population::word),
+            "direction": scope.direction.map_or("all", Direction::word),
+            "clock": if scope.by_arrival { "arrival" } else { "event" },
             "time_zone": self.zone.name(),
         })
     }
 }
 
-fn population(query: &Query) -> Result<Option<Population>, Problem> {
-    match query.get("population").map(String::as_str) {
-        None => Ok(Some(Population::Ordinary)),
-        Some("all") => Ok(None),
-        Some(word) => Population::from_word(word).map(Some).ok_or_else(|| Problem::bad_request(format!("unknown population `{word}`"))),
-    }
+/// The zone that is asked for, else the machine's.
+pub(crate) fn read_zone(question: &Question, zone: Tz) -> Result<Tz, Problem> {
+    let Some(name) = question.get("time_zone") else { return Ok(zone) };
+    span::zone(Some(name))
+        .map_err(|_| Problem::bad_request(format!("time_zone: `{name}` is not known")).hint("use a name such as Europe/Berlin"))
 }
 
-fn direction(query: &Query, default: Option<Direction>) -> Result<Option<Direction>, Problem> {
-    match query.get("direction").map(String::as_str) {
-        None => Ok(default),
-        Some("all") => Ok(None),
-        Some(word) => Direction::from_word(word).map(Some).ok_or_else(|| Problem::bad_request(format!("unknown direction `{word}`"))),
-    }
-}
-
-/// A time as every answer writes it.
-pub(super) fn time(time: Time) -> String {
-    time.rfc3339(0)
-}
-
-/// A string, or null when it is empty.
-pub(super) fn text(text: &str) -> Value {
-    if text.is_empty() { Value::Null } else { Value::from(text) }
-}
-
-/// How much of the input was understood.
-pub(super) fn coverage(view: &View) -> Value {
-    let counts = view.coverage.total;
-    json!({
-        "lines": counts.lines(),
-        "recognised": counts.recognised,
-        "ignored": counts.ignored,
-        "unparsed": counts.unparsed,
-        "understood": ratio(counts.recognised + counts.ignored, counts.lines()),
-        "gaps": view.gaps.len(),
-        "data_from": view.data_from.map(time),
-        "data_to": view.complete_to.map(time),
+fn bound(question: &Question, name: &str, default: &str, zone: Tz, now: Time) -> Result<Time, Problem> {
+    let text = question.get(name).unwrap_or(default);
+    span::moment(text, zone, now).map_err(|_| {
+        Problem::bad_request(format!("{name}: `{text}` is neither a time nor a span"))
+            .hint("give RFC 3339 (2026-03-01T00:00:00Z) or a span such as 24h")
     })
 }
 
-/// A share with its sample size.
-pub(super) fn ratio(numerator: u64, n: u64) -> Value {
-    json!({ "value": (n > 0).then(|| numerator as f64 / n as f64), "numerator": numerator, "n": n })
+fn whole(since: Time, until: Time) -> Time {
+    match until.0.saturating_sub(since.0) {
+        length if length >= WHOLE_HOURS_FROM => since.floor(Time::HOUR),
+        length if length >= Time::HOUR => since.floor(Time::MINUTE),
+        _ => since,
+    }
+}
+
+/// Dimensions whose value may be absent.
+fn may_be_none(dimension: Dimension) -> bool {
+    matches!(dimension, Dimension::Provider | Dimension::Domain | Dimension::SenderDomain | Dimension::Relay | Dimension::Client)
+}
+
+/// The key of a group as the API writes it.
+pub(crate) fn key_word(by: Dimension, key: &str) -> &str {
+    match key {
+        "" if may_be_none(by) => NONE,
+        mailvane_analytics::figures::OTHER => "other",
+        key => key,
+    }
+}
+
+fn filters(question: &Question) -> Result<Filters, Problem> {
+    let mut wanted = Vec::new();
+    for (name, dimension) in Dimension::ALL {
+        // Users are no filter of the contract.
+        let Some(value) = question.get(name).filter(|_| *dimension != Dimension::User) else { continue };
+        if *dimension == Dimension::Reason && Reason::from_word(value).is_none() {
+            return Err(wrong_word(name, value, Reason::ALL.iter().map(|reason| reason.word())));
+        }
+        let value = match dimension {
+            _ if value == NONE && may_be_none(*dimension) => String::new(),
+            Dimension::Domain | Dimension::SenderDomain => value.to_lowercase(),
+            _ => value.to_owned(),
+        };
+        wanted.push((*dimension, value));
+    }
+    Ok(Filters { wanted })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time(1_793_611_837_000_000); // 2026-11-02T09:30:37Z
+
+    fn read(query: &str) -> Result<Window, Problem> {
+        let question = Question::read(&format!("/x?{query}").parse().expect("address"), &[WINDOW, &["clock"]])?;
+        Window::read(&question, FIGURES, Tz::UTC, NOW)
+    }
+
+    #[test]
+    fn defaults_are_the_default_population_of_the_last_day() {
+        let window = read("").expect("defaults");
+        assert_eq!(window.write(None)["since"], "2026-11-01T09:30:00Z");
+        assert_eq!(window.write(None)["until"], "2026-11-02T09:30:37Z");
+        assert_eq!(window.write(None)["direction"], "outbound");
+        assert_eq!(window.write(None)["population"], "ordinary");
+    }
+
+    #[test]
+    fn long_windows_begin_at_a_whole_hour_and_spans_count_back_from_the_end() {
+        assert_eq!(read("since=7d").expect("span").scope.since.rfc3339(0), "2026-10-26T09:00:00Z");
+        let window = read("since=30m&until=2026-11-01T00:00:00Z").expect("span");
+        assert_eq!(window.scope.since.rfc3339(0), "2026-10-31T23:30:00Z");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for query in [
+            "since=yesteryear",
+            "until=later",
+            "since=2026-11-02T10:00:00Z",
+            "population=some",
+            "direction=up",
+            "clock=x",
+            "time_zone=Mars/Base",
+            "reason=bad_mood",
+        ] {
+            assert!(read(query).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn no_provider_can_be_asked_for() {
+        let window = read("provider=none&domain=Example.ORG&sender=none").expect("filters");
+        assert_eq!(window.scope.filters.get(Dimension::Provider), Some(""));
+        assert_eq!(window.scope.filters.get(Dimension::Domain), Some("example.org"));
+        assert_eq!(window.scope.filters.get(Dimension::Sender), Some("none"));
+        assert_eq!(key_word(Dimension::Provider, ""), NONE);
+    }
 }
