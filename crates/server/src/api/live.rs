@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -105,33 +105,31 @@ impl Told {
             events.extend(event("status", &status));
             self.status = Some(outline);
         }
-        events.extend(self.tick(api).await);
+        events.extend(tick(api, &mut self.minutes).await.and_then(|tick| event("tick", &tick)));
         if !std::mem::replace(&mut self.begun, true) {
             events = events.into_iter().map(|event| event.retry(RETRY)).collect();
         }
         events
     }
-
-    async fn tick(&mut self, api: &Arc<Api>) -> Option<Event> {
-        let view = api.shared.view()?;
-        let shared = Arc::clone(api);
-        let looked_at = Arc::clone(&view);
-        let minutes = tokio::task::spawn_blocking(move || shared.minutes.get(&looked_at)).await.ok()?;
-        let news: Vec<_> = changed(&minutes, &self.minutes).map(Minute::write).collect();
-        self.minutes = minutes;
-        event(
-            "tick",
-            &json!({
-                "now": moment(now()),
-                "complete_to": optional_moment(view.complete_to),
-                "revision": view.revision,
-                "lines_per_s": view.lines_per_s,
-                "minutes": news,
-            }),
-        )
-    }
 }
 
-fn event(name: &str, data: &serde_json::Value) -> Option<Event> {
+/// The data of a tick; `known` are the minutes told before and becomes those known now.
+pub(crate) async fn tick(api: &Arc<Api>, known: &mut Arc<Vec<Minute>>) -> Option<Value> {
+    let view = api.shared.view()?;
+    let shared = Arc::clone(api);
+    let looked_at = Arc::clone(&view);
+    let minutes = tokio::task::spawn_blocking(move || shared.minutes.get(&looked_at)).await.ok()?;
+    let news: Vec<_> = changed(&minutes, known).map(Minute::write).collect();
+    *known = minutes;
+    Some(json!({
+        "now": moment(now()),
+        "complete_to": optional_moment(view.complete_to),
+        "revision": view.revision,
+        "lines_per_s": view.lines_per_s,
+        "minutes": news,
+    }))
+}
+
+fn event(name: &str, data: &Value) -> Option<Event> {
     Event::default().event(name).json_data(data).ok()
 }

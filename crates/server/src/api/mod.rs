@@ -8,6 +8,8 @@
 mod assets;
 mod breakdown;
 mod chain;
+#[cfg(test)]
+mod contract;
 mod figures;
 mod gate;
 mod guard;

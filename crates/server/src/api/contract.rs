@@ -1,0 +1,220 @@
+//! The contract held: every route answers in the shape that `openapi.json` says, no field missing and none unknown.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use chrono::DateTime;
+use mailvane_assemble::{Assembler, Config};
+use mailvane_model::{Batch, FileId, Position, Time};
+use mailvane_store::{Commit, Memory, Store};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::problem::Problem;
+use super::{Api, breakdown, life, live, messages, openapi, queue, series, sources, status, summary, trouble};
+use crate::live::view::{About, Gap, Shared, View};
+use crate::pipeline::coverage::Coverage;
+
+/// A message delivered, one bounced with its notification, one waiting, a refusal, a failed login, a warning.
+const LOG: &str = "\
+2026-11-02T08:00:00+00:00 mx1 postfix/submission/smtpd[101]: 4AAAA11111: client=desk.example.com[192.0.2.10], sasl_method=PLAIN, sasl_username=ann
+2026-11-02T08:00:00+00:00 mx1 postfix/cleanup[102]: 4AAAA11111: message-id=<one@example.com>
+2026-11-02T08:00:00+00:00 mx1 postfix/qmgr[103]: 4AAAA11111: from=<ann@example.com>, size=1200, nrcpt=2 (queue active)
+2026-11-02T08:00:02+00:00 mx1 postfix/smtp[104]: 4AAAA11111: to=<bob@example.net>, relay=mx.example.net[198.51.100.7]:25, delay=2.1, delays=0.1/0/1/1, dsn=2.0.0, status=sent (250 2.0.0 OK)
+2026-11-02T08:00:03+00:00 mx1 postfix/smtp[105]: 4AAAA11111: to=<eve@example.org>, relay=mx.example.org[198.51.100.8]:25, delay=3.1, delays=0.1/0/1/2, dsn=5.1.1, status=bounced (host mx.example.org[198.51.100.8] said: 550 5.1.1 <eve@example.org>: user unknown (in reply to RCPT TO command))
+2026-11-02T08:00:03+00:00 mx1 postfix/cleanup[102]: 4BBBB22222: message-id=<notice@mx1.example.com>
+2026-11-02T08:00:03+00:00 mx1 postfix/bounce[106]: 4AAAA11111: sender non-delivery notification: 4BBBB22222
+2026-11-02T08:00:03+00:00 mx1 postfix/qmgr[103]: 4BBBB22222: from=<>, size=3000, nrcpt=1 (queue active)
+2026-11-02T08:00:03+00:00 mx1 postfix/qmgr[103]: 4AAAA11111: removed
+2026-11-02T08:00:04+00:00 mx1 postfix/local[107]: 4BBBB22222: to=<ann@example.com>, relay=local, delay=0.5, delays=0.1/0/0/0.4, dsn=2.0.0, status=sent (delivered to maildir)
+2026-11-02T08:00:04+00:00 mx1 postfix/qmgr[103]: 4BBBB22222: removed
+2026-11-02T08:01:00+00:00 mx1 postfix/submission/smtpd[101]: 4CCCC33333: client=desk.example.com[192.0.2.10], sasl_method=PLAIN, sasl_username=ann
+2026-11-02T08:01:00+00:00 mx1 postfix/cleanup[102]: 4CCCC33333: message-id=<two@example.com>
+2026-11-02T08:01:00+00:00 mx1 postfix/qmgr[103]: 4CCCC33333: from=<ann@example.com>, size=900, nrcpt=1 (queue active)
+2026-11-02T08:01:03+00:00 mx1 postfix/smtp[104]: 4CCCC33333: to=<gus@example.net>, relay=mx.example.net[198.51.100.7]:25, delay=3, delays=0.1/0/1/2, dsn=4.7.1, status=deferred (host mx.example.net[198.51.100.7] said: 451 4.7.1 Greylisting in action, please come back later (in reply to RCPT TO command))
+2026-11-02T08:02:00+00:00 mx1 postfix/smtpd[108]: NOQUEUE: reject: RCPT from unknown[203.0.113.5]: 554 5.7.1 <ann@example.com>: Relay access denied; from=<x@example.net> to=<ann@example.com> proto=ESMTP helo=<x>
+2026-11-02T08:02:01+00:00 mx1 postfix/smtpd[108]: warning: unknown[203.0.113.5]: SASL LOGIN authentication failed: UGFzc3dvcmQ6
+2026-11-02T08:02:02+00:00 mx1 postfix/smtpd[108]: fatal: no SASL authentication mechanisms
+";
+const WINDOW: &str = "since=2026-11-02T00:00:00Z&until=2026-11-03T00:00:00Z";
+
+/// The daemon after it has read [`LOG`], whose lines stand at `path`.
+fn api(path: &std::path::Path) -> Arc<Api> {
+    let mut assembler = Assembler::new(Config::default());
+    let (mut rows, mut offset, mut coverage) = (Batch::default(), 0, Coverage::default());
+    let mut last = Time::default();
+    for line in LOG.lines() {
+        let record = mailvane_parse::record(line.as_bytes());
+        coverage.add(&record, line.as_bytes());
+        let (written, _) = line.split_once(' ').expect("a time");
+        last = Time::from_chrono(&DateTime::parse_from_rfc3339(written).expect("RFC 3339"));
+        assembler.record("here", Position { file: FileId(7), offset }, last, &record, &mut rows);
+        offset += line.len() as u64 + 1;
+    }
+    assembler.advance(last, &mut rows);
+    let mut store = Memory::default();
+    store.commit(Commit::of(&rows)).expect("memory takes it");
+    let mut open = Batch::default();
+    assembler.finish(&mut open);
+    std::fs::write(path, LOG).expect("a file");
+    coverage.settle();
+    let about = About {
+        started: last,
+        zone: chrono_tz::Tz::UTC,
+        listen: "127.0.0.1:8624".into(),
+        software: Some("Postfix 3.7.11 (mx1.example.com)".into()),
+        logs: vec!["/var/log/mail.log*".into()],
+        banner: None,
+        demo: false,
+        hints: vec!["may not read /var/log/other: run `sudo usermod -aG adm $USER` and log in again".into()],
+    };
+    let shared = Arc::new(Shared::new(about));
+    shared.show(View {
+        revision: 1,
+        made: last,
+        snapshot: store.snapshot().expect("a snapshot"),
+        open: Arc::new(open),
+        open_made: last,
+        coverage: Arc::new(coverage),
+        sources: Arc::default(),
+        troubles: Arc::new(vec![("/var/log/other".into(), "permission denied".into())]),
+        files: Arc::new(HashMap::from([(FileId(7), path.to_path_buf())])),
+        gaps: Arc::new(vec![Gap { source: "mail.log".into(), from: 1, to: None, since: last, until: last, text: "truncated".into() }]),
+        statistics: assembler.statistics(),
+        feeds: mailvane_ingest::feed::FeedCounts::default(),
+        first_read: false,
+        complete_to: Some(last),
+        data_from: Some(last.plus(-Time::HOUR)),
+        lines_per_s: 1.5,
+        stopped: None,
+    });
+    Arc::new(Api::new(shared, watch::channel(false).1))
+}
+
+/// What in an answer is not as a schema says.
+fn problems(schema: &Value, value: &Value, contract: &Value, path: &str, found: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        return problems(contract.pointer(name.trim_start_matches('#')).expect("a schema"), value, contract, path, found);
+    }
+    if let Some(choices) = schema["anyOf"].as_array() {
+        let fits = |choice: &Value| {
+            let mut inner = Vec::new();
+            problems(choice, value, contract, path, &mut inner);
+            inner
+        };
+        let results: Vec<Vec<String>> = choices.iter().map(fits).collect();
+        if results.iter().all(|result| !result.is_empty()) {
+            found.extend(results.into_iter().next().unwrap_or_default());
+        }
+        return;
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let is = |wanted: &Value| wanted == kind || (wanted == "number" && kind == "integer");
+    let kinds = &schema["type"];
+    if !(kinds.is_null() || is(kinds) || kinds.as_array().is_some_and(|kinds| kinds.iter().any(is))) {
+        found.push(format!("{path}: {kind} instead of {kinds}"));
+    }
+    if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+        found.push(format!("{path}: {value} is not one of {}", schema["enum"]));
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        problems(&schema["items"], item, contract, &format!("{path}[{index}]"), found);
+    }
+    let Some(fields) = value.as_object().filter(|_| !schema["properties"].is_null()) else { return };
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !fields.contains_key(name) {
+            found.push(format!("{path}.{name} is missing"));
+        }
+    }
+    for (name, field) in fields {
+        match &schema["properties"][name] {
+            Value::Null => found.push(format!("{path}.{name} is not known")),
+            schema => problems(schema, field, contract, &format!("{path}.{name}"), found),
+        }
+    }
+}
+
+fn hold(schema: &str, answer: Result<Json<Value>, Problem>) -> Value {
+    let contract: Value = serde_json::from_str(openapi::CONTRACT).expect("JSON");
+    let Json(answer) = answer.unwrap_or_else(|problem| panic!("{schema}: {problem:?}"));
+    let mut found = Vec::new();
+    problems(&contract["components"]["schemas"][schema], &answer, &contract, schema, &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+    answer
+}
+
+fn uri(path: &str) -> Uri {
+    path.parse().expect("an address")
+}
+
+#[tokio::test]
+async fn every_route_keeps_the_contract() {
+    let path = std::env::temp_dir().join(format!("mailvane-contract-{}.log", std::process::id()));
+    let api = api(&path);
+    let state = || State(Arc::clone(&api));
+    hold("Status", status::get(state(), uri("/")).await);
+    hold("Sources", sources::get(state(), uri("/")).await);
+    hold("Trouble", trouble::get(state(), uri(&format!("/?{WINDOW}"))).await);
+    let waiting = hold("Queue", queue::get(state(), uri("/")).await);
+    assert_eq!((&waiting["recipients"], &waiting["by_reason"][0]["key"]), (&Value::from(1), &Value::from("greylisted")));
+    for query in
+        ["", "&direction=all&population=all", "&clock=arrival", "&provider=example.net", "&reason=greylisted&time_zone=Asia/Kolkata"]
+    {
+        hold("Summary", summary::get(state(), uri(&format!("/?{WINDOW}{query}"))).await);
+    }
+    let all = "received,delivered,relayed,bounced,hard_bounced,expired,discarded,attempts,deferred,deferred_recipients,rejected,auth_failed,\
+               bytes,delay_p50,delay_p95,bounce_rate,failure_rate,deferral_rate,acceptance_now";
+    for query in ["", "&by=provider&limit=1", "&step=86400", "&by=reason"] {
+        hold("Series", series::get(state(), uri(&format!("/?metric={all}&{WINDOW}{query}"))).await);
+    }
+    for by in ["provider", "domain", "sender_domain", "sender", "relay", "instance", "reason", "client"] {
+        hold("Breakdown", breakdown::get(state(), uri(&format!("/?by={by}&{WINDOW}"))).await);
+    }
+    let list = hold("Messages", messages::get(state(), uri(&format!("/?{WINDOW}"))).await);
+    let items = list["items"].as_array().expect("a list").clone();
+    assert_eq!(items.len(), 4, "two messages, a notification, a refusal: {list:#}");
+    for item in &items {
+        let id = item["id"].as_str().expect("an id").to_owned();
+        let told = hold("Life", life::get(state(), Path(id), uri("/")).await);
+        assert_eq!(told["lines_state"], "complete", "{told:#}");
+    }
+    hold("Tick", Ok(Json(live::tick(&api, &mut Arc::default()).await.expect("a view"))));
+    std::fs::remove_file(path).expect("removed");
+}
+
+#[tokio::test]
+async fn numbers_add_up_and_lead_to_their_rows() {
+    let path = std::env::temp_dir().join(format!("mailvane-numbers-{}.log", std::process::id()));
+    let api = api(&path);
+    let state = || State(Arc::clone(&api));
+    let told = hold("Summary", summary::get(state(), uri(&format!("/?{WINDOW}"))).await);
+    let outcomes = &told["figures"]["outcomes"];
+    assert_eq!((&outcomes["delivered"], &outcomes["bounced"], &outcomes["queued"]), (&Value::from(1), &Value::from(1), &Value::from(1)));
+    assert_eq!(told["inbound"]["rejections"]["reject"], 1);
+    assert_eq!(told["inbound"]["auth"]["failed"], 1);
+    for (status, count) in [("bounced", 1), ("deferred", 1), ("queued", 0), ("refused", 1), ("bounced,refused", 2), ("had_deferral", 1)] {
+        let list = hold("Messages", messages::get(state(), uri(&format!("/?{WINDOW}&status={status}"))).await);
+        assert_eq!(list["items"].as_array().map(Vec::len), Some(count), "{status}: {list:#}");
+    }
+    let bounced = hold("Messages", messages::get(state(), uri(&format!("/?{WINDOW}&q=EVE@example"))).await);
+    let id = bounced["items"][0]["id"].as_str().expect("found").to_owned();
+    let told = hold("Life", life::get(state(), Path(id.clone()), uri("/")).await);
+    assert_eq!(told["related"][0]["relation"], "notification", "{told:#}");
+    let notification = told["related"][0]["id"].as_str().expect("an id").to_owned();
+    let back = hold("Life", life::get(state(), Path(notification), uri("/")).await);
+    assert_eq!((&back["related"][0]["relation"], &back["related"][0]["id"]), (&Value::from("bounce_of"), &Value::from(id)));
+    let verdict = &told["hops"][0]["attempts"][1]["verdict"];
+    assert_eq!((&verdict["reason"], &verdict["permanent"]), (&Value::from("unknown_recipient"), &Value::from(true)));
+    std::fs::remove_file(path).expect("removed");
+}
