@@ -60,7 +60,7 @@ test('a message is found by a part of its address, and its life can be read and 
   await expect(page).toHaveURL(`/messages/${item.id}`);
   await expect(page.getByLabel('In one sentence')).toBeVisible();
   await expect(page.getByText('What happened')).toBeVisible();
-  await expect(page.locator('.timeline')).toContainText('arrived');
+  await expect(page.locator('.timeline').first()).toContainText('arrived');
   await expect(page.getByLabel('Log lines')).toContainText(item.queue_id ?? '');
   await page.getByRole('button', { name: 'Copy the sentence' }).click();
   await expect(page.getByRole('button', { name: 'Copied' })).toBeVisible();
