@@ -2,7 +2,9 @@
 
 use chrono::FixedOffset;
 use mailvane_model::Time;
+use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
 
 use crate::Error;
 
@@ -81,10 +83,31 @@ impl Chart {
     pub fn svg(&self, offset_minutes: &dyn Fn(Time) -> i32) -> Result<String, Error> {
         let chart = self.thinned();
         let mut out = String::new();
-        chart.draw(&mut out, offset_minutes).map_err(|error| Error::Chart(error.to_string()))?;
+        let area = SVGBackend::with_string(&mut out, self.size).into_drawing_area();
+        chart.draw(area, offset_minutes).map_err(|error| Error::Chart(error.to_string()))?;
         // A picture without a name says nothing to a screen reader.
         let name = format!("<svg role=\"img\" aria-label=\"{}\" ", crate::html::escape(&self.title));
         Ok(out.replacen("<svg ", &name, 1))
+    }
+
+    /// The same picture as PNG on white ground, for mail, where few readers show SVG.
+    pub fn png(&self, offset_minutes: &dyn Fn(Time) -> i32) -> Result<Vec<u8>, Error> {
+        let chart = self.thinned();
+        let (width, height) = self.size;
+        let mut pixels = vec![0xff; width as usize * height as usize * 3];
+        {
+            let area = BitMapBackend::with_buffer(&mut pixels, self.size).into_drawing_area();
+            area.fill(&WHITE).map_err(|error| Error::Chart(error.to_string()))?;
+            chart.draw(area, offset_minutes).map_err(|error| Error::Chart(error.to_string()))?;
+        }
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let mut writer = encoder.write_header().map_err(|error| Error::Chart(error.to_string()))?;
+        writer.write_image_data(&pixels).map_err(|error| Error::Chart(error.to_string()))?;
+        writer.finish().map_err(|error| Error::Chart(error.to_string()))?;
+        Ok(out)
     }
 
     /// Without empty series, and with no more steps than can be seen.
@@ -113,8 +136,12 @@ impl Chart {
         (0..self.starts.len()).map(of_step).fold(0.0, f64::max)
     }
 
-    fn draw(&self, out: &mut String, offset_minutes: &dyn Fn(Time) -> i32) -> Result<(), Box<dyn std::error::Error>> {
-        let root = SVGBackend::with_string(out, self.size).into_drawing_area();
+    fn draw<B>(&self, root: DrawingArea<B, Shift>, offset_minutes: &dyn Fn(Time) -> i32) -> Result<(), Box<dyn std::error::Error>>
+    where
+        B: DrawingBackend,
+        B::ErrorType: 'static,
+    {
+        letters()?;
         // Steps are counted from the first one, so that labels stand at whole steps; one that is missing leaves a gap.
         let first = self.starts.first().map_or(0, |start| start.seconds());
         let step_seconds = self.step_seconds.max(1);
@@ -172,6 +199,13 @@ impl Chart {
     }
 }
 
+/// Gives the chart library its letters, once: a server has no fonts of its own that could be counted on.
+fn letters() -> Result<(), Error> {
+    static LETTERS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    let read = LETTERS.get_or_init(|| register_font("sans-serif", FontStyle::Normal, include_bytes!("../fonts/chart-sans.ttf")).is_ok());
+    if *read { Ok(()) } else { Err(Error::Chart("the letters of the charts cannot be read".into())) }
+}
+
 fn moment(time: Time, offset_minutes: &dyn Fn(Time) -> i32, long: bool) -> String {
     let offset = FixedOffset::east_opt(offset_minutes(time).clamp(-1439, 1439) * 60);
     let form = if long { "%-d %b" } else { "%-d %b %H:%M" };
@@ -217,5 +251,18 @@ mod tests {
         assert!(year.matches("<rect").count() <= 2 * POINTS + 10);
         assert!(chart(Kind::Lines, 0).svg(&|_| 0).is_ok());
         assert!(chart(Kind::Bars, 1).svg(&|_| 100_000).is_ok());
+    }
+
+    #[test]
+    fn the_same_chart_is_a_png_with_letters_and_colours() {
+        let bytes = chart(Kind::Bars, 24).png(&|_| 0).unwrap();
+        let mut reader = png::Decoder::new(bytes.as_slice()).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size()];
+        let frame = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((frame.width, frame.height), (900, 220));
+        let of = |colour: [u8; 3]| pixels.chunks_exact(3).filter(|pixel| **pixel == colour).count();
+        assert!(of([0, 158, 115]) > 1_000, "delivered is drawn");
+        let grey = pixels.chunks_exact(3).skip(900 * 196).filter(|pixel| pixel[0] < 200 && pixel[0] == pixel[1]).count();
+        assert!(grey > 200, "the labels below are drawn: {grey}");
     }
 }
