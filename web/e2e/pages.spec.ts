@@ -1,6 +1,6 @@
 // What an operator does, in a real browser: look whether mail flows, find a message, read its life, see what is covered.
 import { expect, test, type Page } from '@playwright/test';
-import type { Messages, Sources, Summary } from '../src/api';
+import type { Breakdown, Messages, Sources, Summary } from '../src/api';
 
 /** The log may be an old file: asks for all of it. */
 const RANGE = 'range=999d';
@@ -119,4 +119,31 @@ test('a chart brush sets the range', async ({ page }) => {
   await page.mouse.move(box.x + box.width * 0.8, box.y + 60, { steps: 5 });
   await page.mouse.up();
   await expect(page).toHaveURL(/since=.*until=/);
+});
+
+test('deliveries are split, compared, saved as a file, and lead to the messages', async ({ page }) => {
+  const groups = await api<Breakdown>(page, '/breakdown?since=999d&by=domain&sort=attempts&limit=50');
+  const [first] = groups.rows.filter((row) => row.key !== 'other');
+  if (!first) throw new Error('the test needs a delivery');
+  await page.goto(`/deliveries?${RANGE}&by=domain&sort=attempts`);
+  const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: first.label, exact: true }) });
+  await expect(row).toBeVisible();
+  const chart = page.getByRole('img', { name: /^Delivered: / });
+  await expect(chart).toHaveAttribute('aria-label', new RegExp(first.label.replaceAll('.', '\\.')));
+  await page.getByLabel('Compare').selectOption('yes');
+  await expect(page).toHaveURL(/compare=yes/);
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'CSV' }).click();
+  const file = await download;
+  expect(file.suggestedFilename()).toBe('deliveries-by-domain.csv');
+  const text = await (await import('node:fs/promises')).readFile(await file.path(), 'utf8');
+  expect(text.split('\r\n')[0]).toContain('recipients_attempted');
+  expect(text).toContain(first.label);
+  await page.getByLabel('Show').selectOption('bounce_rate');
+  await expect(page.getByRole('img', { name: /^Bounce rate: / })).toBeVisible();
+  await row.getByRole('link', { name: first.label, exact: true }).click();
+  await expect(page.getByRole('button', { name: `Remove the filter Recipient domain: ${first.key}` })).toBeVisible();
+  await page.getByRole('row').nth(1).getByRole('link').nth(1).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Messages' })).toBeFocused();
+  await expect(page).toHaveURL(/domain=/);
 });

@@ -4,6 +4,7 @@ import '@preact/signals';
 import './style/index.css';
 import { connect, refreshByTheMinute } from './live';
 import { listen, path } from './location';
+import { Deliveries } from './page/deliveries';
 import { Life } from './page/life';
 import { Messages } from './page/messages';
 import { NotFound } from './page/not-found';
@@ -16,6 +17,7 @@ import { watchSystemTheme } from './theme';
 function Page() {
   const at = path.value.replace(/\/+$/, '') || '/';
   if (at === '/') return <Overview />;
+  if (at === '/deliveries') return <Deliveries />;
   if (at === '/messages') return <Messages />;
   if (at.startsWith('/messages/')) return <Life key={at} id={at.slice('/messages/'.length)} />;
   if (at === '/sources') return <Sources />;

@@ -50,6 +50,12 @@ export function carryRange(query: URLSearchParams): Record<string, string | null
   return { range: query.get('range'), since: query.get('since'), until: query.get('until') };
 }
 
+/** The period of the same length that ended where this one begins, as parameters of a question. */
+export function before(window: { since: string; until: string }): { since: string; until: string } {
+  const [since, until] = [Date.parse(window.since), Date.parse(window.until)];
+  return { since: whole(since - (until - since)), until: whole(since) };
+}
+
 /** In words, for the button that changes it. */
 export function rangeLabel(range: Range): string {
   const preset = PRESETS.find((each) => each.span === range.since);

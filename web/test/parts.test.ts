@@ -4,7 +4,7 @@ import type { Minute } from '../src/api';
 import { mergeMinutes } from '../src/live';
 import { replyText } from '../src/page/life';
 import { perMinute } from '../src/page/overview-live';
-import { stack } from '../src/part/outcome-chart';
+import { stack } from '../src/part/time-chart';
 import { sparkPath } from '../src/part/spark';
 import { populationSentence, reasonLabel, statusLook } from '../src/words';
 

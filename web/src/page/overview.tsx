@@ -7,7 +7,7 @@ import { refresh, status } from '../live';
 import { change, link, query } from '../location';
 import { Choice } from '../part/choice';
 import { FilterChips } from '../part/filter-chips';
-import { OutcomeChart } from '../part/outcome-chart';
+import { TimeChart } from '../part/time-chart';
 import { Card, Empty, Failure } from '../part/pieces';
 import { Scroll } from '../part/scroll';
 import { RangeMenu } from '../part/range-menu';
@@ -66,7 +66,7 @@ function OutcomesOverTime({ url, turn }: { url: string; turn: number }) {
   return (
     <Card title="Outcomes over time" note="Drag over the chart to set the range" stale={loading}>
       {error && !data ? <Failure error={error} again={again} /> : data ? (
-        <OutcomeChart title="Outcomes over time" times={data.times} stepSeconds={data.step_s} layers={layers} onBrush={(since, until) => change(fixedRange(since, until))} />
+        <TimeChart title="Outcomes over time" times={data.times} stepSeconds={data.step_s} layers={layers} onBrush={(since, until) => change(fixedRange(since, until))} />
       ) : <div class="chart" />}
     </Card>
   );

@@ -10,6 +10,7 @@ import { SearchBox } from './search-box';
 
 const PAGES = [
   { path: '/', label: 'Overview' },
+  { path: '/deliveries', label: 'Deliveries' },
   { path: '/messages', label: 'Messages' },
   { path: '/sources', label: 'Sources' },
 ] as const;

@@ -1,4 +1,4 @@
-// Outcomes over time as stacked bars: brush to set the range, legend to hide a series, a table for those who do not see it.
+// Values over time, as stacked bars (parts of a whole) or lines: brush to set the range, legend to hide a series, a table for those who do not see it.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import { brief, count, dateTime, day } from '../format';
@@ -9,6 +9,8 @@ export interface Layer {
   /** A colour of the style sheet, `--delivered`. */
   colour: string;
   values: ReadonlyArray<number | null>;
+  /** Drawn with a broken line: the period before. */
+  dashed?: boolean;
 }
 
 interface Props {
@@ -16,6 +18,11 @@ interface Props {
   times: readonly string[];
   stepSeconds: number;
   layers: readonly Layer[];
+  kind?: 'bars' | 'lines';
+  /** How a value is written; counts when left out. */
+  write?: (value: number | null | undefined) => string;
+  /** What stands in the legend for the whole range; nothing where values cannot be added up. */
+  sum?: boolean;
   onBrush: (since: number, until: number) => void;
 }
 
@@ -41,8 +48,17 @@ function timeLabels(_: uPlot, splits: number[], __: number, ___: number, increme
   });
 }
 
-function options(stepSeconds: number, layers: readonly Layer[], hidden: ReadonlySet<number>, width: number, onIndex: (index: number | null) => void, onBrush: Props['onBrush']): uPlot.Options {
+interface Look {
+  kind: 'bars' | 'lines';
+  stepSeconds: number;
+  layers: readonly Layer[];
+  hidden: ReadonlySet<number>;
+  write: (value: number | null | undefined) => string;
+}
+
+function options({ kind, stepSeconds, layers, hidden, write }: Look, width: number, onIndex: (index: number | null) => void, onBrush: Props['onBrush']): uPlot.Options {
   const axis = { stroke: colour('--muted'), grid: { stroke: colour('--grid'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
+  const least = kind === 'bars' ? 4 : 0;
   // Sums are in falling order: each bar begins where the next sum ends, so that no colour shines through at the edges.
   const bars = uPlot.paths.bars?.({
     size: [0.86, 46],
@@ -59,19 +75,18 @@ function options(stepSeconds: number, layers: readonly Layer[], hidden: Readonly
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     // A bar begins at its time: the last one needs its width.
-    scales: { x: { time: true, range: (_, min, max) => [min, max + stepSeconds] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.06)] } },
+    scales: { x: { time: true, range: (_, min, max) => [min, max + stepSeconds] }, y: { range: (_, __, max) => [0, Math.max(least, max * 1.06) || 1] } },
     axes: [
       { ...axis, values: timeLabels, size: 28 },
-      { ...axis, size: 46, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? brief(value) : '')) },
+      { ...axis, size: kind === 'bars' ? 46 : 58, values: (_, splits) => splits.map((value) => (kind === 'lines' || Number.isInteger(value) ? write(value) : '')) },
     ],
     series: [{}, ...layers.map((layer, index) => ({ layer, index })).reverse().map(({ layer, index }) => ({
       label: layer.label,
       show: !hidden.has(index),
-      fill: colour(layer.colour),
       stroke: colour(layer.colour),
-      width: 0,
-      points: { show: false },
-      ...(bars ? { paths: bars } : {}),
+      ...(kind === 'bars'
+        ? { fill: colour(layer.colour), width: 0, points: { show: false }, ...(bars ? { paths: bars } : {}) }
+        : { width: layer.dashed ? 1.5 : 2, dash: layer.dashed ? [5, 4] : [], spanGaps: false }),
     }))],
     hooks: {
       setCursor: [(plot) => onIndex(plot.cursor.idx ?? null)],
@@ -84,7 +99,7 @@ function options(stepSeconds: number, layers: readonly Layer[], hidden: Readonly
   };
 }
 
-export function OutcomeChart({ title, times, stepSeconds, layers, onBrush }: Props) {
+export function TimeChart({ title, times, stepSeconds, layers, onBrush, kind = 'bars', write = brief, sum = true }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [at, setAt] = useState<number | null>(null);
@@ -96,15 +111,16 @@ export function OutcomeChart({ title, times, stepSeconds, layers, onBrush }: Pro
 
   const data = useMemo<uPlot.AlignedData>(() => {
     const seconds = times.map((time) => Date.parse(time) / 1000);
-    return [seconds, ...stack(layers, hidden).reverse()];
-  }, [times, layers, hidden]);
+    const values = kind === 'bars' ? stack(layers, hidden) : layers.map((layer) => layer.values.slice());
+    return [seconds, ...values.reverse()];
+  }, [times, layers, hidden, kind]);
 
   // The canvas is made again for another look only; new numbers go into the one there is.
-  const look = `${stepSeconds}|${layers.map((layer) => layer.label).join()}|${[...hidden].join()}|${colours.value}`;
+  const look = `${kind}|${stepSeconds}|${write(0.5)}|${layers.map((layer) => layer.label).join()}|${[...hidden].join()}|${colours.value}`;
   useEffect(() => {
     if (!host.current) return;
     const width = host.current.clientWidth;
-    const made = new uPlot(options(step.current, layers, hidden, width, setAt, (since, until) => brush.current(since, until)), data, host.current);
+    const made = new uPlot(options({ kind, stepSeconds: step.current, layers, hidden, write }, width, setAt, (since, until) => brush.current(since, until)), data, host.current);
     plot.current = made;
     const observer = new ResizeObserver(([entry]) => entry && made.setSize({ width: entry.contentRect.width, height: HEIGHT }));
     observer.observe(host.current);
@@ -129,7 +145,8 @@ export function OutcomeChart({ title, times, stepSeconds, layers, onBrush }: Pro
   });
   const shown = at !== null && at < times.length ? at : null;
   const total = (layer: Layer) => layer.values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
-  const summary = `${title}: ${layers.map((layer) => `${layer.label} ${count(total(layer))}`).join(', ')}. Arrow keys read single steps.`;
+  const whole = (layer: Layer) => (sum ? write(total(layer)) : '');
+  const summary = `${title}: ${layers.map((layer) => (sum ? `${layer.label} ${count(total(layer))}` : layer.label)).join(', ')}. Arrow keys read single steps.`;
 
   return (
     <figure>
@@ -137,14 +154,14 @@ export function OutcomeChart({ title, times, stepSeconds, layers, onBrush }: Pro
         <span class="when number">{shown === null ? 'Whole range' : `${dateTime(times[shown])} + ${stepLabel(stepSeconds)}`}</span>
         {layers.map((layer, index) => (
           <button type="button" key={layer.label} aria-pressed={!hidden.has(index)} title="Show or hide" onClick={() => toggle(index)}>
-            <i style={{ background: `var(${layer.colour})`, borderColor: `var(${layer.colour})` }} />
+            <i class={layer.dashed ? 'dashed' : undefined} style={{ background: `var(${layer.colour})`, borderColor: `var(${layer.colour})` }} />
             {layer.label}
-            <b>{brief(shown === null ? total(layer) : layer.values[shown])}</b>
+            <b>{shown === null ? whole(layer) : write(layer.values[shown])}</b>
           </button>
         ))}
       </div>
       <div class="chart" ref={host} tabIndex={0} role="img" aria-label={summary} onKeyDown={move} onBlur={() => setAt(null)} />
-      <DataTable title={title} times={times} layers={layers} />
+      <DataTable title={title} times={times} layers={layers} write={kind === 'bars' ? count : write} />
     </figure>
   );
 }
@@ -155,7 +172,7 @@ function stepLabel(seconds: number): string {
   return seconds >= 60 ? `${seconds / 60} min` : `${seconds} s`;
 }
 
-function DataTable({ title, times, layers }: { title: string; times: readonly string[]; layers: readonly Layer[] }) {
+function DataTable({ title, times, layers, write }: Required<Pick<Props, 'title' | 'times' | 'layers' | 'write'>>) {
   return (
     <div class="visually-hidden">
       <table>
@@ -163,7 +180,7 @@ function DataTable({ title, times, layers }: { title: string; times: readonly st
         <thead><tr><th scope="col">From</th>{layers.map((layer) => <th scope="col" key={layer.label}>{layer.label}</th>)}</tr></thead>
         <tbody>
           {times.map((time, index) => (
-            <tr key={time}><th scope="row">{dateTime(time)}</th>{layers.map((layer) => <td key={layer.label}>{count(layer.values[index])}</td>)}</tr>
+            <tr key={time}><th scope="row">{dateTime(time)}</th>{layers.map((layer) => <td key={layer.label}>{write(layer.values[index])}</td>)}</tr>
           ))}
         </tbody>
       </table>
