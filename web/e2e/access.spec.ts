@@ -11,7 +11,7 @@ const SIZES = [
 for (const scheme of ['light', 'dark'] as const) {
   for (const size of SIZES) {
     test(`pages are accessible, ${scheme}, ${size.name}`, async ({ browser, baseURL }) => {
-      test.setTimeout(240_000);
+      test.setTimeout(600_000);
       const context = await browser.newContext({ colorScheme: scheme, viewport: { width: size.width, height: size.height }, locale: 'en-GB', baseURL: baseURL ?? '' });
       const page = await context.newPage();
       const elsewhere: string[] = [];

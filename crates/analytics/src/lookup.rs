@@ -6,7 +6,7 @@ use mailvane_store::{Kind, Segment, Snapshot};
 use polars::prelude::*;
 
 use crate::Result;
-use crate::scan::{ROW, lazy_numbered, living};
+use crate::scan::{ROW, id_is_one_of, lazy_numbered, living};
 
 /// The refusal of an id; without rows when there is none.
 pub fn rejection(snapshot: &Snapshot, id: u64) -> Result<Batch> {
@@ -51,7 +51,7 @@ pub fn notifications(snapshot: &Snapshot, about: &[u64], since: Time, until: Tim
         let rows = &pending.rows.messages;
         found.extend(rows.iter().filter(|row| about.contains(&row.bounce_of)).map(|row| row.id));
     }
-    let wanted = about.iter().map(|id| col("bounce_of").eq(lit(*id))).reduce(Expr::or).unwrap_or(lit(false));
+    let wanted = id_is_one_of("bounce_of", about);
     for segment in snapshot.segments(Kind::Messages, since, until) {
         let mut frame = living(lazy_numbered(&segment)?, &segment);
         if !frame.collect_schema()?.contains("bounce_of") {

@@ -114,6 +114,13 @@ pub(crate) fn living(frame: LazyFrame, segment: &Segment) -> LazyFrame {
     frame.filter(col(ROW).cast(DataType::UInt32).is_in(lit(dead).implode(false), false).not())
 }
 
+/// Whether a column of ids holds one of some. A single id as a literal would not do: ids use all 64 bits, and Polars reads a number
+/// without a type as a signed one.
+pub(crate) fn id_is_one_of(name: &str, ids: &[u64]) -> Expr {
+    let ids = Series::new("ids".into(), ids);
+    col(name).cast(DataType::UInt64).is_in(lit(ids).implode(false), false)
+}
+
 /// Microseconds of a time column, as a number that an expression can be compared with.
 pub(crate) fn micros(name: &str) -> Expr {
     col(name).cast(DataType::Int64)

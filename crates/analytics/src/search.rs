@@ -9,7 +9,7 @@ use mailvane_store::{Kind, Probe, Segment, Snapshot};
 use polars::prelude::*;
 
 use crate::Result;
-use crate::scan::{ROW, lazy_numbered, living, micros};
+use crate::scan::{ROW, id_is_one_of, lazy_numbered, living, micros};
 use crate::scope::Scope;
 
 /// How the words of a search are understood.
@@ -490,7 +490,7 @@ fn filter_expression(dimension: crate::Dimension, value: &str, snapshot: &Snapsh
         }
         By::Instance => {
             let keys = snapshot.streams().iter().filter(|state| crate::scope::instance(&state.stream) == value);
-            keys.map(|state| col("stream").eq(lit(state.key))).reduce(Expr::or).or(Some(lit(false)))
+            Some(id_is_one_of("stream", &keys.map(|state| state.key).collect::<Vec<_>>()))
         }
     }
 }

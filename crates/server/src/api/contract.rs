@@ -9,7 +9,7 @@ use axum::http::Uri;
 use chrono::DateTime;
 use mailvane_assemble::{Assembler, Config};
 use mailvane_model::{Batch, FileId, Position, Time};
-use mailvane_store::{Commit, Memory, Store};
+use mailvane_store::{Commit, Disk, Memory, Options, Store};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -41,8 +41,40 @@ const LOG: &str = "\
 ";
 const WINDOW: &str = "since=2026-11-02T00:00:00Z&until=2026-11-03T00:00:00Z";
 
-/// The daemon after it has read [`LOG`], whose lines stand at `path`.
-fn api(path: &std::path::Path) -> Arc<Api> {
+/// Where the rows of [`LOG`] stand: an answer must not depend on it.
+#[derive(Clone, Copy)]
+enum Kept {
+    /// Committed, not yet sealed.
+    Pending,
+    /// In segments on disk.
+    Sealed,
+}
+
+/// A folder of a test's own, with the log in it; gone with its value.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn snapshot(rows: &Batch, kept: Kept, folder: &std::path::Path) -> mailvane_store::Snapshot {
+    match kept {
+        Kept::Pending => {
+            let mut store = Memory::default();
+            store.commit(Commit::of(rows)).expect("memory takes it");
+            store.snapshot().expect("a snapshot")
+        }
+        Kept::Sealed => {
+            let mut store = Disk::open(&folder.join("store"), Options::default()).expect("a store");
+            store.commit(Commit { bulk: true, ..Commit::of(rows) }).expect("the disk takes it");
+            let snapshot = store.snapshot().expect("a snapshot");
+            assert!(!snapshot.all_segments().is_empty(), "rows are in segments");
+            snapshot
+        }
+    }
+}
+
+/// The daemon after it has read [`LOG`], whose lines stand in `folder`.
+fn api(folder: &std::path::Path, kept: Kept) -> Arc<Api> {
+    let path = &folder.join("mail.log");
     let mut assembler = Assembler::new(Config::default());
     let (mut rows, mut offset, mut coverage) = (Batch::default(), 0, Coverage::default());
     let mut last = Time::default();
@@ -55,8 +87,6 @@ fn api(path: &std::path::Path) -> Arc<Api> {
         offset += line.len() as u64 + 1;
     }
     assembler.advance(last, &mut rows);
-    let mut store = Memory::default();
-    store.commit(Commit::of(&rows)).expect("memory takes it");
     let mut open = Batch::default();
     assembler.finish(&mut open);
     std::fs::write(path, LOG).expect("a file");
@@ -75,7 +105,7 @@ fn api(path: &std::path::Path) -> Arc<Api> {
     shared.show(View {
         revision: 1,
         made: last,
-        snapshot: store.snapshot().expect("a snapshot"),
+        snapshot: snapshot(&rows, kept, folder),
         open: Arc::new(open),
         open_made: last,
         coverage: Arc::new(coverage),
@@ -158,11 +188,16 @@ fn uri(path: &str) -> Uri {
     path.parse().expect("an address")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_route_keeps_the_contract() {
-    let path = std::env::temp_dir().join(format!("mailvane-contract-{}.log", std::process::id()));
-    let api = api(&path);
-    let state = || State(Arc::clone(&api));
+    for kept in [Kept::Pending, Kept::Sealed] {
+        let folder = folder();
+        keeps_the_contract(&api(folder.path(), kept)).await;
+    }
+}
+
+async fn keeps_the_contract(api: &Arc<Api>) {
+    let state = || State(Arc::clone(api));
     hold("Status", status::get(state(), uri("/")).await);
     hold("Sources", sources::get(state(), uri("/")).await);
     hold("Trouble", trouble::get(state(), uri(&format!("/?{WINDOW}"))).await);
@@ -189,20 +224,28 @@ async fn every_route_keeps_the_contract() {
         let told = hold("Life", life::get(state(), Path(id), uri("/")).await);
         assert_eq!(told["lines_state"], "complete", "{told:#}");
     }
-    hold("Tick", Ok(Json(live::tick(&api, &mut Arc::default()).await.expect("a view"))));
-    std::fs::remove_file(path).expect("removed");
+    hold("Tick", Ok(Json(live::tick(api, &mut Arc::default()).await.expect("a view"))));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn numbers_add_up_and_lead_to_their_rows() {
-    let path = std::env::temp_dir().join(format!("mailvane-numbers-{}.log", std::process::id()));
-    let api = api(&path);
-    let state = || State(Arc::clone(&api));
+    for kept in [Kept::Pending, Kept::Sealed] {
+        let folder = folder();
+        add_up(&api(folder.path(), kept)).await;
+    }
+}
+
+async fn add_up(api: &Arc<Api>) {
+    let state = || State(Arc::clone(api));
     let told = hold("Summary", summary::get(state(), uri(&format!("/?{WINDOW}"))).await);
     let outcomes = &told["figures"]["outcomes"];
     assert_eq!((&outcomes["delivered"], &outcomes["bounced"], &outcomes["queued"]), (&Value::from(1), &Value::from(1), &Value::from(1)));
     assert_eq!(told["inbound"]["rejections"]["reject"], 1);
     assert_eq!(told["inbound"]["auth"]["failed"], 1);
+    for instance in ["mx1/postfix", "nobody/postfix"] {
+        let list = hold("Messages", messages::get(state(), uri(&format!("/?{WINDOW}&instance={instance}"))).await);
+        assert_eq!(list["items"].as_array().is_some_and(|items| !items.is_empty()), instance.starts_with("mx1"), "{instance}: {list:#}");
+    }
     for (status, count) in [("bounced", 1), ("deferred", 1), ("queued", 0), ("refused", 1), ("bounced,refused", 2), ("had_deferral", 1)] {
         let list = hold("Messages", messages::get(state(), uri(&format!("/?{WINDOW}&status={status}"))).await);
         assert_eq!(list["items"].as_array().map(Vec::len), Some(count), "{status}: {list:#}");
@@ -216,5 +259,4 @@ async fn numbers_add_up_and_lead_to_their_rows() {
     assert_eq!((&back["related"][0]["relation"], &back["related"][0]["id"]), (&Value::from("bounce_of"), &Value::from(id)));
     let verdict = &told["hops"][0]["attempts"][1]["verdict"];
     assert_eq!((&verdict["reason"], &verdict["permanent"]), (&Value::from("unknown_recipient"), &Value::from(true)));
-    std::fs::remove_file(path).expect("removed");
 }
