@@ -31,6 +31,8 @@ pub(crate) enum Alarm {
     Link,
     /// A filter kept a message.
     Filter,
+    /// All of a message is final, and its MTA writes no end.
+    Quiet,
 }
 
 /// Timers of one kind; their delay is the same, so they stand in the order in which they were set.
@@ -44,6 +46,7 @@ pub(crate) struct Timers {
     late: Alarms,
     link: Alarms,
     filter: Alarms,
+    quiet: Alarms,
 }
 
 impl Timers {
@@ -53,6 +56,7 @@ impl Timers {
             Alarm::Late => &mut self.late,
             Alarm::Link => &mut self.link,
             Alarm::Filter => &mut self.filter,
+            Alarm::Quiet => &mut self.quiet,
         }
     }
 
@@ -64,8 +68,16 @@ impl Timers {
             Alarm::Late => config::LATE,
             Alarm::Link => config::LINK_WAIT,
             Alarm::Filter => config::FILTER_WAIT,
+            Alarm::Quiet => config::QUIET_WAIT,
         };
-        self.queue(alarm).0.push_back((from.plus(wait), at));
+        let (due, queue) = (from.plus(wait), &mut self.queue(alarm).0);
+        if queue.back().is_none_or(|(last, _)| *last <= due) {
+            queue.push_back((due, at));
+        } else {
+            // Counted from a time in the past: it takes its place before those that are due later.
+            let place = queue.partition_point(|(other, _)| *other <= due);
+            queue.insert(place, (due, at));
+        }
     }
 
     fn due(&mut self, alarm: Alarm, watermark: Time) -> Option<LifeRef> {
@@ -77,7 +89,7 @@ impl Timers {
     }
 
     fn len(&self) -> usize {
-        self.announce.0.len() + self.late.0.len() + self.link.0.len() + self.filter.0.len()
+        self.announce.0.len() + self.late.0.len() + self.link.0.len() + self.filter.0.len() + self.quiet.0.len()
     }
 }
 
@@ -138,6 +150,14 @@ impl Assembler {
                 let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
                 self.postfix_line(here, record, line, sink);
             }
+            Body::Sendmail(line) => {
+                let stream = self.streams.of(origin, record.host, b"", Mta::Sendmail);
+                self.sendmail_line(Here { stream, position, time, pid: record.pid, repeat: 0 }, record, line, sink);
+            }
+            Body::OpenSmtpd(line) => {
+                let stream = self.streams.of(origin, record.host, b"", Mta::OpenSmtpd);
+                self.opensmtpd_line(Here { stream, position, time, pid: None, repeat: 0 }, record, line, sink);
+            }
             Body::Repeated { times } => {
                 let stream = self.streams.of(origin, record.host, b"", Mta::Unknown);
                 let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
@@ -152,8 +172,13 @@ impl Assembler {
     fn repeated_line(&mut self, origin: &str, position: Position, time: Time, record: &Record<'_>, sink: &mut impl Sink) {
         /// A line that claims more repeats than this is not believed further.
         const MOST_REPEATS: u32 = 10_000;
-        let instance: &[u8] = if let Body::Postfix(line) = &record.body { line.instance } else { b"" };
-        let stream = self.streams.of(origin, record.host, instance, Mta::Postfix);
+        let (instance, mta): (&[u8], Mta) = match &record.body {
+            Body::Sendmail(_) => (b"", Mta::Sendmail),
+            Body::OpenSmtpd(_) => (b"", Mta::OpenSmtpd),
+            Body::Postfix(line) => (line.instance, Mta::Postfix),
+            _ => (b"", Mta::Postfix),
+        };
+        let stream = self.streams.of(origin, record.host, instance, mta);
         let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
         if let Body::Postfix(line) = &record.body
             && line.queue_id.is_none()
@@ -174,7 +199,7 @@ impl Assembler {
             return;
         }
         self.watermark = watermark;
-        for alarm in [Alarm::Announce, Alarm::Late, Alarm::Link, Alarm::Filter] {
+        for alarm in [Alarm::Announce, Alarm::Late, Alarm::Link, Alarm::Filter, Alarm::Quiet] {
             while let Some(at) = self.timers.due(alarm, watermark) {
                 self.ring(alarm, at, watermark, sink);
             }

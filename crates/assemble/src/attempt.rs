@@ -15,16 +15,17 @@ use crate::reply::{self, Reply};
 use crate::text::{self, Mailbox};
 
 /// How an attempt ended, in the words of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Ended {
     Accepted,
+    #[default]
     Deferred,
     Bounced,
     Expired,
 }
 
 /// A try as a line tells it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Try<'a> {
     pub(crate) to: &'a [u8],
     pub(crate) original: Option<&'a [u8]>,
@@ -39,6 +40,12 @@ pub(crate) struct Try<'a> {
     pub(crate) enhanced: &'a [u8],
     pub(crate) ended: Ended,
     pub(crate) text: &'a [u8],
+    /// What the line about TLS named the other end by: its address for Postfix, its name for Sendmail, nothing where sessions have ids.
+    pub(crate) tls_peer: &'a [u8],
+    /// The step that the reply answers, where its form does not say so.
+    pub(crate) stage: Option<Stage>,
+    /// Which of several tries of one line.
+    pub(crate) ordinal: u32,
 }
 
 /// A reply with its verdict.
@@ -83,7 +90,7 @@ impl Assembler {
         }
         self.learn(at, &route, &delivered, &original);
         let Some(place) = self.recipient(at, &to, &original) else { return };
-        let asks = line.agent == Agent::Smtp && !route.filter;
+        let asks = line.agent.is_smtp() && !route.filter;
         let provider = self.verdicts.provider(if asks { relay_host } else { "" });
         let read = self.judged(line, &delivered, &route, &provider);
         self.tell_attempt(at, place, here, line, &route, &read, sink);
@@ -117,6 +124,7 @@ impl Assembler {
             }
             _ => reply::read(delivered.text),
         };
+        let reply = Reply { stage: line.stage.filter(|_| !delivered.accepted).unwrap_or(reply.stage), ..reply };
         let mut last = LastView {
             reply_code: reply.code,
             enhanced: if vague && (dsn.is_empty() || !reply.enhanced.is_empty()) { reply.enhanced } else { dsn },
@@ -160,8 +168,8 @@ impl Assembler {
             let recipient = &life.recipients[place];
             view.attempt_direction(life, place_of(route, recipient.place), life.address(recipient), life.original(recipient))
         };
-        let process = here.pid.filter(|_| line.agent == Agent::Smtp).map(|pid| (here.stream, pid));
-        let process = process.filter(|process| self.sessions.use_tls(*process, line.relay_ip, life_id, line.reused));
+        let process = here.pid.filter(|_| line.agent.is_smtp()).map(|pid| (here.stream, pid));
+        let process = process.filter(|process| self.sessions.use_tls(*process, line.tls_peer, life_id, line.reused));
         let Some(life) = self.lives.get_mut(at) else { return };
         life.direct(direction);
         let Some(life) = self.lives.get(at) else { return };
@@ -171,7 +179,7 @@ impl Assembler {
         let status = status(line, route);
         let tls_summary = text::lossy(line.tls);
         sink.attempt(&AttemptRow {
-            id: here.position.event(life.id, 0),
+            id: here.position.event(life.id, line.ordinal),
             message: life.id,
             time: here.time,
             arrived: life.opened,
@@ -297,7 +305,7 @@ impl Assembler {
         if route.place == Place::Here && delivered.accepted {
             state.learned.domain(delivered.domain, Evidence::DeliveredHere);
         }
-        if delivered.agent != Agent::Smtp || route.filter || !delivered.accepted {
+        if !delivered.agent.is_smtp() || route.filter || !delivered.accepted {
             return;
         }
         if route.proves_smarthost {

@@ -63,5 +63,8 @@ pub(crate) const LINK_WAIT: i64 = 10 * Time::MINUTE;
 /// What a filter took must come back within this time.
 pub(crate) const FILTER_WAIT: i64 = Time::HOUR;
 
+/// A message of an MTA that writes no end is over when all of it is final and nothing was said of it for this long.
+pub(crate) const QUIET_WAIT: i64 = 10 * Time::MINUTE;
+
 /// A connection without an end is forgotten after this long.
 pub(crate) const SESSION_WAIT: i64 = Time::DAY;

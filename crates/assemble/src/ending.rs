@@ -35,6 +35,16 @@ impl Assembler {
                 }
                 self.try_end(at, false, sink);
             }
+            Alarm::Quiet if may_be_over(life) => {
+                let seen = life.seen;
+                if seen.plus(config::QUIET_WAIT) <= watermark {
+                    self.close(at, seen, sink);
+                } else {
+                    self.timers.set(Alarm::Quiet, seen, at);
+                }
+            }
+            // A recipient waits again: its end sets the timer anew.
+            Alarm::Quiet => {}
             Alarm::Late => {
                 if is_abandoned(life) && (life.message_id.is_empty() || life.flags.has(Flags::CANCELED)) {
                     self.drop_life(at);
@@ -304,6 +314,12 @@ impl Assembler {
         }
         sink.outcome(&row, None);
     }
+}
+
+/// Whether everything that is known of a message is final, though no line said that it left the queue.
+pub(crate) fn may_be_over(life: &Life) -> bool {
+    let is_whole = life.recipients.len() as u64 >= u64::from(life.expected.unwrap_or(0)).max(1);
+    !life.flags.has(Flags::CLOSED) && life.open == 0 && is_whole
 }
 
 /// Whether lines of a message that left the queue are missing, so that it waits for late ones.

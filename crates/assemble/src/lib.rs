@@ -3,7 +3,8 @@
 //! * [`Assembler`]: feed it records in the order of each stream, move its clock of log time, take its changed state.
 //! * [`config`]: what is ours, and the limits.
 //! * Inside: `life`, `lives` (open messages), `chain` (hops joined), `attempt`, `ending` (how lives end), `outcome` (rows),
-//!   `session` (connections by process), `relay` (who took over), `ours` (what was found to be ours), `postfix` (its lines).
+//!   `session` (connections by process), `relay` (who took over), `ours` (what was found to be ours), `inbound` (what
+//!   the lines of any server come to), `postfix`, `sendmail`, `opensmtpd` (their lines).
 
 mod assembler;
 mod attempt;
@@ -11,9 +12,11 @@ mod chain;
 pub mod config;
 mod encoding;
 mod ending;
+mod inbound;
 mod life;
 mod lives;
 pub mod network;
+mod opensmtpd;
 pub mod ours;
 mod outcome;
 mod piece;
@@ -21,6 +24,7 @@ mod postfix;
 mod relay;
 mod reply;
 mod restore;
+mod sendmail;
 mod session;
 mod statistics;
 mod streams;

@@ -306,6 +306,9 @@ pub(crate) fn write_session(lives: &Lives, session: &Session) -> Vec<u8> {
     writer.number(u64::from(session.messages));
     writer.byte(u8::from(session.authenticated));
     writer.word(id_of(lives, session.life));
+    if !session.user.is_empty() {
+        writer.text(&session.user);
+    }
     writer.0
 }
 
@@ -313,7 +316,7 @@ pub(crate) fn write_session(lives: &Lives, session: &Session) -> Vec<u8> {
 pub(crate) fn read_session(bytes: &[u8]) -> Result<(Session, u64), Damaged> {
     let mut reader = Reader(bytes);
     version(&mut reader)?;
-    let session = Session {
+    let mut session = Session {
         client_name: reader.text()?.to_owned(),
         client_ip: reader.text()?.to_owned(),
         tls: reader.text()?.to_owned(),
@@ -324,7 +327,11 @@ pub(crate) fn read_session(bytes: &[u8]) -> Result<(Session, u64), Damaged> {
         stored: true,
         ..Session::default()
     };
-    Ok((session, reader.word()?))
+    let life = reader.word()?;
+    if !reader.is_empty() {
+        session.user = reader.text()?.to_owned();
+    }
+    Ok((session, life))
 }
 
 /// TLS of an outgoing connection.

@@ -1,7 +1,7 @@
 //! The lines of Postfix: what each one means for the life of its message, its connection, or this server.
 
 mod decision;
-mod queue;
+pub(crate) mod queue;
 mod smtpd;
 
 use mailvane_model::word::Level;

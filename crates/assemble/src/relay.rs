@@ -19,6 +19,8 @@ pub(crate) enum Agent {
     Other,
     /// An SMTP client.
     Smtp,
+    /// An SMTP client that hands everything to one host: a smarthost, or another instance here.
+    Relay,
     /// An LMTP client.
     Lmtp,
     /// Local delivery with aliases and forwards.
@@ -27,10 +29,20 @@ pub(crate) enum Agent {
     Virtual,
     /// Delivery to a program.
     Pipe,
+    /// Delivery to a file.
+    File,
     /// The agent that only ever fails (`error`, `retry`).
     Error,
     /// The agent that throws away.
     Discard,
+}
+
+impl Agent {
+    /// Whether it speaks SMTP to another host.
+    #[inline]
+    pub(crate) const fn is_smtp(self) -> bool {
+        matches!(self, Agent::Smtp | Agent::Relay)
+    }
 }
 
 /// A delivery as the relay sees it.
@@ -71,6 +83,9 @@ pub(crate) struct Route<'a> {
 static FROM_MTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("from MTA("));
 static QUEUED_AS: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("queued as "));
 
+/// How Sendmail and OpenSMTPD end the reply that names a queue id.
+const ACCEPTED: &str = " Message accepted for delivery";
+
 /// Ports on which filters listen by custom.
 const FILTER_PORTS: std::ops::RangeInclusive<u16> = 10_023..=10_040;
 
@@ -81,11 +96,12 @@ pub(crate) fn route<'a>(config: &Config, learned: &Learned, delivered: &Delivere
         return Route { discarded: true, ..Route::default() };
     }
     match delivered.agent {
-        Agent::Smtp => smtp(config, learned, delivered),
+        Agent::Smtp | Agent::Relay => smtp(config, learned, delivered),
         Agent::Lmtp => lmtp(delivered),
         Agent::Local => local(delivered),
         Agent::Virtual => Route { handed_to: HandedTo::Mailbox, place: Place::Here, ..Route::default() },
         Agent::Pipe => pipe(delivered),
+        Agent::File => Route { handed_to: HandedTo::File, place: Place::Here, ..Route::default() },
         Agent::Discard => Route { discarded: delivered.accepted, ..Route::default() },
         Agent::Error | Agent::Other => Route::default(),
     }
@@ -107,7 +123,7 @@ fn smtp<'a>(config: &Config, learned: &Learned, delivered: &Delivered<'a>) -> Ro
         };
     }
     let proves = delivered.accepted && serves_others(delivered);
-    let smarthost = proves || is_smarthost(learned, delivered, kind);
+    let smarthost = proves || delivered.agent == Agent::Relay || is_smarthost(learned, delivered, kind);
     let handed_to = if smarthost { HandedTo::Smarthost } else { HandedTo::Remote };
     Route { handed_to, place: Place::Remote, proves_smarthost: proves, ..Route::default() }
 }
@@ -188,7 +204,13 @@ fn says_discarded(text: &str) -> bool {
 
 /// The innermost queue id of a reply (`250 2.0.0 from MTA(...): 250 2.0.0 Ok: queued as 4F1A2B3C4D`), empty without one.
 pub(crate) fn next_queue_id(text: &str) -> &str {
-    QUEUED_AS.rfind(text.as_bytes()).map_or("", |at| token(&text[at + QUEUED_AS.needle().len()..]))
+    if let Some(at) = QUEUED_AS.rfind(text.as_bytes()) {
+        return token(&text[at + QUEUED_AS.needle().len()..]);
+    }
+    // Sendmail and OpenSMTPD: `250 2.0.0 5AN8F1aB005133 Message accepted for delivery`.
+    let Some(before) = text.strip_suffix(ACCEPTED) else { return "" };
+    let id = before.rsplit(' ').next().unwrap_or("");
+    if token(id).len() == id.len() { id } else { "" }
 }
 
 /// The letters and digits that a text begins with, if they are as many as a queue id has at least.

@@ -3,6 +3,7 @@
 use ahash::AHashMap;
 
 use mailvane_model::Time;
+use mailvane_model::word::Mta;
 
 use crate::assembler::{Alarm, Assembler};
 use crate::config::Config;
@@ -148,6 +149,9 @@ impl Assembler {
             if life.flags.has(Flags::CLOSED) {
                 timers.push((life.removed.unwrap_or(life.seen), 1, at));
             }
+            if matches!(self.streams.get(life.stream).stream.mta, Mta::Sendmail | Mta::OpenSmtpd) && crate::ending::may_be_over(life) {
+                timers.push((life.seen, 4, at));
+            }
             if life.flags.has(Flags::LINKABLE) {
                 timers.push((life.opened, 2, at));
             }
@@ -163,7 +167,7 @@ impl Assembler {
         }
         timers.sort_unstable_by_key(|(time, sort, at)| (*time, *sort, at.slot));
         for (time, sort, at) in timers {
-            let alarm = [Alarm::Announce, Alarm::Late, Alarm::Link, Alarm::Filter][usize::from(sort)];
+            let alarm = [Alarm::Announce, Alarm::Late, Alarm::Link, Alarm::Filter, Alarm::Quiet][usize::from(sort)];
             self.timers.set(alarm, time, at);
         }
         for (at, place, queue_id) in waiting {

@@ -18,6 +18,8 @@ pub(crate) struct Session {
     pub(crate) messages: u32,
     /// Whether a login was told.
     pub(crate) authenticated: bool,
+    /// The name of that login, where the lines of its messages do not repeat it.
+    pub(crate) user: String,
     /// The message opened last.
     pub(crate) life: Option<LifeRef>,
     /// Whether it changed since the changes were taken, and whether it stands in the stored state.
@@ -83,6 +85,7 @@ impl Sessions {
         session.lost_after = Stage::Unknown;
         session.messages = 0;
         session.authenticated = false;
+        session.user.clear();
         session.life = None;
         session.dirty = true;
         session.stored = false;
@@ -163,6 +166,13 @@ impl Sessions {
         tls.dirty |= tls.used_by != Some(life);
         tls.used_by = Some(life);
         true
+    }
+
+    /// The TLS of a process, to be changed.
+    pub(crate) fn tls_mut(&mut self, process: Process) -> Option<&mut Tls> {
+        let tls = self.tls.get_mut(&process)?;
+        tls.dirty = true;
+        Some(tls)
     }
 
     /// The TLS of a process.

@@ -67,6 +67,47 @@ const LINES: &[&str] = &[
     "postfix/smtpd[1]: proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as {a}; from=<joe@example.org> to=<{r}@example.com> proto=ESMTP helo=<mail>",
 ];
 
+/// The same for Sendmail and OpenSMTPD, whose ids `{x}` are in lower case.
+const OTHERS: &[&str] = &[
+    "sm-mta[1]: NOQUEUE: connect from mail.example.org [192.0.2.7]",
+    "sm-mta[1]: AUTH=server, relay=mail.example.org [192.0.2.7], authid=ann, mech=PLAIN, bits=0",
+    "sm-mta[1]: {a}: from=<joe@example.org>, size=100, class=0, nrcpts=1, msgid=<1@example.org>, proto=ESMTP, daemon=MTA, relay=mail.example.org [192.0.2.7]",
+    "sm-mta[1]: {a}: from=<joe@example.org>, size=100, class=0, nrcpts=2, msgid=<1@example.org>, proto=ESMTP, daemon=MTA, relay=localhost [127.0.0.1]",
+    "sendmail[2]: {a}: from=ann, size=90, class=0, nrcpts=1, msgid=<1@example.org>, relay=ann@localhost",
+    "sm-mta[1]: {a}: from=<joe@example.org>, size=0, class=0, nrcpts=1, proto=ESMTP, daemon=MTA, relay=mail.example.org [192.0.2.7]",
+    "sm-mta[3]: {a}: to=<{r}@example.net>,<bob@example.net>, delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=1, relay=mx.example.net. [203.0.113.1], dsn=2.0.0, stat=Sent (ok)",
+    "sm-mta[3]: {a}: to=<{r}@example.net>, delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=1, relay=mx.example.net. [203.0.113.1], dsn=4.2.0, reply=450 4.2.0 Greylisted, stat=Deferred: 450 4.2.0 Greylisted",
+    "sm-mta[3]: {a}: to=<{r}@example.net>, delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=1, relay=mx.example.net. [203.0.113.1], dsn=5.1.1, stat=User unknown",
+    "sendmail[2]: {a}: to={r}@example.net, delay=00:00:01, xdelay=00:00:01, mailer=relay, pri=1, relay=[127.0.0.1] [127.0.0.1], dsn=2.0.0, stat=Sent ({b} Message accepted for delivery)",
+    "sm-mta[3]: {a}: to={r}, ctladdr=<all@example.com> (8/0), delay=00:00:01, xdelay=00:00:01, mailer=local, pri=1, dsn=2.0.0, stat=Sent",
+    "sm-mta[1]: {a}: to=<{r}@example.com>, delay=00:00:00, pri=1, stat=Message exceeds maximum fixed size (1)",
+    "sm-mta[1]: {a}: to=<{r}@example.com>, delay=00:00:00, pri=1, stat=discarded",
+    "sm-mta[1]: {a}: to=<{r}@example.com>, delay=00:00:00, mailer=esmtp, pri=1, stat=queued",
+    "sm-mta[3]: {a}: {b}: DSN: User unknown",
+    "sm-mta[3]: {a}: {b}: sender notify: Cannot send message for 5 days",
+    "sm-mta[3]: {a}: {b}: sender notify: Warning: could not send message for past 4 hours",
+    "sm-mta[3]: {a}: clone {b}, owner=list@example.com",
+    "sm-mta[3]: {a}: done; delay=00:00:01, ntries=1",
+    "sm-mta[1]: {a}: Milter: data, reject=554 5.7.1 Spam",
+    "sm-mta[1]: {a}: collect: premature EOM: Connection reset by mail.example.org",
+    "sm-mta[1]: {a}: lost input channel from mail.example.org [192.0.2.7] to MTA after data",
+    "sm-mta[1]: {a}: quarantine=odd",
+    "smtpd[9]: 00000001c0ffee01 smtp connected address=192.0.2.7 host=mail.example.org",
+    "smtpd[9]: 00000001c0ffee01 smtp message msgid={x} size=100 nrcpt=2 proto=ESMTP",
+    "smtpd[9]: 00000002c0ffee02 smtp message msgid={x} size=100 nrcpt=1 proto=ESMTP",
+    "smtpd[9]: 00000001c0ffee01 smtp event=message address=192.0.2.7 host=h msgid={x} from=<joe@example.org> to=<{r}@example.net> size=100 ndest=1 proto=ESMTP",
+    "smtpd[9]: 00000001c0ffee01 smtp envelope evpid={x}00000001 from=<joe@example.org> to=<{r}@example.net>",
+    "smtpd[9]: 00000002c0ffee02 smtp envelope evpid={x}00000002 from=<> to=<{r}@example.com>",
+    "smtpd[9]: 00000003c0ffee03 mta tls ciphers=TLSv1.3:TLS_AES_256_GCM_SHA384:256",
+    "smtpd[9]: 00000003c0ffee03 mta delivery evpid={x}00000001 from=<joe@example.org> to=<{r}@example.net> rcpt=<-> source=\"203.0.113.9\" relay=\"203.0.113.1 (mx.example.net)\" delay=1s result=\"Ok\" stat=\"250 2.0.0 ok\"",
+    "smtpd[9]: 00000003c0ffee03 mta delivery evpid={x}00000001 from=<joe@example.org> to=<{r}@example.net> rcpt=<-> source=\"203.0.113.9\" relay=\"203.0.113.1 (mx.example.net)\" delay=1s result=\"TempFail\" stat=\"450 4.2.0 Greylisted\"",
+    "smtpd[9]: 00000003c0ffee03 mta delivery evpid={x}00000001 from=<joe@example.org> to=<{r}@example.net> rcpt=<-> source=\"203.0.113.9\" relay=\"127.0.0.1 (localhost)\" delay=1s result=\"Ok\" stat=\"250 2.0.0 {b} Message accepted for delivery\"",
+    "smtpd[9]: 00000004c0ffee04 mda delivery evpid={x}00000002 from=<> to=<{r}@example.com> rcpt=<{r}@example.com> user=ann delay=0s result=Ok stat=Delivered",
+    "smtpd[9]: relay: Expire for {x}00000001: from=<joe@example.org>, to=<{r}@example.net>, rcpt=<->, delay=4d, stat=Envelope expired",
+    "smtpd[9]: relay: Remove for {x}00000001: from=<joe@example.org>, to=<{r}@example.net>, rcpt=<->, delay=4d, stat=Removed by administrator",
+    "smtpd[9]: 00000001c0ffee01 smtp disconnected reason=quit",
+];
+
 const QUEUE_IDS: [&str; 4] = ["4A000001", "4A000002", "4A000003", "4A000004"];
 const PEOPLE: [&str; 3] = ["ann", "bob", "all"];
 
@@ -86,7 +127,7 @@ struct Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let pause = prop_oneof![8 => 0_u32..3, 2 => 3_u32..40, 1 => 400_u32..800, 1 => 3_000_u32..5_000];
     let step = (
-        0..LINES.len(),
+        0..LINES.len().max(OTHERS.len()),
         0..4_usize,
         0..4_usize,
         0..3_usize,
@@ -110,20 +151,21 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     )
 }
 
-fn text(step: &Step) -> String {
-    let text =
-        LINES[step.line].replace("{a}", QUEUE_IDS[step.first]).replace("{b}", QUEUE_IDS[step.second]).replace("{r}", PEOPLE[step.who]);
+fn text(kinds: &[&str], step: &Step) -> String {
+    let (first, second) = (QUEUE_IDS[step.first], QUEUE_IDS[step.second]);
+    let text = kinds[step.line % kinds.len()].replace("{a}", first).replace("{b}", second).replace("{r}", PEOPLE[step.who]);
+    let text = text.replace("{x}", &first.to_lowercase());
     if step.out { text.replacen("postfix/", "postfix-out/", 1) } else { text }
 }
 
-fn told(steps: &[Step]) -> Vec<String> {
+fn told(kinds: &[&str], steps: &[Step]) -> Vec<String> {
     steps
         .iter()
         .map(|step| {
             format!(
                 "+{} {}{}{}",
                 step.pause,
-                text(step),
+                text(kinds, step),
                 if step.advances { " [clock]" } else { "" },
                 if step.restarts { " [restart]" } else { "" }
             )
@@ -131,14 +173,14 @@ fn told(steps: &[Step]) -> Vec<String> {
         .collect()
 }
 
-fn run(steps: &[Step], disturbed: bool) -> (Facts, u64) {
+fn run(kinds: &[&str], steps: &[Step], disturbed: bool) -> (Facts, u64) {
     let mut facts = Facts::default();
     let mut assembler = Assembler::new(Config::default());
     let mut stored: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let mut time = Time::from_seconds(1_793_606_400);
     for (number, step) in (0_u64..).zip(steps) {
         time = time.plus(i64::from(step.pause) * Time::SECOND);
-        let text = text(step);
+        let text = text(kinds, step);
         let line = format!("Nov  2 08:00:00 mx1 {text}");
         let record = mailvane_parse::head::record(line.as_bytes());
         assembler.record("here", Position { file: FileId(1), offset: number }, time, &record, &mut facts);
@@ -167,9 +209,17 @@ proptest! {
 
     #[test]
     fn revisions_are_right_and_everything_ends(steps in steps()) {
-        let (_, open) = run(&steps, false);
-        prop_assert_eq!(open, 0, "{:#?}", told(&steps));
-        let (_, open) = run(&steps, true);
-        prop_assert_eq!(open, 0, "{:#?}", told(&steps));
+        for disturbed in [false, true] {
+            let (_, open) = run(LINES, &steps, disturbed);
+            prop_assert_eq!(open, 0, "{:#?}", told(LINES, &steps));
+        }
+    }
+
+    #[test]
+    fn revisions_are_right_and_everything_ends_for_other_mtas(steps in steps()) {
+        for disturbed in [false, true] {
+            let (_, open) = run(OTHERS, &steps, disturbed);
+            prop_assert_eq!(open, 0, "{:#?}", told(OTHERS, &steps));
+        }
     }
 }

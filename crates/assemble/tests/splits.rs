@@ -117,6 +117,18 @@ fn differences(one: &Facts, other: &Facts) -> Vec<String> {
 const ONE: &str = include_str!("one.log");
 const OUT: &str = include_str!("out.log");
 
+/// Logs of other MTAs, and of several in one file.
+const OTHERS: &[&str] = &[
+    include_str!("../../../sample-logs/sendmail/multi-recipient.log"),
+    include_str!("../../../sample-logs/sendmail/submission-hand-over.log"),
+    include_str!("../../../sample-logs/sendmail/notices-and-expiry.log"),
+    include_str!("../../../sample-logs/sendmail/refusals.log"),
+    include_str!("../../../sample-logs/sendmail/logins-and-tls.log"),
+    include_str!("../../../sample-logs/opensmtpd/deliveries.log"),
+    include_str!("../../../sample-logs/opensmtpd/generations.log"),
+    include_str!("../../../sample-logs/mixed/one-syslog.log"),
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -126,6 +138,20 @@ proptest! {
         clocks in prop::collection::vec(0_usize..200, 0..40),
     ) {
         let lines = lines(1, ONE);
+        let watermarks = in_order(&lines);
+        let undisturbed = assemble(&lines, &[], &[], &watermarks);
+        let disturbed = assemble(&lines, &restarts, &clocks, &watermarks);
+        prop_assert_eq!(differences(&undisturbed, &disturbed), Vec::<String>::new());
+        prop_assert_eq!(&undisturbed.outcomes, &disturbed.outcomes);
+    }
+
+    #[test]
+    fn batch_borders_and_restarts_change_nothing_for_other_mtas(
+        log in prop::sample::select(OTHERS),
+        restarts in prop::collection::vec(0_usize..40, 0..12),
+        clocks in prop::collection::vec(0_usize..40, 0..40),
+    ) {
+        let lines = lines(1, log);
         let watermarks = in_order(&lines);
         let undisturbed = assemble(&lines, &[], &[], &watermarks);
         let disturbed = assemble(&lines, &restarts, &clocks, &watermarks);

@@ -1,6 +1,6 @@
 //! What a line has become: its head and the message of one daemon, borrowed from the line.
 
-use crate::mta::{dovecot, postfix};
+use crate::mta::{dovecot, opensmtpd, postfix, sendmail};
 
 /// The time of a head, before a year and a zone are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,6 +94,10 @@ pub enum Body<'a> {
     Postfix(postfix::Line<'a>),
     /// A Dovecot line.
     Dovecot(dovecot::Line<'a>),
+    /// A Sendmail line.
+    Sendmail(sendmail::Line<'a>),
+    /// An OpenSMTPD line.
+    OpenSmtpd(opensmtpd::Line<'a>),
     /// Neither known nor somebody else's: it is counted and shown.
     Unparsed,
 }

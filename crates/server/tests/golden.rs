@@ -150,10 +150,9 @@ fn compare(log: &Path) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn postfix_samples_give_the_events_written_beside_them() {
+fn check(folder: &str) {
     let mut failed = 0;
-    for log in samples("postfix") {
+    for log in samples(folder) {
         let problems = compare(&log);
         if !problems.is_empty() {
             failed += 1;
@@ -161,4 +160,24 @@ fn postfix_samples_give_the_events_written_beside_them() {
         }
     }
     assert_eq!(failed, 0, "{failed} samples differ from the events written beside them");
+}
+
+#[test]
+fn postfix_samples_give_the_events_written_beside_them() {
+    check("postfix");
+}
+
+#[test]
+fn sendmail_samples_give_the_events_written_beside_them() {
+    check("sendmail");
+}
+
+#[test]
+fn opensmtpd_samples_give_the_events_written_beside_them() {
+    check("opensmtpd");
+}
+
+#[test]
+fn logs_of_several_mtas_give_the_events_written_beside_them() {
+    check("mixed");
 }

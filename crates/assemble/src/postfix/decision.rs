@@ -108,7 +108,7 @@ impl Assembler {
     }
 
     /// The reply of a decision about a whole message is the last word on each of its recipients.
-    fn keep_reply(&mut self, at: LifeRef, text: &str) {
+    pub(crate) fn keep_reply(&mut self, at: LifeRef, text: &str) {
         let codes = reply::codes(text);
         let view = crate::life::LastView { reply_code: codes.code, enhanced: codes.enhanced, text, ..Default::default() };
         if let Some(life) = self.lives.get_mut(at) {

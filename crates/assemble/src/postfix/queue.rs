@@ -123,6 +123,7 @@ impl Assembler {
             agent: agent(line.daemon),
             relay_host: delivery.relay.name,
             relay_ip: delivery.relay.ip,
+            tls_peer: delivery.relay.ip,
             relay_port: delivery.relay.port,
             reused: delivery.conn_use > 1,
             delay_ms: delivery.delay_ms,
@@ -131,6 +132,7 @@ impl Assembler {
             enhanced: delivery.dsn,
             ended,
             text: delivery.text,
+            ..Try::default()
         };
         self.attempt(at, here, &line, sink);
     }

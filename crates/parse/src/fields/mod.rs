@@ -1,12 +1,15 @@
 //! Everything understood of a line, by name: for `mailvane records`, and for whoever wants to see what a parser saw.
 //! Time, host, program, process id and queue id are fields of [`Record`] and are not told again.
 
+mod opensmtpd;
 mod peer;
 mod postfix;
 mod reply;
+mod sendmail;
 mod session;
 
 use crate::mta::dovecot;
+use crate::mta::sendmail::Recipients;
 use crate::record::{Body, Record, Severity};
 
 /// The value of a field.
@@ -18,6 +21,8 @@ pub enum Field<'a> {
     Number(i64),
     /// A number with a fraction, such as seconds.
     Decimal(f64),
+    /// Several texts: the recipients of one line.
+    Texts(Recipients<'a>),
 }
 
 /// Where fields go. Empty texts are left out: absent and empty are the same to a reader.
@@ -74,6 +79,8 @@ impl Record<'_> {
             Body::Repeated { times } => see.number("repeated", *times),
             Body::Postfix(line) => postfix::line(line, &mut see),
             Body::Dovecot(line) => dovecot_line(line, &mut see),
+            Body::Sendmail(line) => sendmail::line(line, &mut see),
+            Body::OpenSmtpd(line) => opensmtpd::line(line, &mut see),
         }
     }
 
@@ -90,7 +97,19 @@ impl Record<'_> {
                 dovecot::Event::LoginFailed { .. } => "login_failed",
                 dovecot::Event::Denied { .. } => "login_denied",
             },
+            Body::Sendmail(line) => sendmail::kind(&line.event),
+            Body::OpenSmtpd(line) => opensmtpd::kind(&line.event),
             Body::Unparsed => "unparsed",
+        }
+    }
+
+    /// The queue id of the line; empty where it has none. OpenSMTPD's is the id of the message, of which an envelope id is an extension.
+    pub fn queue_id(&self) -> &[u8] {
+        match &self.body {
+            Body::Postfix(line) => line.queue_id.unwrap_or_default(),
+            Body::Sendmail(line) => line.queue_id.unwrap_or_default(),
+            Body::OpenSmtpd(line) => line.message(),
+            _ => b"",
         }
     }
 }

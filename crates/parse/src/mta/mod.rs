@@ -1,7 +1,9 @@
 //! One file (or folder) per MTA, and the choice between them by the program of a line.
 
 pub mod dovecot;
+pub mod opensmtpd;
 pub mod postfix;
+pub mod sendmail;
 
 use mailvane_model::word::Mta;
 
@@ -24,6 +26,8 @@ fn by_program<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a
     let tag = match forced {
         None => postfix::tag(program),
         Some(Mta::Postfix) => postfix::tag(program).or_else(|| (!dovecot::is_program(program, message)).then(|| postfix::tag_of(program))),
+        Some(Mta::Sendmail) => return sendmail::read(message, record),
+        Some(Mta::OpenSmtpd) => return opensmtpd::read(message, record),
         Some(_) => {
             record.body = Body::Ignored;
             return;
@@ -31,6 +35,19 @@ fn by_program<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a
     };
     if let Some(tag) = tag {
         postfix::read(tag, message, record);
+    } else {
+        others(message, record);
+    }
+}
+
+/// The lines of everybody but Postfix, whose tag is looked at first.
+#[inline(never)]
+fn others<'a>(message: &'a [u8], record: &mut Record<'a>) {
+    let program = record.program;
+    if sendmail::is_program(program) {
+        sendmail::read(message, record);
+    } else if opensmtpd::is_program(program) {
+        opensmtpd::read(message, record);
     } else if dovecot::is_program(program, message) {
         dovecot::read(message, record);
     } else {

@@ -23,6 +23,30 @@ pub(crate) const DAEMONS: &[&str] = &[
     "renamed",
 ];
 
+/// Openings of lines of other MTAs, which any text may follow.
+pub(crate) const OPENINGS: &[&str] = &[
+    "sm-mta[1]: 5AN8F1aB005133: to=<",
+    "sm-mta[1]: 5AN8F1aB005133: to=a,",
+    "sm-mta[1]: 5AN8F1aB005133: to=<a>, dsn=5.0.0, reply=",
+    "sm-mta[1]: 5AN8F1aB005133: to=<a>, delay=",
+    "sm-mta[1]: 5AN8F1aB005133: from=",
+    "sm-mta[1]: ruleset=check_rcpt, arg1=",
+    "sm-mta[1]: Milter: ",
+    "sm-mta[1]: milter=x, ",
+    "sm-mta[1]: AUTH failure (",
+    "sm-mta[1]: STARTTLS=server, ",
+    "sm-mta[1]: 5AN8F1aB005133[",
+    "smtpd[1]: 00000000c0ffee01 smtp ",
+    "smtpd[1]: 00000000c0ffee01 smtp failed-command command=\"",
+    "smtpd[1]: 00000000c0ffee01 smtp envelope evpid=8a1b2c3d00000001 from=<",
+    "smtpd[1]: 00000000c0ffee01 mta delivery evpid=8a1b2c3d00000001 from=<a> to=<",
+    "smtpd[1]: 00000000c0ffee01 mta connecting address=",
+    "smtpd[1]: relay: Ok for 8a1b2c3d00000001: from=<",
+    "smtpd[1]: smtp-in: Accepted message 8a1b2c3d on session 00000000c0ffee01: from=<",
+    "smtpd[1]: smtp-out: Connecting to ",
+    "smtpd[1]: smtp-in: ",
+];
+
 /// Lines that must be known.
 pub(crate) const LINES: &[&str] = &[
     "Nov  2 08:15:01 mx1 postfix/smtpd[812]: connect from mail.example.net[192.0.2.7]",
@@ -75,5 +99,18 @@ pub(crate) const LINES: &[&str] = &[
     "Nov  2 08:15:01 mx1 postfix/master[812]: daemon started -- version 3.11.1, configuration /etc/postfix",
     "Nov  2 08:15:01 mx1 dovecot: imap-login: Disconnected (auth failed, 2 attempts): user=<joe>, method=PLAIN, rip=192.0.2.9, lip=192.0.2.1",
     "Nov  2 08:15:01 mx1 last message repeated 3 times",
+    "Nov  2 08:15:01 mx1 sm-mta[5133]: 5AN8F1aB005133: from=<a@example.org>, size=2345, class=0, nrcpts=1, msgid=<abc@example.org>, proto=ESMTP, daemon=MTA, relay=mail.example.org [192.0.2.7]",
+    "Nov  2 08:15:01 mx1 sm-mta[5133]: 5AN8F1aB005133: to=<u@example.net>,<v@example.net>, ctladdr=<a@example.org> (1000/1000), delay=00:00:05, xdelay=00:00:02, mailer=esmtp, pri=122345, relay=mx.example.net. [198.51.100.5], dsn=2.0.0, stat=Sent (OK id=1rAB)",
+    "Nov  2 08:15:01 mx1 sendmail[5133]: 5AN8F1aB005133: to=<\"x>, y\"@example.net>, delay=3+13:01:56, xdelay=00:00:00, mailer=esmtp, pri=1, relay=mx.example.net., dsn=5.1.1, reply=550 5.1.1 no, stat=User unknown",
+    "Nov  2 08:15:01 mx1 sm-mta[5133]: 5AN8F1aB005133: 5AN8F1aC005133: DSN: User unknown",
+    "Nov  2 08:15:01 mx1 sm-mta[5133]: 5AN8F1aB005133: ruleset=check_rcpt, arg1=<u@example.net>, relay=mail.example.org [192.0.2.7] (may be forged), reject=550 5.7.1 <u@example.net>... Relaying denied",
+    "Nov  2 08:15:01 mx1 sm-mta[5133]: STARTTLS=client, relay=mx.example.net., version=TLSv1.3, verify=FAIL, cipher=TLS_AES_256_GCM_SHA384, bits=256/256",
+    "Nov  2 08:15:01 mx1 sm-mta[5133]: 5AN8F1aB005133: AUTH failure (LOGIN): checkpass failed, user=joe, relay=mail.example.org [192.0.2.7]",
+    "Nov  2 08:15:01 mx1 sm-mta[5133]: 5AN8F1aB005133: mail.example.org [192.0.2.7] did not issue MAIL/EXPN/VRFY/ETRN during connection to MTA",
+    "Nov  2 08:15:01 mx1 smtpd[75]: 00000000c0ffee01 smtp connected address=192.0.2.7 host=mail.example.org",
+    "Nov  2 08:15:01 mx1 smtpd[75]: 00000000c0ffee01 smtp failed-command command=\"RCPT TO:<u@example.com>\" result=\"550 Invalid recipient: <u@example.com>\"",
+    "Nov  2 08:15:01 mx1 smtpd[75]: 00000000c0ffee01 mta delivery evpid=8a1b2c3dd4e5f607 from=<a@example.org> to=<u@example.net> rcpt=<-> source=\"203.0.113.1\" relay=\"198.51.100.5 (mx.example.net)\" delay=1s result=\"Ok\" stat=\"250 2.0.0 OK\"",
+    "Nov  2 08:15:01 mx1 smtpd[75]: relay: Expire for 8a1b2c3dd4e5f607: from=<a@example.org>, to=<u@example.net>, rcpt=<->, delay=4d, stat=Envelope expired",
+    "Nov  2 08:15:01 mx1 smtpd[75]: smtp-in: Accepted message 8a1b2c3d on session 00000000c0ffee01: from=<a@example.org>, to=<u@example.net>, size=1746, ndest=1, proto=ESMTP",
     "{\"MESSAGE\":\"connect from h[192.0.2.9]\",\"SYSLOG_IDENTIFIER\":\"postfix/smtpd\",\"_PID\":\"8\",\"__REALTIME_TIMESTAMP\":\"1793607301123456\"}",
 ];

@@ -27,6 +27,8 @@ fn check(line: &[u8], record: &Record<'_>) {
 fn read(line: &[u8]) {
     check(line, &record(line));
     check(line, &head::record_of(line, Some(Mta::Postfix)));
+    check(line, &head::record_of(line, Some(Mta::Sendmail)));
+    check(line, &head::record_of(line, Some(Mta::OpenSmtpd)));
     let mut scratch = Vec::new();
     let plain = wrap::plain(line, &mut scratch);
     check(plain, &record(plain));
@@ -102,6 +104,11 @@ proptest! {
     #[test]
     fn no_message_after_a_good_head_panics(daemon in prop::sample::select(lines::DAEMONS), message in "\\PC{0,80}") {
         read(format!("Nov  2 08:15:01 mx1 postfix/{daemon}[8]: {message}").as_bytes());
+    }
+
+    #[test]
+    fn no_message_of_another_mta_panics(opening in prop::sample::select(lines::OPENINGS), message in "\\PC{0,80}") {
+        read(format!("Nov  2 08:15:01 mx1 {opening}{message}").as_bytes());
     }
 
     #[test]

@@ -1,18 +1,13 @@
 //! Records as JSON: what was understood of a line. The raw line stands in it only when asked for.
 
-use mailvane_parse::Body;
 use mailvane_parse::fields::Field;
 
-use super::object::Object;
+use super::object::{self, Object};
 use crate::pipeline::files::Seen;
 
 /// Writes the object of a line.
 pub(crate) fn record(out: &mut Vec<u8>, seen: &Seen<'_>, source: &str, raw: bool) {
     let record = seen.record;
-    let queue_id = match &record.body {
-        Body::Postfix(line) => line.queue_id.unwrap_or_default(),
-        _ => b"",
-    };
     let mut object = Object::open(out);
     object
         .number("line", seen.number)
@@ -21,7 +16,7 @@ pub(crate) fn record(out: &mut Vec<u8>, seen: &Seen<'_>, source: &str, raw: bool
         .bytes("host", record.host)
         .bytes("program", record.program)
         .optional("pid", record.pid)
-        .bytes("queue_id", queue_id)
+        .bytes("queue_id", record.queue_id())
         .string("record", record.kind());
     let mut fields = Vec::new();
     record.visit(&mut |name, field| fields.push((name, owned(&field))));
@@ -30,6 +25,7 @@ pub(crate) fn record(out: &mut Vec<u8>, seen: &Seen<'_>, source: &str, raw: bool
             Value::Text(text) => object.text(name, text),
             Value::Number(number) => object.number(name, *number),
             Value::Decimal(decimal) => object.decimal(name, *decimal),
+            Value::Texts(texts) => object.value(name, |out| list(out, texts)),
         };
     }
     if raw {
@@ -42,6 +38,18 @@ enum Value {
     Text(String),
     Number(i64),
     Decimal(f64),
+    Texts(Vec<String>),
+}
+
+fn list(out: &mut Vec<u8>, texts: &[String]) {
+    out.push(b'[');
+    for (place, text) in texts.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        object::string(out, text);
+    }
+    out.push(b']');
 }
 
 fn owned(field: &Field<'_>) -> Value {
@@ -49,5 +57,6 @@ fn owned(field: &Field<'_>) -> Value {
         Field::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
         Field::Number(number) => Value::Number(*number),
         Field::Decimal(decimal) => Value::Decimal(*decimal),
+        Field::Texts(texts) => Value::Texts(texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()),
     }
 }
