@@ -1,12 +1,13 @@
 //! What the lines of any server come to: a message that arrived, a refusal, a login, a connection that ended.
 
-use mailvane_model::word::{Action, AuthResult, Stage};
+use mailvane_model::word::{Action, AuthResult, Reason, Stage};
 use mailvane_model::{AuthRow, RejectionRow, SessionRow, Sink};
 use mailvane_parse::record::Client;
 use mailvane_reply::judge::Failure;
 
 use crate::assembler::{Alarm, Assembler, Here};
 use crate::life::{Flags, LifeRef};
+use crate::network;
 use crate::ours;
 use crate::postfix::ordinal;
 use crate::reply;
@@ -44,7 +45,8 @@ pub(crate) struct Refusal<'a> {
 impl Assembler {
     /// The envelope of a message is known to have come from here: whose it is, and whether it may be a later hop.
     pub(crate) fn arrived(&mut self, at: LifeRef, here: Here, arrival: &Arrival<'_>, sink: &mut impl Sink) {
-        let client = &arrival.client;
+        let ip = network::plain(arrival.client.ip);
+        let client = &Client { ip: &ip, ..arrival.client };
         let hop =
             ours::is_given_client(&self.config, client.name, client.ip) || self.streams.get(here.stream).learned.is_address(client.ip);
         let Some(life) = self.lives.get_mut(at) else { return };
@@ -83,6 +85,8 @@ impl Assembler {
 
     /// A line names the client of a process: its connection is opened where no line did.
     pub(crate) fn meet(&mut self, here: Here, client: &Client<'_>) {
+        let ip = network::plain(client.ip);
+        let client = &Client { ip: &ip, ..*client };
         let known = here.pid.and_then(|pid| self.sessions.get((here.stream, pid)));
         if known.is_none_or(|session| !client.ip.is_empty() && session.client_ip.as_bytes() != client.ip) {
             self.connect(here, client);
@@ -102,7 +106,8 @@ impl Assembler {
             Failure { provider: "", text: &text, enhanced_code: codes.enhanced, stage: refusal.stage, deferred: action == Action::Defer };
         let verdict = self.verdicts.judge(&failure);
         let (session_name, session_ip) = if refusal.client.ip.is_empty() { self.session_client(here) } else { Default::default() };
-        let (name, ip) = (text::lossy(refusal.client.name), text::lossy(refusal.client.ip));
+        let (name, ip) = (text::lossy(refusal.client.name), network::plain(refusal.client.ip));
+        let ip = text::lossy(&ip);
         let sender = refusal.sender.map(|sender| Mailbox::of(sender, true)).unwrap_or_default();
         let recipient = Mailbox::of(refusal.recipient, false);
         sink.rejection(&RejectionRow {
@@ -120,7 +125,8 @@ impl Assembler {
             reply_code: codes.code,
             enhanced_code: codes.enhanced,
             reply_text: &text,
-            reason: verdict.reason.unwrap_or_default(),
+            // A rule of ours that acts without words.
+            reason: if text.is_empty() { Reason::LocalPolicy } else { verdict.reason.unwrap_or_default() },
             rule: &verdict.rule,
             action,
             ..RejectionRow::default()
@@ -138,7 +144,8 @@ impl Assembler {
         sink: &mut impl Sink,
     ) {
         let (session_name, session_ip) = if client.ip.is_empty() { self.session_client(here) } else { Default::default() };
-        let (name, ip) = (text::lossy(client.name), text::lossy(client.ip));
+        let (name, ip) = (text::lossy(client.name), network::plain(client.ip));
+        let ip = text::lossy(&ip);
         sink.auth(&AuthRow {
             id: here.id(ordinal::AUTH),
             time: here.time,
@@ -163,8 +170,9 @@ impl Assembler {
     /// Tells a connection that ended.
     pub(crate) fn session_ended(&mut self, here: Here, client: &Client<'_>, service: &[u8], lost_after: Stage, sink: &mut impl Sink) {
         let session = here.pid.and_then(|pid| self.sessions.close((here.stream, pid)));
-        let known = session.as_ref().filter(|session| client.ip.is_empty() || session.client_ip.as_bytes() == client.ip);
-        let (name, ip) = (text::lossy(client.name), text::lossy(client.ip));
+        let known = session.as_ref().filter(|session| client.ip.is_empty() || session.client_ip == text::lossy(&network::plain(client.ip)));
+        let (name, ip) = (text::lossy(client.name), network::plain(client.ip));
+        let ip = text::lossy(&ip);
         sink.session(&SessionRow {
             id: here.id(ordinal::SESSION),
             time: here.time,

@@ -410,6 +410,19 @@ impl Life {
         Some(place)
     }
 
+    /// A recipient that is known by the address that is tried gets the one that was given.
+    pub(crate) fn name_original(&mut self, place: usize, original: Address<'_>) {
+        let recipient = &self.recipients[place];
+        let is_known = !recipient.original_local.is_empty() || recipient.told > 0;
+        if is_known || original.is_unknown() || self.address(recipient) == original {
+            return;
+        }
+        let (local, domain) = (self.texts.add(original.local), self.texts.add(original.domain));
+        let recipient = &mut self.recipients[place];
+        (recipient.original_local, recipient.original_domain) = (local, domain);
+        self.mark(place);
+    }
+
     /// Adds a recipient whose texts are already here.
     pub(crate) fn push(&mut self, recipient: Recipient) -> usize {
         let place = self.recipients.len();

@@ -1,5 +1,6 @@
 //! Networks of addresses, and what kind of address a client or relay has.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A network in CIDR form.
@@ -47,6 +48,17 @@ fn unmapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(six) => six.to_ipv4_mapped().map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,
+    }
+}
+
+/// An address as it is written everywhere else: Sendmail writes IPv6 addresses in full (`0:0:0:0:0:0:0:1`).
+pub(crate) fn plain(ip: &[u8]) -> Cow<'_, [u8]> {
+    if !ip.contains(&b':') {
+        return Cow::Borrowed(ip);
+    }
+    match address(ip) {
+        Some(address) => Cow::Owned(address.to_string().into_bytes()),
+        None => Cow::Borrowed(ip),
     }
 }
 

@@ -136,6 +136,10 @@ impl Assembler {
         let at = self.known_or_new(here, delivery.message(), sink);
         if let Some(life) = self.lives.get_mut(at) {
             set_sender(life, delivery.sender);
+            let (recipient, original) = (Mailbox::of(delivery.recipient, false), Mailbox::of(delivery.original, false));
+            if let Some(place) = life.find(recipient.address()) {
+                life.name_original(place, original.address());
+            }
         }
         let ended = match delivery.outcome {
             opensmtpd::Outcome::Ok => Ended::Accepted,
@@ -175,7 +179,11 @@ impl Assembler {
         let Some(life) = self.lives.get_mut(at) else { return };
         let place = match life.find(mailbox.address()) {
             Some(place) => place,
-            None => life.add(mailbox.address(), Default::default()),
+            None => {
+                let original = Mailbox::of(delivery.original, false);
+                let expanded = life.expand(mailbox.address(), original.address());
+                expanded.unwrap_or_else(|| life.add(mailbox.address(), original.address()))
+            }
         };
         if life.recipients[place].state != State::Final {
             life.settle(place, State::Final);

@@ -10,11 +10,12 @@ use mailvane_model::Sink;
 use mailvane_model::word::{Action, Level, Outcome, Stage};
 use mailvane_parse::Record;
 use mailvane_parse::mta::sendmail::{Event, Line};
-use mailvane_parse::record::Severity;
+use mailvane_parse::record::{Client, Severity};
 
 use crate::assembler::{Alarm, Assembler, Here};
 use crate::inbound::Refusal;
 use crate::life::{Flags, LifeRef};
+use crate::network;
 use crate::postfix::queue::set_sender;
 use crate::text;
 
@@ -35,7 +36,10 @@ impl Assembler {
             Event::Quarantined { .. } => self.sendmail_held(here, id, true, sink),
             Event::Released => self.sendmail_held(here, id, false, sink),
             Event::Broken { .. } => self.sendmail_broken(here, id, sink),
-            Event::Connect { client } => self.connect(here, client),
+            Event::Connect { client } => {
+                let ip = network::plain(client.ip);
+                self.connect(here, &Client { ip: &ip, ..*client });
+            }
             Event::NoTransaction { client, daemon } => self.session_ended(here, client, daemon, Stage::Unknown, sink),
             Event::Lost { client, daemon, stage } => {
                 self.sendmail_broken(here, id, sink);

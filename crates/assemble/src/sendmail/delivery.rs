@@ -8,6 +8,7 @@ use crate::assembler::{Assembler, Here};
 use crate::attempt::{Ended, Try};
 use crate::inbound::{Arrival, Refusal};
 use crate::life::{Flags, LifeRef};
+use crate::network;
 use crate::postfix::queue::set_sender;
 use crate::relay::Agent;
 use crate::text::{self, Mailbox};
@@ -46,7 +47,10 @@ impl Assembler {
             _ => self.begin(here, id, sink),
         };
         let user = here.pid.and_then(|pid| self.sessions.get((here.stream, pid)));
-        let user = user.filter(|session| session.client_ip.as_bytes() == relay.ip).map(|session| session.user.clone()).unwrap_or_default();
+        let user = user
+            .filter(|session| session.client_ip.as_bytes() == &*network::plain(relay.ip))
+            .map(|session| session.user.clone())
+            .unwrap_or_default();
         let Some(life) = self.lives.get_mut(at) else { return };
         life.forget_told();
         set_sender(life, sender);
@@ -125,18 +129,19 @@ impl Assembler {
         let is_sender = self.lives.get(at).is_some_and(|life| life.sender() == controlling.address());
         let original =
             (!delivery.controlling.is_empty() && !is_sender && agent(delivery, to) != Agent::Relay).then_some(delivery.controlling);
+        let relay_ip = network::plain(delivery.relay.ip);
         let line = Try {
             to,
             original,
             agent: agent(delivery, to),
             relay_host: delivery.relay.name,
-            relay_ip: delivery.relay.ip,
+            relay_ip: &relay_ip,
             delay_ms: delivery.delay_ms,
             reused: true,
             tls_peer: delivery.relay.name,
             enhanced: delivery.dsn,
             ended,
-            text: words(delivery),
+            text: delivery.words(),
             stage: Some(Stage::Unknown),
             ordinal: here.repeat,
             ..Try::default()
@@ -167,18 +172,6 @@ fn said(delivery: &Delivery<'_>) -> Said {
         _ if is_queued || stat.starts_with(b"Deferred") => Ended::Deferred,
         _ => Ended::Bounced,
     })
-}
-
-/// The reply where there is one, else the words of the result.
-fn words<'a>(delivery: &Delivery<'a>) -> &'a [u8] {
-    if !delivery.reply.is_empty() {
-        return delivery.reply;
-    }
-    let stat = delivery.stat;
-    if let Some(reply) = stat.strip_prefix(b"Sent (") {
-        return reply.strip_suffix(b")").unwrap_or(reply);
-    }
-    stat.strip_prefix(b"Deferred: ").unwrap_or(stat)
 }
 
 /// The kind of a mailer.

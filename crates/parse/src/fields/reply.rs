@@ -16,7 +16,8 @@ fn basic_code(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// An enhanced code (RFC 3463) at the start, and what follows.
 fn enhanced_code(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
-    let code = &text[..end];
+    // Some servers write a colon after it.
+    let code = text[..end].strip_suffix(b":").unwrap_or(&text[..end]);
     let mut parts = code.split(|byte| *byte == b'.');
     let class = parts.next()?;
     let is_number = |part: &[u8]| (1..=3).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);

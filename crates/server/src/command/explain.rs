@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use mailvane_model::verdict::Verdict;
 use mailvane_model::word::Stage;
 use mailvane_parse::mta::postfix::{DeliveryStatus, Event};
+use mailvane_parse::mta::{opensmtpd, sendmail};
 use mailvane_parse::{Body, head};
 use mailvane_reply::explain::{self, Explanation};
 use mailvane_reply::judge::{Failure, Judge};
@@ -83,9 +84,36 @@ impl Explainer {
         let record = head::record(text.as_bytes());
         let own = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let plain = Asked { text: text.to_owned(), provider: self.provider.clone(), ..Asked::default() };
-        let Body::Postfix(line) = &record.body else { return plain };
         let with_provider = |host: &[u8]| {
             if self.provider.is_empty() { self.providers.of_host(&own(host)).to_owned() } else { self.provider.clone() }
+        };
+        let line = match &record.body {
+            Body::Postfix(line) => line,
+            Body::Sendmail(line) => {
+                return match &line.event {
+                    sendmail::Event::Delivery(delivery) => Asked {
+                        text: own(delivery.words()),
+                        enhanced_code: own(delivery.dsn),
+                        provider: with_provider(delivery.relay.name),
+                        deferred: Some(delivery.dsn.starts_with(b"4") || delivery.stat.starts_with(b"Deferred")),
+                    },
+                    sendmail::Event::Decision(decision) => Asked { text: own(decision.text), ..plain },
+                    _ => plain,
+                };
+            }
+            Body::OpenSmtpd(line) => {
+                return match &line.event {
+                    opensmtpd::Event::Delivery(delivery) => Asked {
+                        text: own(delivery.stat),
+                        provider: with_provider(delivery.relay.name),
+                        deferred: Some(delivery.outcome == opensmtpd::Outcome::TempFail),
+                        ..Asked::default()
+                    },
+                    opensmtpd::Event::FailedCommand { result, .. } => Asked { text: own(result), ..plain },
+                    _ => plain,
+                };
+            }
+            _ => return plain,
         };
         match &line.event {
             Event::Delivery(delivery) => Asked {

@@ -172,7 +172,7 @@ pub(crate) fn read<'a>(message: &'a [u8], record: &mut Record<'a>) {
         _ => old::line(text).unwrap_or_else(|| (b"", system(text))),
     };
     let event = match event {
-        Event::Unknown if severity != Severity::Info => Event::Trouble { text },
+        Event::Unknown | Event::Note { .. } if severity != Severity::Info => Event::Trouble { text },
         event => event,
     };
     record.body = match event {

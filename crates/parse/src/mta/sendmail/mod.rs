@@ -48,6 +48,19 @@ pub struct Delivery<'a> {
     pub stat: &'a [u8],
 }
 
+impl<'a> Delivery<'a> {
+    /// The reply where there is one, else the words of the result.
+    pub fn words(&self) -> &'a [u8] {
+        if !self.reply.is_empty() {
+            return self.reply;
+        }
+        if let Some(reply) = self.stat.strip_prefix(b"Sent (") {
+            return reply.strip_suffix(b")").unwrap_or(reply);
+        }
+        self.stat.strip_prefix(b"Deferred: ").unwrap_or(self.stat)
+    }
+}
+
 /// What became of a message or command by a rule or a filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
