@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use mailvane_model::word::Mta;
 use mailvane_model::{Position, Sink, Time};
 use mailvane_parse::mta::postfix::Event;
+use mailvane_parse::mta::{opensmtpd, sendmail};
 use mailvane_parse::{Body, Record};
 use mailvane_reply::judge::Judge;
 use mailvane_reply::provider::Providers;
@@ -180,17 +181,18 @@ impl Assembler {
         };
         let stream = self.streams.of(origin, record.host, instance, mta);
         let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
-        if let Body::Postfix(line) = &record.body
-            && line.queue_id.is_none()
-            && matches!(line.event, Event::AuthFailed { .. } | Event::Decision(_))
-        {
-            for repeat in 0..record.repeated.min(MOST_REPEATS) {
-                let here = Here { repeat, ..here };
-                self.postfix_line(here, record, line, sink);
-            }
-            return;
+        if !counts_when_repeated(&record.body) {
+            return self.repeated(here, record.repeated, sink);
         }
-        self.repeated(here, record.repeated, sink);
+        for repeat in 0..record.repeated.min(MOST_REPEATS) {
+            let here = Here { repeat, ..here };
+            match &record.body {
+                Body::Postfix(line) => self.postfix_line(here, record, line, sink),
+                Body::Sendmail(line) => self.sendmail_line(here, record, line, sink),
+                Body::OpenSmtpd(line) => self.opensmtpd_line(here, record, line, sink),
+                _ => {}
+            }
+        }
     }
 
     /// Moves the clock of log time: every source has been read up to `watermark`. Waits that ended by then are ended.
@@ -342,5 +344,18 @@ impl Assembler {
     pub(crate) fn is_telling(&self, life: &Life) -> bool {
         let is_news = life.told == 0 || life.flags.has(Flags::RETELL) || self.view().message_direction(life) != life.told_direction;
         is_news && crate::ending::is_message(life)
+    }
+}
+
+/// Whether each of several equal lines counts: failed logins and refusals, which are about no message that was accepted.
+fn counts_when_repeated(body: &Body<'_>) -> bool {
+    match body {
+        Body::Postfix(line) => line.queue_id.is_none() && matches!(line.event, Event::AuthFailed { .. } | Event::Decision(_)),
+        Body::Sendmail(line) => {
+            matches!(line.event, sendmail::Event::AuthFailed { .. } | sendmail::Event::AddressRefused { .. })
+                || line.queue_id.is_none() && matches!(line.event, sendmail::Event::Decision(_))
+        }
+        Body::OpenSmtpd(line) => matches!(line.event, opensmtpd::Event::FailedCommand { .. } | opensmtpd::Event::Authentication { .. }),
+        _ => false,
     }
 }

@@ -60,8 +60,14 @@ impl Assembler {
                 };
                 self.notice(here, "smtpd", level, &text::lossy(text), sink);
             }
+            Event::Connecting { relay, .. } => {
+                if let Some(pid) = here.pid {
+                    let limit = self.config.limits.tls;
+                    let within = self.sessions.connect_out((here.stream, pid), limit, relay.port, here.time);
+                    self.counts.sessions_over_limit += u64::from(!within);
+                }
+            }
             Event::CertificateCheck { inbound: true, .. }
-            | Event::Connecting { .. }
             | Event::Reached
             | Event::SessionFailed { .. }
             | Event::Route { .. }
@@ -150,12 +156,14 @@ impl Assembler {
         };
         // A relay without an address is the domain whose hosts were not found.
         let relay = if delivery.relay.ip.is_empty() { Client::default() } else { delivery.relay };
+        let connection = here.pid.and_then(|pid| self.sessions.tls((here.stream, pid)));
         let line = Try {
             to: delivery.recipient,
             original: (!delivery.original.is_empty()).then_some(delivery.original),
             agent: if delivery.local { Agent::Virtual } else { Agent::Smtp },
             relay_host: relay.name,
             relay_ip: relay.ip,
+            relay_port: connection.map_or(0, |connection| connection.port),
             delay_ms: delivery.delay_ms,
             reused: true,
             ended,

@@ -329,7 +329,7 @@ pub(crate) fn read_session(bytes: &[u8]) -> Result<(Session, u64), Damaged> {
     };
     let life = reader.word()?;
     if !reader.is_empty() {
-        session.user = reader.text()?.to_owned();
+        reader.text()?.clone_into(&mut session.user);
     }
     Ok((session, life))
 }
@@ -344,6 +344,9 @@ pub(crate) fn write_tls(tls: &Tls) -> Vec<u8> {
     }
     writer.signed(tls.since.0);
     writer.optional(tls.used_by);
+    if tls.port > 0 {
+        writer.number(u64::from(tls.port));
+    }
     writer.0
 }
 
@@ -351,16 +354,21 @@ pub(crate) fn write_tls(tls: &Tls) -> Vec<u8> {
 pub(crate) fn read_tls(bytes: &[u8]) -> Result<Tls, Damaged> {
     let mut reader = Reader(bytes);
     version(&mut reader)?;
-    Ok(Tls {
+    let mut tls = Tls {
         ip: reader.bytes()?.into(),
         version: reader.text()?.into(),
         cipher: reader.text()?.into(),
         verification: reader.text()?.into(),
         since: Time(reader.signed()?),
         used_by: reader.optional()?,
+        port: 0,
         dirty: false,
         stored: true,
-    })
+    };
+    if !reader.is_empty() {
+        tls.port = reader.small()? as u16;
+    }
+    Ok(tls)
 }
 
 /// A stream: its name and its queue manager.

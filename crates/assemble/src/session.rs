@@ -35,6 +35,8 @@ pub(crate) struct Tls {
     pub(crate) cipher: String,
     pub(crate) verification: String,
     pub(crate) since: Time,
+    /// The port that the connection goes to, where a line of its own says so; else 0.
+    pub(crate) port: u16,
     /// The queue id of the message that used it last; a new connection without a line of its own has no TLS.
     pub(crate) used_by: Option<u64>,
     /// Whether it changed since the changes were taken, and whether it stands in the stored state.
@@ -144,6 +146,13 @@ impl Sessions {
         tls.used_by = None;
         tls.dirty = true;
         (tls, within)
+    }
+
+    /// An outgoing connection is made to a port. False when the limit was hit and others had to go.
+    pub(crate) fn connect_out(&mut self, process: Process, limit: usize, port: u16, since: Time) -> bool {
+        let (tls, within) = self.begin_tls(process, limit);
+        (tls.port, tls.since) = (port, since);
+        within
     }
 
     fn forget_tls(&mut self, keep: impl Fn(&Tls) -> bool) {

@@ -38,7 +38,7 @@ impl Assembler {
         let Some(id) = line.queue_id else { return };
         let former = self.known(here, id, sink);
         let flags = former.and_then(|at| self.lives.get(at)).map(|life| life.flags).unwrap_or_default();
-        if flags.has(Flags::CANCELED) || *nrcpts == 0 || *size == 0 && message_id.is_empty() {
+        if flags.has(Flags::CANCELED) && !flags.has(Flags::REJECTED) || *nrcpts == 0 || *size == 0 && message_id.is_empty() {
             // Given up, or refused to the last recipient: no message.
             return;
         }

@@ -48,7 +48,7 @@ impl Assembler {
             // Its recipients follow, with the same words.
             Verdict::Discard => {}
             Verdict::Reject => {
-                life.flags.set(Flags::REJECTED);
+                life.flags.set(Flags::REJECTED | Flags::CANCELED);
                 self.timers.set(Alarm::Late, here.time, at);
             }
         }

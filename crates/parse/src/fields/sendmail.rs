@@ -46,10 +46,10 @@ pub(super) fn line(line: &Line<'_>, see: &mut See<'_>) {
 }
 
 fn delivery(see: &mut See<'_>, delivery: &Delivery<'_>) {
-    if delivery.to.count() > 1 {
+    if delivery.to.into_iter().count() > 1 {
         (see.see)("recipients", Field::Texts(delivery.to));
     } else {
-        see.even_empty("recipient", { delivery.to }.next());
+        see.even_empty("recipient", delivery.to.into_iter().next());
     }
     see.text("controlling_address", delivery.controlling);
     let seconds = |milliseconds: u32| f64::from(milliseconds) / 1000.0;

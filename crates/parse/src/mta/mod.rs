@@ -78,3 +78,17 @@ fn repeated<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>)
 fn inner_message<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
     by_program(message, forced, record);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::size_of;
+
+    use super::*;
+
+    #[test]
+    fn no_other_mta_makes_a_record_larger() {
+        let largest = size_of::<postfix::Line<'_>>();
+        assert!(size_of::<sendmail::Line<'_>>() <= largest, "{} of {largest}", size_of::<sendmail::Line<'_>>());
+        assert!(size_of::<opensmtpd::Line<'_>>() <= largest, "{} of {largest}", size_of::<opensmtpd::Line<'_>>());
+    }
+}

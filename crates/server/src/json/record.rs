@@ -57,6 +57,6 @@ fn owned(field: &Field<'_>) -> Value {
         Field::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
         Field::Number(number) => Value::Number(*number),
         Field::Decimal(decimal) => Value::Decimal(*decimal),
-        Field::Texts(texts) => Value::Texts({ *texts }.map(|text| String::from_utf8_lossy(text).into_owned()).collect()),
+        Field::Texts(texts) => Value::Texts(texts.into_iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()),
     }
 }

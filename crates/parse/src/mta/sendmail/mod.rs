@@ -8,7 +8,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-pub use syntax::Recipients;
+pub use syntax::{Addresses, Recipients};
 
 use crate::record::{Body, Client, Record, Severity};
 

@@ -74,7 +74,20 @@ impl<'a> Recipients<'a> {
     }
 }
 
-impl<'a> Iterator for Recipients<'a> {
+impl<'a> IntoIterator for Recipients<'a> {
+    type Item = &'a [u8];
+    type IntoIter = Addresses<'a>;
+
+    fn into_iter(self) -> Addresses<'a> {
+        Addresses(self.0)
+    }
+}
+
+/// Goes over the addresses of a list.
+#[derive(Clone, Debug)]
+pub struct Addresses<'a>(&'a [u8]);
+
+impl<'a> Iterator for Addresses<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
@@ -188,8 +201,9 @@ mod tests {
 
     #[test]
     fn lists_of_recipients() {
-        let all =
-            |text: &'static str| Recipients(text.as_bytes()).map(|each| String::from_utf8_lossy(each).into_owned()).collect::<Vec<_>>();
+        let all = |text: &'static str| {
+            Recipients(text.as_bytes()).into_iter().map(|each| String::from_utf8_lossy(each).into_owned()).collect::<Vec<_>>()
+        };
         assert_eq!(all("<a@example.net>,<b@example.net>,"), ["a@example.net", "b@example.net"]);
         assert_eq!(all("a@example.net,b"), ["a@example.net", "b"]);
         assert_eq!(all("<\"x>, to=y\"@example.net>"), ["\"x>, to=y\"@example.net"]);

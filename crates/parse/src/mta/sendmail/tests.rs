@@ -29,7 +29,7 @@ fn a_transaction_and_its_deliveries() {
     ) else {
         panic!("not a to line")
     };
-    assert_eq!(delivery.to.collect::<Vec<_>>(), [b"u@example.net", b"v@example.net"]);
+    assert_eq!(delivery.to.into_iter().collect::<Vec<_>>(), [b"u@example.net", b"v@example.net"]);
     assert!(delivery.more);
     assert_eq!((delivery.controlling, delivery.delay_ms, delivery.transfer_ms), (&b"a@example.org"[..], Some(86_405_000), Some(2000)));
     assert_eq!((delivery.mailer, delivery.dsn, delivery.stat), (&b"esmtp"[..], &b"2.0.0"[..], &b"Sent (OK id=1rAB)"[..]));
