@@ -214,6 +214,10 @@ proptest! {
             prop_assert_eq!(open, 0, "{:#?}", told(LINES, &steps));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn revisions_are_right_and_everything_ends_for_other_mtas(steps in steps()) {
