@@ -20,8 +20,7 @@ impl Frame {
             Frame { rows: frame.height(), numbers: Vec::new(), strings: Vec::new(), streams: Vec::new(), stream_codes: Vec::new() };
         for name in numbers {
             if let Ok(column) = frame.column(name) {
-                let series = column.as_materialized_series().cast(&DataType::Int64)?;
-                found.numbers.push((name, series.i64()?.iter().collect()));
+                found.numbers.push((name, whole_numbers(column.as_materialized_series())?));
             }
         }
         for name in strings {
@@ -70,6 +69,14 @@ impl Frame {
             None => <&Stream>::default(),
         }
     }
+}
+
+/// The numbers of a column. Ids use all 64 bits: they keep their bits, and whoever wants one takes them back as unsigned.
+fn whole_numbers(series: &Series) -> PolarsResult<Vec<Option<i64>>> {
+    if *series.dtype() == DataType::UInt64 {
+        return Ok(series.u64()?.iter().map(|value| value.map(u64::cast_signed)).collect());
+    }
+    Ok(series.strict_cast(&DataType::Int64)?.i64()?.iter().collect())
 }
 
 /// A column of numbers.

@@ -60,7 +60,7 @@ const OUTCOMES: Wanted = Wanted {
         "scope",
         "permanent",
         "size",
-        "delay_ms",
+        "delay_ms_beyond",
     ],
     strings: &["provider", "sender_local", "sender_domain", "recipient_local", "recipient_domain", "relay_host", "client_ip", "sasl_user"],
     clock: "time",
@@ -256,7 +256,7 @@ fn outcome_rows(frame: &Frame, see: &mut impl FnMut(&OutcomeRow<'_>)) {
     let (time, arrived, direction, population) = (number("time"), number("arrived"), number("direction"), number("population"));
     let (handed_to, outcome, deferrals, greylisted) = (number("handed_to"), number("outcome"), number("deferrals"), number("greylisted"));
     let (reason, scope, permanent) = (number("reason"), number("scope"), number("permanent"));
-    let (size, delay) = (number("size"), number("delay_ms"));
+    let (size, delay_beyond) = (number("size"), number("delay_ms_beyond"));
     let text = |name: &str| frame.strings(name);
     let (provider, relay, client, user) = (text("provider"), text("relay_host"), text("client_ip"), text("sasl_user"));
     let (sender, sender_domain) = (text("sender_local"), text("sender_domain"));
@@ -276,7 +276,10 @@ fn outcome_rows(frame: &Frame, see: &mut impl FnMut(&OutcomeRow<'_>)) {
             scope: scope.word(row, ReplyScope::from_code),
             permanent: permanent.or_zero(row) != 0,
             size: size.get(row).map(|size| size as u64),
-            delay_ms: delay.get(row).map(|delay| delay as u64),
+            delay_ms: delay_beyond.get(row).map(|beyond| {
+                let whole = time.or_zero(row).saturating_sub(arrived.or_zero(row)) / 1000;
+                whole.saturating_add(beyond).max(0) as u64
+            }),
             provider: provider.get(row),
             relay_host: relay.get(row),
             client_ip: client.get(row),

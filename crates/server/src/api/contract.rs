@@ -9,6 +9,7 @@ use axum::http::Uri;
 use chrono::DateTime;
 use mailvane_assemble::{Assembler, Config};
 use mailvane_model::{Batch, FileId, Position, Time};
+use mailvane_simulate::{HeadForm, Host, Incident, IncidentKind};
 use mailvane_store::{Commit, Disk, Memory, Options, Store};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -41,7 +42,7 @@ const LOG: &str = "\
 ";
 const WINDOW: &str = "since=2026-11-02T00:00:00Z&until=2026-11-03T00:00:00Z";
 
-/// Where the rows of [`LOG`] stand: an answer must not depend on it.
+/// Where the rows of a log stand: an answer must not depend on it.
 #[derive(Clone, Copy)]
 enum Kept {
     /// Committed, not yet sealed.
@@ -74,11 +75,15 @@ fn snapshot(rows: &Batch, kept: Kept, folder: &std::path::Path) -> mailvane_stor
 
 /// The daemon after it has read [`LOG`], whose lines stand in `folder`.
 fn api(folder: &std::path::Path, kept: Kept) -> Arc<Api> {
+    api_of(LOG, folder, kept)
+}
+
+fn api_of(log: &str, folder: &std::path::Path, kept: Kept) -> Arc<Api> {
     let path = &folder.join("mail.log");
     let mut assembler = Assembler::new(Config::default());
     let (mut rows, mut offset, mut coverage) = (Batch::default(), 0, Coverage::default());
     let mut last = Time::default();
-    for line in LOG.lines() {
+    for line in log.lines() {
         let record = mailvane_parse::record(line.as_bytes());
         coverage.add(&record, line.as_bytes());
         let (written, _) = line.split_once(' ').expect("a time");
@@ -89,7 +94,7 @@ fn api(folder: &std::path::Path, kept: Kept) -> Arc<Api> {
     assembler.advance(last, &mut rows);
     let mut open = Batch::default();
     assembler.finish(&mut open);
-    std::fs::write(path, LOG).expect("a file");
+    std::fs::write(path, log).expect("a file");
     coverage.settle();
     let about = About {
         started: last,
@@ -259,4 +264,69 @@ async fn add_up(api: &Arc<Api>) {
     assert_eq!((&back["related"][0]["relation"], &back["related"][0]["id"]), (&Value::from("bounce_of"), &Value::from(id)));
     let verdict = &told["hops"][0]["attempts"][1]["verdict"];
     assert_eq!((&verdict["reason"], &verdict["permanent"]), (&Value::from("unknown_recipient"), &Value::from(true)));
+}
+
+/// A day of a simulated host with trouble in it.
+fn simulated_day() -> String {
+    let start = Time::from_chrono(&DateTime::parse_from_rfc3339("2026-11-02T00:00:00Z").expect("RFC 3339"));
+    let hours =
+        |from: i64, to: i64, kind| Incident { kind, start: start.plus(from * Time::HOUR), end: start.plus(to * Time::HOUR), percent: 80 };
+    let mut host = Host::new(mailvane_simulate::Options {
+        start,
+        end: Some(start.plus(24 * Time::HOUR)),
+        messages_per_day: 500,
+        form: HeadForm::Rfc3339,
+        incidents: vec![
+            hours(3, 6, IncidentKind::Refusal { provider: "Google" }),
+            hours(9, 15, IncidentKind::Unreachable { provider: "GMX" }),
+        ],
+        ..mailvane_simulate::Options::default()
+    });
+    let mut log = Vec::new();
+    while host.next_line(&mut log).is_some() {}
+    String::from_utf8(log).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_does_not_depend_on_where_its_rows_are_kept() {
+    let log = simulated_day();
+    let mut said = Vec::new();
+    for kept in [Kept::Pending, Kept::Sealed] {
+        let folder = folder();
+        said.push(answers(&api_of(&log, folder.path(), kept)).await);
+    }
+    let (sealed, pending) = (said.remove(1), said.remove(0));
+    assert_eq!(sealed.len(), pending.len());
+    for ((question, sealed), (_, pending)) in sealed.iter().zip(&pending) {
+        assert_eq!(sealed, pending, "{question}");
+    }
+    let summary = &pending[0].1;
+    assert!(summary["figures"]["delay"]["n"].as_u64() > Some(100), "{summary:#}");
+}
+
+/// Answers to many questions, without what tells of the clock.
+async fn answers(api: &Arc<Api>) -> Vec<(String, Value)> {
+    let state = || State(Arc::clone(api));
+    let mut said = Vec::new();
+    let mut take = |question: &str, schema: &str, answer| said.push((format!("{schema} {question}"), hold(schema, answer)));
+    for traffic in
+        ["", "&direction=inbound", "&direction=all&population=all", "&clock=arrival", "&population=notification", "&domain=gmail.com"]
+    {
+        let question = format!("/?{WINDOW}{traffic}");
+        take(&question, "Summary", summary::get(state(), uri(&question)).await);
+        let question =
+            format!("{question}&step=3600&metric=received,delivered,bounced,deferred,deferred_recipients,delay_p95,acceptance_now");
+        take(&question, "Series", series::get(state(), uri(&question)).await);
+    }
+    for by in ["provider", "domain", "sender_domain", "sender", "relay", "instance", "reason", "client"] {
+        let question = format!("/?by={by}&{WINDOW}&limit=50&sort=key");
+        take(&question, "Breakdown", breakdown::get(state(), uri(&question)).await);
+    }
+    for wanted in ["", "&status=bounced", "&status=deferred", "&status=refused", "&q=gmail", "&reason=greylisted", "&kind=message"] {
+        let question = format!("/?{WINDOW}&limit=40{wanted}");
+        take(&question, "Messages", messages::get(state(), uri(&question)).await);
+    }
+    let question = format!("/?{WINDOW}");
+    take(&question, "Trouble", trouble::get(state(), uri(&question)).await);
+    said
 }
