@@ -28,9 +28,9 @@ describe('the period before', () => {
     times: values.map((_, at) => `2026-03-02T00:0${at}:00Z`),
     series: [{ metric: 'delivered', key: 'google', label: 'Google', unit: 'count', values, n: null }],
   });
-  it('is drawn with broken lines when it has as many steps', () => {
-    expect(lines(series([1, 2]), series([3, 4])).map((line) => [line.label, line.dashed])).toEqual([['Google', false], ['Google, before', true]]);
-    expect(lines(series([1, 2]), series([3])).map((line) => line.label)).toEqual(['Google']);
+  it('is drawn with broken lines, step by step, however many it has', () => {
+    expect(lines(series([1, 2]), series([3, 4])).map((line) => [line.label, line.dashed])).toEqual([['Google', undefined], ['Google, before', true]]);
+    expect(lines(series([1, 2]), series([3])).map((line) => line.values)).toEqual([[1, 2], [3, null]]);
     expect(lines(null, series([3]))).toEqual([]);
   });
 });

@@ -76,12 +76,17 @@ function writer(unit: string): (value: number | null | undefined) => string {
   return unit === 'bytes' ? bytes : brief;
 }
 
-/** The lines of a chart: those of now, then the same of the period before, broken. */
+/** The lines of a chart: those of now, then the same groups in the period before, broken. */
 export function lines(now: Series | null, past: Series | null): Layer[] {
+  if (!now) return [];
   const colour = (index: number) => COLOURS[index % COLOURS.length] ?? '--line-1';
-  const of = (series: Series, dashed: boolean) =>
-    series.series.map((each, index) => ({ label: dashed ? `${each.label}, before` : each.label, colour: colour(index), values: each.values, dashed }));
-  return [...(now ? of(now, false) : []), ...(past && now ? of(past, true).filter((line) => line.values.length === now.times.length) : [])];
+  const drawn = now.series.map((each, index): Layer => ({ label: each.label, colour: colour(index), values: each.values }));
+  const before = now.series.flatMap((each, index): Layer[] => {
+    const same = past?.series.find((other) => other.key === each.key);
+    // A period may have a step more or less at its ends.
+    return same ? [{ label: `${each.label}, before`, colour: colour(index), values: now.times.map((_, at) => same.values[at] ?? null), dashed: true }] : [];
+  });
+  return [...drawn, ...before];
 }
 
 function Chart({ parameters, metric, by, compare, turn }: { parameters: Parameters; metric: Metric; by: Split | ''; compare: boolean; turn: number }) {
