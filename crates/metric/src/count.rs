@@ -306,6 +306,8 @@ pub struct Rates {
     pub deferral_without_greylisting: Rate,
     /// Recipients whose last attempt was accepted / recipients with an attempt.
     pub acceptance: Rate,
+    /// The other side of it for alerts, without those that were greylisted: not accepted / recipients with an attempt.
+    pub refusal: Rate,
 }
 
 impl Rates {
@@ -320,6 +322,7 @@ impl Rates {
     pub fn with_recipients(figures: &Figures, recipients: i64, deferred: i64, greylisted: i64) -> Self {
         let finals = figures.finals();
         let (bounced, expired) = (figures.get(Figure::Bounced), figures.get(Figure::Expired));
+        let accepted = figures.get(Figure::Accepted).min(recipients);
         Rates {
             bounce: Rate::of(bounced, finals),
             hard_bounce: Rate::of(figures.get(Figure::BouncedHard), finals),
@@ -327,7 +330,8 @@ impl Rates {
             failure: Rate::of(bounced + expired, finals),
             deferral: Rate::of(deferred, recipients),
             deferral_without_greylisting: Rate::of(deferred - greylisted, recipients),
-            acceptance: Rate::of(figures.get(Figure::Accepted).min(recipients), recipients),
+            acceptance: Rate::of(accepted, recipients),
+            refusal: Rate::of(recipients - greylisted - accepted, recipients - greylisted),
         }
     }
 }

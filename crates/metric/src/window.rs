@@ -9,6 +9,41 @@ use mailvane_model::Time;
 use crate::cell::Figures;
 use crate::cube::Width;
 use crate::figure::{Figure, Spread};
+use crate::histogram::Histogram;
+
+/// What a window needs of a step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Step<'a> {
+    /// [`Figure::Attempts`].
+    pub attempts: i64,
+    /// [`Figure::DeferredAttempts`].
+    pub deferred_attempts: i64,
+    /// [`Figure::Recipients`].
+    pub recipients: i64,
+    /// [`Figure::RecipientsDeferred`].
+    pub recipients_deferred: i64,
+    /// [`Figure::RecipientsGreylisted`].
+    pub recipients_greylisted: i64,
+    /// [`Spread::DeferredGap`].
+    pub deferred_gaps: Option<&'a Histogram>,
+    /// [`Spread::FinalGap`].
+    pub final_gaps: Option<&'a Histogram>,
+}
+
+impl<'a> Step<'a> {
+    /// Of the figures of a cell.
+    pub fn of(figures: &'a Figures) -> Self {
+        Step {
+            attempts: figures.get(Figure::Attempts),
+            deferred_attempts: figures.get(Figure::DeferredAttempts),
+            recipients: figures.get(Figure::Recipients),
+            recipients_deferred: figures.get(Figure::RecipientsDeferred),
+            recipients_greylisted: figures.get(Figure::RecipientsGreylisted),
+            deferred_gaps: figures.spread(Spread::DeferredGap),
+            final_gaps: figures.spread(Spread::FinalGap),
+        }
+    }
+}
 
 /// Adds up recipients over the steps of a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,26 +62,31 @@ impl Window {
 
     /// Adds the step of `width` that begins at `step`; steps before the window are passed over.
     pub fn add(&mut self, step: Time, width: Width, figures: &Figures) {
-        let elapsed = step.0 - self.start.0;
+        self.add_step(step, width, &Step::of(figures));
+    }
+
+    /// As [`Window::add`], for those who keep of a cell only what a window needs.
+    pub fn add_step(&mut self, at: Time, width: Width, step: &Step<'_>) {
+        let elapsed = at.0 - self.start.0;
         if elapsed < 0 {
             return;
         }
         if elapsed == 0 {
-            self.recipients += figures.get(Figure::Recipients);
-            self.deferred += figures.get(Figure::RecipientsDeferred);
-            self.greylisted += figures.get(Figure::RecipientsGreylisted);
+            self.recipients += step.recipients;
+            self.deferred += step.recipients_deferred;
+            self.greylisted += step.recipients_greylisted;
             return;
         }
         let seconds = ((elapsed + width.micros() / 2) / Time::SECOND) as u64;
-        let reaching = |spread| figures.spread(spread).map_or(0, |histogram| histogram.count_above(seconds));
-        let retried = |spread| figures.spread(spread).map_or(0, crate::histogram::Histogram::count);
-        let (deferred_retries, final_retries) = (retried(Spread::DeferredGap), retried(Spread::FinalGap));
-        let (deferred_reaching, final_reaching) = (reaching(Spread::DeferredGap), reaching(Spread::FinalGap));
-        let deferred_first = figures.get(Figure::DeferredAttempts) - deferred_retries;
-        self.recipients += figures.get(Figure::Attempts) - deferred_retries - final_retries + deferred_reaching + final_reaching;
+        let reaching = |gaps: Option<&Histogram>| gaps.map_or(0, |histogram| histogram.count_above(seconds));
+        let retried = |gaps: Option<&Histogram>| gaps.map_or(0, Histogram::count);
+        let (deferred_retries, final_retries) = (retried(step.deferred_gaps), retried(step.final_gaps));
+        let (deferred_reaching, final_reaching) = (reaching(step.deferred_gaps), reaching(step.final_gaps));
+        let deferred_first = step.deferred_attempts - deferred_retries;
+        self.recipients += step.attempts - deferred_retries - final_retries + deferred_reaching + final_reaching;
         self.deferred += deferred_first + deferred_reaching;
         // A step does not say which of its retries were greylisted: those that began in it are known, the rest are few.
-        self.greylisted += figures.get(Figure::RecipientsGreylisted).min(deferred_first + deferred_reaching);
+        self.greylisted += step.recipients_greylisted.min(deferred_first + deferred_reaching);
     }
 
     /// Recipients with an attempt in the window.

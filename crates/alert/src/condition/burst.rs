@@ -1,0 +1,107 @@
+//! One account (or client) sends far more than it ever did: a hijacked account. It wakes somebody when there is a second sign:
+//! many of its recipients refuse, or its owner logged in from a network of which nobody knew.
+
+use mailvane_metric::Figure;
+use mailvane_model::Time;
+
+use super::reading::percent;
+use super::{Reading, Scene, Scope, Verdict, scope};
+use crate::input::Dimension;
+use crate::measure::{Measure, Ratio};
+use crate::rule::Severity;
+use crate::rule::read::Reader;
+use crate::rule::span_text;
+use crate::series::Series;
+
+const WINDOWS: [i64; 3] = [15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
+
+/// Before so much is learned, a number alone says nothing.
+const LEARN: i64 = 2 * Time::DAY;
+
+/// The condition.
+#[derive(Clone, Debug)]
+pub struct Burst {
+    scope: Scope,
+    measure: Measure,
+    times_peak: f64,
+    min_count: f64,
+    /// The share of refused recipients that makes it grave.
+    refused: f64,
+}
+
+impl Burst {
+    pub(crate) fn read(reader: &Reader<'_>) -> Self {
+        let measure = scope::measure(reader, Some(Measure::Figure(Figure::RecipientsFirstTried)), Some(false));
+        Burst {
+            scope: Scope::read(reader, measure, Dimension::User, &WINDOWS),
+            measure,
+            times_peak: reader.number("times_peak", 4.0),
+            min_count: reader.number("min_count", 40.0),
+            refused: reader.share("refused", 0.1),
+        }
+    }
+
+    pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
+        for (series, is_open) in self.scope.series(scene) {
+            let mut reading = Reading::clear(self.scope.group(series));
+            for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
+                let sums = series.window(scene.now, *window);
+                let count = self.measure.of(&sums).count as f64;
+                let hours = (*window as f64 / Time::HOUR as f64).max(1.0);
+                let peak = series.peak(self.measure, *window > 15 * Time::MINUTE) * hours.sqrt();
+                let limit = (peak * self.times_peak).max(self.min_count * hours.sqrt());
+                // With a second sign of abuse less is enough.
+                let signs = self.signs(series, scene, *window);
+                let less = (peak * self.times_peak / 2.0).max(self.min_count / 2.0);
+                let is_known = scene.learned() >= LEARN;
+                if (count > limit && is_known) || (count > less && !signs.is_empty()) {
+                    self.fill(&mut reading, (count, limit.min(count), peak), *window, signs, series, scene);
+                    break;
+                }
+                if is_open && count > limit / 2.0 {
+                    reading.verdict = Verdict::Between;
+                }
+            }
+            if is_open || reading.verdict != Verdict::Clear {
+                out.push(reading);
+            }
+        }
+    }
+
+    /// What says that it is abuse, beside the number.
+    fn signs(&self, series: &Series, scene: &Scene<'_>, window: i64) -> Vec<String> {
+        let mut signs = Vec::new();
+        let refusal = Measure::Ratio(Ratio::Refusal).of(&series.window(scene.now, window));
+        let refused = refusal.value().unwrap_or(0.0);
+        let (before, of) = series.usual(Measure::Ratio(Ratio::Refusal), Time::DAY);
+        let usual = (before + 1.0) / (of + 20.0);
+        if refused >= self.refused.max(2.0 * usual) && refusal.count >= 8 {
+            signs.push(format!("{} of its recipients refused", percent(refused)));
+        }
+        if scene.facts.is_from_new_network(&series.name.key, scene.now.plus(-window).0) {
+            signs.push("a login from a network new for it".to_owned());
+        }
+        signs
+    }
+
+    fn fill(
+        &self,
+        reading: &mut Reading,
+        (count, limit, peak): (f64, f64, f64),
+        window: i64,
+        mut signs: Vec<String>,
+        series: &Series,
+        scene: &Scene<'_>,
+    ) {
+        reading.verdict = Verdict::Holds;
+        (reading.value, reading.limit, reading.count, reading.window) = (count, limit, count, window);
+        reading.usual = Some(peak);
+        let slot = self.measure.slot().unwrap_or_default();
+        reading.since = series.history.first(scene.now, window, |sums| f64::from(sums.counts.0[slot]) > peak / 15.0).map(|time| time.0);
+        if signs.is_empty() {
+            reading.severity = Some(Severity::Ticket);
+            signs.push("no other sign of abuse".to_owned());
+        }
+        reading.text = format!("{count} recipients in {}; at most {peak:.0} before; {}", span_text(window), signs.join(", "));
+    }
+}

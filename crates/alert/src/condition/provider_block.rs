@@ -1,0 +1,120 @@
+//! A provider that refuses or defers nearly all of our mail; with `reasons = "block"` only refusals that are about us.
+
+use mailvane_metric::Figure;
+use mailvane_model::Time;
+
+use super::reading::percent;
+use super::{Group, Reading, Scene, Scope, Verdict};
+use crate::input::Dimension;
+use crate::measure::{Measure, Ratio};
+use crate::rule::Severity;
+use crate::rule::read::Reader;
+use crate::rule::span_text;
+use crate::series::Series;
+use crate::statistics::lack_chance;
+
+const WINDOWS: [i64; 5] = [2 * Time::MINUTE, 5 * Time::MINUTE, 15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
+
+/// The condition.
+#[derive(Clone, Debug)]
+pub struct ProviderBlock {
+    scope: Scope,
+    blocks_only: bool,
+    share: f64,
+    min_count: f64,
+    min_of: f64,
+    /// The share of our mail from which on a provider is considerable.
+    considerable: f64,
+    /// Whether only considerable providers count.
+    only_considerable: bool,
+}
+
+impl ProviderBlock {
+    pub(crate) fn read(reader: &Reader<'_>) -> Self {
+        let refusal = Measure::Ratio(Ratio::Refusal);
+        ProviderBlock {
+            scope: Scope::read(reader, refusal, Dimension::Provider, &WINDOWS),
+            blocks_only: reader.word("reasons", Some(true), &[("block", true), ("any", false)]).unwrap_or(true),
+            share: reader.share("share", 0.8),
+            min_count: reader.number("min_count", 5.0),
+            min_of: reader.number("min_of", 10.0),
+            considerable: reader.share("considerable", 0.05),
+            only_considerable: reader.flag("only_considerable"),
+        }
+    }
+
+    pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
+        for (series, is_open) in self.scope.series(scene) {
+            let mut reading = Reading::clear(self.scope.group(series));
+            for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
+                let (refused, of) = self.refused(series, scene, *window);
+                if of < self.min_of && !(is_open && of >= 1.0) {
+                    continue;
+                }
+                if refused >= self.min_count && of >= self.min_of && refused / of >= self.share {
+                    self.fill(&mut reading, (refused, of), *window, series, scene);
+                    break;
+                }
+                // Far fewer refusals than such a block would give: it is over, whatever longer windows remember.
+                if lack_chance(refused, of * self.share, 1.0) < 0.01 {
+                    break;
+                }
+                if is_open && refused / of > self.share / 2.0 {
+                    reading.verdict = Verdict::Between;
+                }
+            }
+            if is_open || reading.verdict != Verdict::Clear {
+                out.push(reading);
+            }
+        }
+    }
+
+    /// Recipients that were refused, and out of how many, without greylisting.
+    fn refused(&self, series: &Series, scene: &Scene<'_>, window: i64) -> (f64, f64) {
+        let sums = series.window(scene.now, window);
+        let any = Measure::Ratio(Ratio::Refusal).of(&sums);
+        if !self.blocks_only {
+            return (any.count as f64, any.of as f64);
+        }
+        let blocked = scene.book.get(series.name.class, Dimension::Blocked, &series.name.key);
+        let refused = blocked.map_or(0, |blocked| blocked.window(scene.now, window).recipients);
+        // What was refused first and accepted later is no block any more.
+        ((refused as f64).min(any.count as f64), any.of as f64)
+    }
+
+    fn fill(&self, reading: &mut Reading, (refused, of): (f64, f64), window: i64, series: &Series, scene: &Scene<'_>) {
+        let of_our_mail = share_of_mail(series, scene);
+        if self.only_considerable && of_our_mail < self.considerable {
+            return;
+        }
+        reading.verdict = Verdict::Holds;
+        (reading.value, reading.limit, reading.window) = (refused / of, self.share, window);
+        (reading.count, reading.of) = (refused, of);
+        if of_our_mail < self.considerable {
+            reading.severity = Some(Severity::Ticket);
+        }
+        let is_bad = |sums: &crate::measure::Sums| Measure::Ratio(Ratio::Refusal).of(sums).count > 0;
+        reading.since = series.history.first(scene.now, window, is_bad).map(|time| time.0);
+        let what = if self.blocks_only { "refused because of us" } else { "refused or deferred" };
+        reading.text = format!(
+            "{} of {} recipients {what} ({}) in {}; {} of our mail goes there",
+            refused,
+            of,
+            percent(reading.value),
+            span_text(window),
+            percent(of_our_mail)
+        );
+    }
+}
+
+/// The share of our recipients that belong to a group, over the past, or over the last day while there is none.
+fn share_of_mail(series: &Series, scene: &Scene<'_>) -> f64 {
+    let Some(total) = scene.book.get(series.name.class, Dimension::All, &Group::default().key) else { return 1.0 };
+    let refusal = Measure::Ratio(Ratio::Refusal);
+    let (part, whole) = (series.usual(refusal, Time::DAY).1, total.usual(refusal, Time::DAY).1);
+    if whole >= 100.0 {
+        return part / whole;
+    }
+    let tried = |series: &Series| series.window(scene.now, Time::DAY).counts.get(Figure::RecipientsFirstTried) as f64;
+    tried(series) / tried(total).max(1.0)
+}

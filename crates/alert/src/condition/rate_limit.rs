@@ -1,0 +1,68 @@
+//! More than one account may send in an hour or a day; single accounts may have limits of their own.
+
+use mailvane_metric::Figure;
+use mailvane_model::Time;
+
+use super::{Reading, Scene, Scope, Verdict, scope};
+use crate::input::Dimension;
+use crate::measure::Measure;
+use crate::rule::read::Reader;
+use crate::rule::span_text;
+
+/// With limits that follow the past, nothing is said before so much of it is known.
+const LEARN: i64 = 2 * Time::DAY;
+
+/// The condition.
+#[derive(Clone, Debug)]
+pub struct RateLimit {
+    scope: Scope,
+    measure: Measure,
+    per: i64,
+    limit: f64,
+    /// An account that was busy before may have so many times its busiest hour (or a day of such hours); 0: no such thing.
+    times_peak: f64,
+    /// Pattern and limit.
+    limits: Vec<(String, f64)>,
+}
+
+impl RateLimit {
+    pub(crate) fn read(reader: &Reader<'_>) -> Self {
+        let measure = scope::measure(reader, Some(Measure::Figure(Figure::RecipientsFirstTried)), Some(false));
+        let per = reader.word("per", Some(Time::HOUR), &[("hour", Time::HOUR), ("day", Time::DAY)]).unwrap_or(Time::HOUR);
+        let mut limits = Vec::new();
+        if let Some(inner) = reader.inner("limits") {
+            for (pattern, texts) in inner.entries() {
+                match texts.first().and_then(|text| text.replace('_', "").parse::<f64>().ok()) {
+                    Some(limit) => limits.push((pattern.to_lowercase(), limit)),
+                    None => reader.wrong("limits", format!("the limit of {pattern:?} must be a number")),
+                }
+            }
+            reader.absorb_free(inner);
+        }
+        let limit = reader.number("limit", 0.0);
+        if limit <= 0.0 {
+            reader.wrong("limit", "`limit` is missing: how many recipients an account may have");
+        }
+        RateLimit { scope: Scope::read(reader, measure, Dimension::User, &[per]), measure, per, limit, times_peak: reader.number("times_peak", 0.0), limits }
+    }
+
+    pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
+        for (series, is_open) in self.scope.series(scene).filter(|(_, is_open)| scene.is_due(self.per, *is_open)) {
+            let own = self.limits.iter().find(|(pattern, _)| scope::matches(pattern, &series.name.key));
+            let usual = series.peak(self.measure, true) * (self.per as f64 / Time::HOUR as f64).sqrt() * self.times_peak;
+            let limit = own.map_or(self.limit.max(usual), |(_, limit)| *limit);
+            if self.times_peak > 0.0 && own.is_none() && scene.learned() < LEARN {
+                continue;
+            }
+            let count = self.measure.of(&series.window(scene.now, self.per)).count as f64;
+            let mut reading = Reading { value: count, count, limit, window: self.per, ..Reading::clear(self.scope.group(series)) };
+            if count > limit {
+                reading.verdict = Verdict::Holds;
+                reading.text = format!("{count} recipients in {}; its limit is {limit}", span_text(self.per));
+            }
+            if is_open || reading.verdict != Verdict::Clear {
+                out.push(reading);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A rate far above its own past: sure of it (Wilson), surprising (beta-binomial against the baseline), and large enough to matter.
+//!
+//! Windows from minutes to a week are tried, so that 20 messages a day are judged by days and a million by minutes. A shorter
+//! window that shows the rate is back ends what a longer one still remembers.
+
+use mailvane_model::Time;
+
+use super::reading::percent;
+use super::{Reading, Scene, Scope, Verdict, scope};
+use crate::input::Dimension;
+use crate::measure::{Measure, Ratio};
+use crate::rule::read::Reader;
+use crate::rule::span_text;
+use crate::series::Series;
+use crate::statistics::{excess_chance, lack_chance, wilson_lower};
+
+const WINDOWS: [i64; 7] = [2 * Time::MINUTE, 5 * Time::MINUTE, 15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR, Time::DAY, 7 * Time::DAY];
+/// The past counts for at least and at most so many messages: even a long past says only so much about batches.
+const WEIGHT: (f64, f64) = (20.0, 150.0);
+/// How sure a short window must be that the rate of a longer one is over.
+const OVER: f64 = 0.01;
+
+/// The condition.
+#[derive(Clone, Debug)]
+pub struct RateSpike {
+    scope: Scope,
+    measure: Measure,
+    above: f64,
+    times_usual: f64,
+    chance: f64,
+    min_count: f64,
+    min_of: f64,
+    usual: f64,
+}
+
+/// A window that was looked at.
+#[derive(Clone, Copy, Default)]
+struct Look {
+    window: i64,
+    count: f64,
+    of: f64,
+    usual: f64,
+    limit: f64,
+    holds: bool,
+}
+
+impl RateSpike {
+    pub(crate) fn read(reader: &Reader<'_>) -> Self {
+        let measure = scope::measure(reader, Some(Measure::Ratio(Ratio::Refusal)), Some(true));
+        RateSpike {
+            scope: Scope::read(reader, measure, Dimension::Provider, &WINDOWS),
+            measure,
+            above: reader.share("above", 0.10),
+            times_usual: reader.number("times_usual", 2.5),
+            chance: reader.share("chance", 1e-6),
+            min_count: reader.number("min_count", 5.0),
+            min_of: reader.number("min_of", 6.0),
+            usual: reader.share("usual", 0.05),
+        }
+    }
+
+    pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
+        for (series, is_open) in self.scope.series(scene) {
+            let looks: Vec<Look> = self
+                .scope
+                .windows
+                .iter()
+                .filter(|window| scene.is_due(**window, is_open))
+                .filter_map(|window| self.look(series, scene, *window))
+                .collect();
+            let mut reading = Reading::clear(self.scope.group(series));
+            if let Some(held) = looks.iter().find(|look| look.holds) {
+                let is_over = looks.iter().take_while(|look| look.window < held.window).any(|look| is_over(look, held));
+                if !is_over {
+                    self.fill(&mut reading, held, series, scene);
+                }
+            } else if is_open && looks.first().is_some_and(|look| look.count / look.of > look.limit / 2.0 && look.count >= 3.0) {
+                reading.verdict = Verdict::Between;
+            }
+            if is_open || reading.verdict != Verdict::Clear {
+                out.push(reading);
+            }
+        }
+    }
+
+    fn look(&self, series: &Series, scene: &Scene<'_>, window: i64) -> Option<Look> {
+        let rate = self.measure.of(&series.window(scene.now, window));
+        let (count, of) = (rate.count as f64, rate.of as f64);
+        if of < self.min_of {
+            return None;
+        }
+        let (before, before_of) = series.usual(self.measure, window);
+        let usual = (before + self.usual * WEIGHT.0) / (before_of + WEIGHT.0);
+        let limit = self.above.max(self.times_usual * usual).min(0.9);
+        let mut look = Look { window, count, of, usual, limit, holds: false };
+        if count >= self.min_count && count / of > limit && wilson_lower(count, of, 1.96) > limit {
+            let weight = (WEIGHT.0 + before_of / 4.0).clamp(WEIGHT.0, WEIGHT.1);
+            look.holds = excess_chance(count, of, usual, weight) < self.chance;
+        }
+        Some(look)
+    }
+
+    fn fill(&self, reading: &mut Reading, look: &Look, series: &Series, scene: &Scene<'_>) {
+        reading.verdict = Verdict::Holds;
+        (reading.value, reading.count, reading.of) = (look.count / look.of, look.count, look.of);
+        (reading.limit, reading.usual, reading.window) = (look.limit, Some(look.usual), look.window);
+        let is_bad = |sums: &crate::measure::Sums| {
+            let rate = self.measure.of(sums);
+            rate.count > 0 && rate.value().is_some_and(|value| value > look.limit)
+        };
+        reading.since = series.history.first(scene.now, look.window, is_bad).map(|time| time.0);
+        reading.text = format!(
+            "{} {} ({} of {}) in {}; usual {}",
+            self.measure.word(),
+            percent(reading.value),
+            look.count,
+            look.of,
+            span_text(look.window),
+            percent(look.usual)
+        );
+    }
+}
+
+/// Whether a shorter window shows that the rate of a longer one is over.
+fn is_over(short: &Look, long: &Look) -> bool {
+    short.count / short.of < long.limit / 2.0 && lack_chance(short.count, short.of * long.count / long.of, 1.0) < OVER
+}

@@ -1,0 +1,105 @@
+//! Expected mail that did not come: far less than this time of the week brings, while the log itself is alive.
+
+use mailvane_metric::Figure;
+use mailvane_model::Time;
+
+use super::{Reading, Scene, Scope, Verdict, scope};
+use crate::input::Dimension;
+use crate::measure::Measure;
+use crate::rule::read::Reader;
+use crate::rule::span_text;
+use crate::series::Series;
+use crate::statistics::lack_chance;
+
+const WINDOWS: [i64; 8] = [10 * Time::MINUTE, 30 * Time::MINUTE, Time::HOUR, 3 * Time::HOUR, 12 * Time::HOUR, Time::DAY, 3 * Time::DAY, 7 * Time::DAY];
+/// Hours that follow each other vary together, up to this factor.
+const MOST_HOURS: f64 = 3.0;
+/// Windows from this length on are whole hours.
+const LONG: i64 = 3 * Time::HOUR;
+/// Nothing comes more evenly than this.
+const LEAST_DISPERSION: f64 = 2.0;
+/// Of more groups than this each is looked at every quarter of an hour only.
+const OFTEN: usize = 50;
+
+/// The condition.
+#[derive(Clone, Debug)]
+pub struct Silence {
+    scope: Scope,
+    measure: Measure,
+    chance: f64,
+    /// As much as this share of the usual is no silence.
+    drop_to: f64,
+    min_expected: f64,
+    learn: i64,
+}
+
+impl Silence {
+    pub(crate) fn read(reader: &Reader<'_>) -> Self {
+        let measure = scope::measure(reader, Some(Measure::Figure(Figure::RecipientsFirstTried)), Some(false));
+        Silence {
+            scope: Scope::read(reader, measure, Dimension::All, &WINDOWS),
+            measure,
+            chance: reader.share("chance", 1e-5),
+            drop_to: reader.share("drop_to", 0.05),
+            min_expected: reader.number("min_expected", 15.0),
+            learn: reader.span("learn", 3 * Time::DAY),
+        }
+    }
+
+    pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
+        if scene.learned() < self.learn {
+            return;
+        }
+        let all: Vec<&Series> =
+            scene.book.all(self.scope.class, self.scope.group_by).filter(|series| self.scope.takes(&series.name.key)).collect();
+        let is_quarter = scene.from.floor(15 * Time::MINUTE) < scene.now.floor(15 * Time::MINUTE);
+        for series in &all {
+            let group = self.scope.group(series);
+            let is_open = scene.is_open(&group.label, &group.key);
+            if all.len() > OFTEN && !is_quarter && !is_open {
+                continue;
+            }
+            let mut reading = Reading::clear(group);
+            for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
+                if self.judge(series, scene, *window, &mut reading) {
+                    break;
+                }
+            }
+            if is_open || reading.verdict != Verdict::Clear {
+                out.push(reading);
+            }
+        }
+    }
+
+    /// What a window usually brings. Of a short one: the least of this hour and those beside it, since nobody knows in which part
+    /// of its hour a batch goes out.
+    fn usual(&self, series: &Series, from: Time, until: Time, window: i64) -> f64 {
+        let at = |shift: i64| series.expected(self.measure, from.plus(shift), until.plus(shift)).0;
+        if window >= LONG { at(0) } else { at(0).min(at(-Time::HOUR)).min(at(Time::HOUR)) }
+    }
+
+    /// Judges one window; `true` when it was long enough to decide.
+    fn judge(&self, series: &Series, scene: &Scene<'_>, window: i64, reading: &mut Reading) -> bool {
+        // What is usual is known by the hour: long windows are whole hours, so that a batch at ten is inside or outside of them.
+        let until = if window >= LONG { scene.now.floor(Time::HOUR) } else { scene.now };
+        let from = until.plus(-window);
+        let mean = self.usual(series, from, until, window);
+        let count = self.measure.of(&series.window(until, window)).count as f64;
+        if mean < self.min_expected || count > mean * self.drop_to {
+            return count > mean * self.drop_to && mean >= self.min_expected;
+        }
+        let hours = (window as f64 / Time::HOUR as f64).max(1.0);
+        let dispersion = series.dispersion(self.measure).max(LEAST_DISPERSION) * hours.sqrt().min(MOST_HOURS);
+        if lack_chance(count, mean, dispersion) >= self.chance {
+            return false;
+        }
+        let is_alive = scene.facts.alive.is_some_and(|alive| alive >= scene.now.0 - (window / 4).max(2 * Time::MINUTE));
+        reading.verdict = if is_alive { Verdict::Holds } else { Verdict::Unknown };
+        (reading.value, reading.limit, reading.count, reading.window) = (count, mean * self.drop_to, count, window);
+        reading.usual = Some(mean);
+        reading.since =
+            series.history.last().map(|last| (i64::from(last) + 1) * Time::MINUTE).filter(|since| *since >= from.0).or(Some(from.0));
+        reading.text = format!("{count} {} in {}; usual {mean:.0}", self.measure.word(), span_text(window));
+        true
+    }
+}

@@ -1,0 +1,78 @@
+//! A count far above what this hour usually brings (negative binomial, so that batches do not surprise).
+
+use mailvane_metric::Figure;
+use mailvane_model::Time;
+
+use super::{Reading, Scene, Scope, Verdict, scope};
+use crate::input::Dimension;
+use crate::measure::Measure;
+use crate::rule::read::Reader;
+use crate::rule::span_text;
+use crate::series::Series;
+use crate::statistics::surge_chance;
+
+const WINDOWS: [i64; 3] = [15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
+/// Nothing comes more evenly than this.
+const LEAST_DISPERSION: f64 = 3.0;
+
+/// The condition.
+#[derive(Clone, Debug)]
+pub struct Surge {
+    scope: Scope,
+    measure: Measure,
+    times_usual: f64,
+    chance: f64,
+    min_count: f64,
+}
+
+impl Surge {
+    pub(crate) fn read(reader: &Reader<'_>) -> Self {
+        let measure = scope::measure(reader, Some(Measure::Figure(Figure::RecipientsFirstTried)), Some(false));
+        Surge {
+            scope: Scope::read(reader, measure, Dimension::All, &WINDOWS),
+            measure,
+            times_usual: reader.number("times_usual", 4.0),
+            chance: reader.share("chance", 1e-6),
+            min_count: reader.number("min_count", 50.0),
+        }
+    }
+
+    pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
+        for (series, is_open) in self.scope.series(scene) {
+            let mut reading = Reading::clear(self.scope.group(series));
+            for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
+                if self.judge(series, scene, *window, is_open, &mut reading) {
+                    break;
+                }
+            }
+            if is_open || reading.verdict != Verdict::Clear {
+                out.push(reading);
+            }
+        }
+    }
+
+    fn judge(&self, series: &Series, scene: &Scene<'_>, window: i64, is_open: bool, reading: &mut Reading) -> bool {
+        let count = self.measure.of(&series.window(scene.now, window)).count as f64;
+        if count < self.min_count {
+            return false;
+        }
+        let (mut mean, _) = series.expected(self.measure, scene.now.plus(-window), scene.now);
+        // The busiest hour so far is no surprise either.
+        let peak = series.peak(self.measure, window > 15 * Time::MINUTE);
+        mean = mean.max(peak / 2.0).max(1.0);
+        let dispersion = series.dispersion(self.measure).max(LEAST_DISPERSION) * (window as f64 / Time::HOUR as f64).max(1.0).sqrt();
+        let limit = (self.times_usual * mean).max(self.min_count);
+        if count > limit && surge_chance(count, mean, dispersion) < self.chance {
+            reading.verdict = Verdict::Holds;
+            (reading.value, reading.limit, reading.count, reading.window) = (count, limit, count, window);
+            reading.usual = Some(mean);
+            reading.since = Some(scene.now.plus(-window).0);
+            reading.text = format!("{count} {} in {}; usual {mean:.0}", self.measure.word(), span_text(window));
+            return true;
+        }
+        if is_open && count > limit / 2.0 {
+            reading.verdict = Verdict::Between;
+        }
+        false
+    }
+}

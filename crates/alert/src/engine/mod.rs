@@ -1,0 +1,315 @@
+//! The engine: minutes in, changes of state and notices out. No clock, no file, no socket.
+
+mod saved;
+mod tell;
+
+use std::collections::BTreeMap;
+
+use mailvane_model::Time;
+
+use crate::condition::{Condition, Group, Reading, Scene, Verdict};
+use crate::error::Error;
+use crate::event::{IncidentRow, Step, Transition};
+use crate::fact::Facts;
+use crate::input::{Dimension, Minute};
+use crate::rule::{Rule, RuleSet, Severity};
+use crate::series::Book;
+use crate::state::{Acknowledgement, Alert, Incident, Settings, Silence, State};
+
+/// Until so much is learned, rules that compare with the past are tickets at most.
+pub const LEARNING: i64 = 7 * Time::DAY;
+/// What has lasted for this long is learned as usual.
+const BECOMES_USUAL: i64 = 2 * Time::DAY;
+/// Alerts at most; more groups than this at once are one incident in truth, see [`Engine::dropped`].
+const ALERTS: usize = 5_000;
+/// Lines of a summary at most.
+const SUMMARY_LINES: usize = 100;
+
+/// Rules at work.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    rules: RuleSet,
+    settings: Settings,
+    book: Book,
+    facts: Facts,
+    alerts: BTreeMap<(String, Group), Alert>,
+    incidents: BTreeMap<String, Incident>,
+    silences: Vec<Silence>,
+    /// Log time up to which everything was judged.
+    through: Option<Time>,
+    first: Option<Time>,
+    /// The time on the wall when something was last handed over: while a backlog is read, reading goes on.
+    stepped: Option<Time>,
+    /// Whether the history has been read: from then on something may be told.
+    trained: bool,
+    /// What began and ended untold.
+    summary: Vec<String>,
+    /// Alerts that found no place.
+    dropped: u64,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    pub fn new(rules: RuleSet, settings: Settings) -> Self {
+        let trained = !settings.trains;
+        Engine {
+            rules,
+            settings,
+            book: Book::default(),
+            facts: Facts::default(),
+            alerts: BTreeMap::new(),
+            incidents: BTreeMap::new(),
+            silences: Vec::new(),
+            through: None,
+            first: None,
+            stepped: None,
+            trained,
+            summary: Vec::new(),
+            dropped: 0,
+        }
+    }
+
+    /// The log time up to which everything was judged: the next minute begins here.
+    pub fn through(&self) -> Option<Time> {
+        self.through
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// Puts other rules in force. Alerts of rules that are gone are gone, without a word.
+    pub fn set_rules(&mut self, rules: RuleSet) {
+        self.rules = rules;
+        let known = &self.rules;
+        self.alerts.retain(|(rule, _), _| known.get(rule).is_some());
+    }
+
+    /// Every alert that is pending, firing or was over not long ago.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.values()
+    }
+
+    /// The incidents that go on.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values()
+    }
+
+    /// The numbers that are remembered.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The facts that are remembered.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Groups that found no place, and facts: for the health page.
+    pub fn dropped(&self) -> u64 {
+        self.dropped + self.book.dropped + self.facts.dropped
+    }
+
+    /// The silences, those that are over included.
+    pub fn silences(&self) -> &[Silence] {
+        &self.silences
+    }
+
+    /// Adds a silence, or replaces the one of the same id.
+    pub fn silence(&mut self, silence: Silence) {
+        self.silences.retain(|known| known.id != silence.id);
+        self.silences.push(silence);
+    }
+
+    /// Somebody has seen an incident: it is not repeated and goes no further up the chain.
+    ///
+    /// # Errors
+    /// [`Error::NoIncident`] when it is over or never was.
+    pub fn acknowledge(&mut self, incident: &str, author: &str, wall: Time) -> Result<(), Error> {
+        let found = self.incidents.values_mut().find(|known| known.id == incident);
+        let found = found.ok_or_else(|| Error::NoIncident(incident.to_owned()))?;
+        found.acknowledged = Some(Acknowledgement { author: author.to_owned(), at: wall.0 });
+        Ok(())
+    }
+
+    /// Takes in a minute (or a part of one) and judges everything that has something new. `wall` is the time on the wall.
+    ///
+    /// What lies before [`Engine::through`] (a source that lagged) is filed under its time and judges nothing.
+    pub fn step(&mut self, minute: &Minute, wall: Time) -> Step {
+        let from = self.through.unwrap_or(minute.start);
+        self.first.get_or_insert(minute.start);
+        self.stepped = Some(self.stepped.map_or(wall, |stepped| stepped.max(wall)));
+        self.book.begin();
+        for (dimension, key, cell) in &minute.cells {
+            self.book.add(minute.start, *dimension, key, cell);
+        }
+        if minute.end <= from && self.through.is_some() {
+            return Step::default();
+        }
+        self.facts.add(minute);
+        self.book.end(from, minute.end);
+        self.through = Some(minute.end);
+        let mut step = Step::default();
+        self.judge(from, wall, false, &mut step);
+        self.tell(wall, &mut step);
+        step
+    }
+
+    /// Lets time pass on the wall without anything new in the log: repeats, escalation, the end of silences and quiet hours, and
+    /// the rule that sees that nothing is read any more.
+    pub fn tick(&mut self, wall: Time) -> Step {
+        let mut step = Step::default();
+        if let Some(through) = self.through {
+            self.judge(through, wall, true, &mut step);
+            self.tell(wall, &mut step);
+        }
+        step
+    }
+
+    /// Whether what is read lies so far behind the clock that it is the past.
+    fn is_behind(&self, wall: Time) -> bool {
+        self.through.is_none_or(|through| wall.0.saturating_sub(through.0) > self.settings.behind)
+    }
+
+    fn judge(&mut self, from: Time, wall: Time, only_clock: bool, step: &mut Step) {
+        let (Some(now), Some(first)) = (self.through, self.first) else { return };
+        // How far a backlog lies behind is no news while it is being read: what counts is that nothing is read any more.
+        let idle = wall.0.saturating_sub(self.stepped.unwrap_or(wall).max(now).0).max(0);
+        let seen = if only_clock { now.plus(idle) } else { now };
+        let young = now.0 - first.0 < LEARNING;
+        let rules = std::mem::take(&mut self.rules);
+        let mut readings = Vec::new();
+        for rule in rules.rules() {
+            if only_clock && !matches!(rule.condition, Condition::Deadman(_)) {
+                continue;
+            }
+            let open = self.open(&rule.name);
+            let scene = Scene { from, now, wall: seen, first, book: &self.book, facts: &self.facts, open };
+            readings.clear();
+            rule.condition.evaluate(&scene, &mut readings);
+            // A group of which nothing is known any more is fine again.
+            let silent = |group: &&Group| !readings.iter().any(|reading| reading.group == **group);
+            let gone: Vec<Group> = scene.open.iter().filter(silent).cloned().collect();
+            readings.extend(gone.into_iter().map(Reading::clear));
+            for mut reading in readings.drain(..) {
+                if !self.facts.lagging.is_empty() && counts_mail(&rule.condition) {
+                    reading.verdict = Verdict::Unknown;
+                }
+                self.observe(rule, &reading, young, step);
+            }
+        }
+        self.rules = rules;
+        let now = now.0;
+        self.alerts.retain(|_, alert| !alert.is_past(now));
+    }
+
+    /// The groups of a rule that are pending or firing.
+    fn open(&self, rule: &str) -> Vec<Group> {
+        let from = (rule.to_owned(), Group::default());
+        let own = self.alerts.range(from..).take_while(|((name, _), _)| name == rule);
+        own.filter(|(_, alert)| alert.state != State::Resolved).map(|((_, group), _)| group.clone()).collect()
+    }
+
+    fn observe(&mut self, rule: &Rule, reading: &Reading, young: bool, step: &mut Step) {
+        let Some(now) = self.through else { return };
+        let mut severity = reading.severity.unwrap_or(rule.severity).min(rule.severity);
+        if young && rule.condition.learns() {
+            severity = severity.min(Severity::Ticket);
+        }
+        let key = (rule.name.clone(), reading.group.clone());
+        let is_new = !self.alerts.contains_key(&key);
+        if is_new && (reading.verdict != Verdict::Holds || self.alerts.len() >= ALERTS) {
+            self.dropped += u64::from(reading.verdict == Verdict::Holds);
+            return;
+        }
+        let alert = self.alerts.entry(key.clone()).or_insert_with(|| Alert::begin(rule, reading, severity, now.0));
+        let before = (!is_new).then_some(alert.state);
+        let mut change = alert.observe(rule, reading, severity, now.0);
+        if is_new && change.is_none() {
+            change = Some(State::Pending);
+        }
+        let is_dropped = alert.state == State::Pending && matches!(reading.verdict, Verdict::Clear | Verdict::Between);
+        if let Some(state) = change {
+            step.transitions.push(Transition {
+                id: alert.id(state, now.0),
+                rule: rule.name.clone(),
+                group: alert.group.clone(),
+                from: before,
+                to: state,
+                at: now.0,
+                began: alert.began,
+                severity: alert.severity,
+                history: !self.trained,
+                reading: if state == State::Resolved { alert.worst.clone() } else { reading.clone() },
+            });
+        }
+        let (state, began) = (alert.state, alert.began);
+        if is_dropped {
+            self.alerts.remove(&key);
+        } else if state == State::Firing {
+            self.fires(rule, &key, change == Some(State::Firing), Time(began), step);
+        }
+    }
+
+    /// A firing alert belongs to an incident, and what is not as usual teaches nothing.
+    fn fires(&mut self, rule: &Rule, key: &(String, Group), is_new: bool, began: Time, step: &mut Step) {
+        let Some(now) = self.through else { return };
+        // What lasts for days becomes the usual: a dead destination is told once, and learned.
+        let is_usual = now.0 - began.0 > BECOMES_USUAL;
+        if !is_usual && (is_new || now.0.rem_euclid(Time::HOUR) < Time::MINUTE) {
+            let group = &key.1;
+            let dimension =
+                if group.is_whole() { Some(Dimension::All) } else { Dimension::ALL.into_iter().find(|known| known.word() == group.label) };
+            if let Some(dimension) = dimension {
+                self.book.mark_bad(dimension, &group.key, began);
+            }
+        }
+        if !is_new {
+            return;
+        }
+        let Some(alert) = self.alerts.get(key) else { return };
+        let common = if key.1.is_whole() { format!("topic:{}", rule.topic) } else { format!("{}:{}", key.1.label, key.1.key) };
+        let history = !self.trained;
+        let incident = self
+            .incidents
+            .entry(common.clone())
+            .or_insert_with(|| Incident::begin(common.clone(), &rule.name, key.1.clone(), began.0, now.0, history));
+        if !incident.alerts.contains(key) {
+            incident.alerts.push(key.clone());
+        }
+        incident.began = incident.began.min(began.0);
+        incident.severity = incident.severity.max(alert.severity);
+        step.incidents.extend(self.row(&common, None));
+    }
+
+    /// An incident as a row of the history.
+    fn row(&self, key: &str, ended: Option<i64>) -> Option<IncidentRow> {
+        let incident = self.incidents.get(key)?;
+        let gravest = self.gravest(incident);
+        let title = gravest.and_then(|alert| self.rules.get(&alert.rule)).map(|rule| rule.title.clone());
+        Some(IncidentRow {
+            id: incident.id.clone(),
+            title: title.unwrap_or_else(|| incident.alerts.first().map(|alert| alert.0.clone()).unwrap_or_default()),
+            group: incident.group.clone(),
+            severity: incident.severity,
+            began: incident.began,
+            fired: incident.fired,
+            ended,
+            history: incident.history,
+            rules: incident.alerts.iter().map(|alert| alert.0.clone()).collect(),
+            text: gravest.map(|alert| alert.worst.text.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// The alert of an incident that says most.
+    fn gravest(&self, incident: &Incident) -> Option<&Alert> {
+        let alerts = incident.alerts.iter().filter_map(|key| self.alerts.get(key));
+        alerts.max_by(|left, right| left.severity.cmp(&right.severity).then(right.fired.cmp(&left.fired)))
+    }
+}
+
+/// Whether a condition looks at counts of mail, which a lagging source makes uncertain.
+const fn counts_mail(condition: &Condition) -> bool {
+    !matches!(condition, Condition::Deadman(_) | Condition::Finding(_) | Condition::Disk(_) | Condition::LogGap(_))
+}

@@ -1,0 +1,308 @@
+//! The recent past of one series: its last minutes, quarters of an hour and hours, each with anything in it.
+
+use std::collections::VecDeque;
+
+use mailvane_metric::histogram::Histogram;
+use mailvane_metric::window::{Step, Window};
+use mailvane_metric::{Figure, Figures, Spread, Width};
+use mailvane_model::Time;
+
+use crate::measure::{Counts, Sums, slot};
+
+/// Minutes are kept this long: the longest window that is exact to the minute, and a quarter.
+const MINUTES: i32 = 75;
+/// Quarters of an hour are kept this long, in minutes.
+const QUARTERS: i32 = 25 * 60;
+/// Hours are kept this long, in minutes.
+const HOURS: i32 = (7 * 24 + 1) * 60;
+/// The longest window that a rule may have.
+pub const LONGEST_WINDOW: i64 = 7 * Time::DAY;
+
+/// The gaps between attempts, out of which recipients are counted once each.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Gaps {
+    pub(crate) deferred: Histogram,
+    pub(crate) finals: Histogram,
+}
+
+impl Gaps {
+    fn of(figures: &Figures) -> Option<Box<Self>> {
+        let of = |spread| figures.spread(spread).cloned().unwrap_or_default();
+        let gaps = Gaps { deferred: of(Spread::DeferredGap), finals: of(Spread::FinalGap) };
+        (!gaps.deferred.is_empty() || !gaps.finals.is_empty()).then(|| Box::new(gaps))
+    }
+}
+
+/// One step of time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Entry {
+    /// Its first minute, counted from the epoch.
+    pub(crate) at: i32,
+    pub(crate) counts: Counts,
+    pub(crate) gaps: Option<Box<Gaps>>,
+    /// Whether an alert says that this was not as usual: nothing is learned from it.
+    pub(crate) bad: bool,
+}
+
+impl Entry {
+    fn step(&self) -> Step<'_> {
+        Step {
+            attempts: self.counts.get(Figure::Attempts),
+            deferred_attempts: self.counts.get(Figure::DeferredAttempts),
+            recipients: self.counts.get(Figure::Recipients),
+            recipients_deferred: self.counts.get(Figure::RecipientsDeferred),
+            recipients_greylisted: self.counts.get(Figure::RecipientsGreylisted),
+            deferred_gaps: self.gaps.as_ref().map(|gaps| &gaps.deferred),
+            final_gaps: self.gaps.as_ref().map(|gaps| &gaps.finals),
+        }
+    }
+
+    fn merge_gaps(&mut self, gaps: Option<&Gaps>) {
+        if let Some(gaps) = gaps {
+            let mine = self.gaps.get_or_insert_default();
+            mine.deferred.merge(&gaps.deferred, 1);
+            mine.finals.merge(&gaps.finals, 1);
+        }
+    }
+}
+
+/// The minute that holds a time, counted from the epoch.
+pub(crate) fn minute_of(time: Time) -> i32 {
+    time.0.div_euclid(Time::MINUTE).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+}
+
+/// The start of a minute counted from the epoch.
+pub(crate) fn time_of(minute: i32) -> Time {
+    Time(i64::from(minute) * Time::MINUTE)
+}
+
+/// The recent past. Steps without anything are not kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct History {
+    pub(crate) minutes: VecDeque<Entry>,
+    pub(crate) quarters: VecDeque<Entry>,
+    pub(crate) hours: VecDeque<Entry>,
+}
+
+/// What fell out of the kept time and can be learned from.
+pub(crate) enum Gone {
+    /// A quarter of an hour.
+    Quarter(Entry),
+    /// An hour.
+    Hour(Entry),
+}
+
+impl History {
+    /// Adds what happened in a minute; `door` counts have no recipients.
+    pub(crate) fn add(&mut self, minute: i32, counts: Counts, figures: Option<&Figures>) {
+        let gaps = figures.and_then(Gaps::of);
+        let fresh = Entry { at: minute, counts, gaps, bad: false };
+        for (minutes, tier) in [(15, &mut self.quarters), (60, &mut self.hours)] {
+            let at = minute.div_euclid(minutes) * minutes;
+            let entry = entry_of(tier, at);
+            let mut counts = fresh.counts;
+            if figures.is_some() {
+                set_recipients(&mut counts, &fresh, at, minute);
+            }
+            entry.counts.add(&counts);
+            entry.merge_gaps(fresh.gaps.as_deref());
+        }
+        let entry = entry_of(&mut self.minutes, minute);
+        entry.counts.add(&fresh.counts);
+        entry.merge_gaps(fresh.gaps.as_deref());
+    }
+
+    /// Drops what is too old at `now`, and hands over what can be learned from it.
+    pub(crate) fn expire(&mut self, now: i32, gone: &mut impl FnMut(Gone)) {
+        while self.minutes.front().is_some_and(|entry| entry.at < now - MINUTES) {
+            self.minutes.pop_front();
+        }
+        while self.quarters.front().is_some_and(|entry| entry.at < now - QUARTERS)
+            && let Some(entry) = self.quarters.pop_front()
+        {
+            gone(Gone::Quarter(entry));
+        }
+        while self.hours.front().is_some_and(|entry| entry.at < now - HOURS)
+            && let Some(entry) = self.hours.pop_front()
+        {
+            gone(Gone::Hour(entry));
+        }
+    }
+
+    /// The sums of the last `length` microseconds before `end`.
+    pub(crate) fn window(&self, end: Time, length: i64) -> Sums {
+        let (tier, width) = if length <= Time::HOUR {
+            (&self.minutes, Width::Minute)
+        } else if length <= Time::DAY {
+            (&self.quarters, Width::Quarter)
+        } else {
+            (&self.hours, Width::Hour)
+        };
+        let mut start = width.floor(end.plus(-length));
+        if width == Width::Minute && end.floor(Time::MINUTE) != end {
+            // In the middle of a minute: rather a little shorter than longer, so that what begins is not thinned out.
+            start = start.plus(Time::MINUTE);
+        }
+        let (from, until) = (minute_of(start), minute_of(end.plus(-1)) + 1);
+        let mut window = Window::new(start);
+        let mut sums = Sums::default();
+        for entry in tier.iter().rev().skip_while(|entry| entry.at >= until).take_while(|entry| entry.at >= from) {
+            sums.counts.add(&entry.counts);
+            if entry.gaps.is_none() {
+                // Without retries each recipient is in its step once: the short way to the same numbers.
+                sums.recipients += entry.counts.get(Figure::Recipients);
+                sums.deferred += entry.counts.get(Figure::RecipientsDeferred);
+                sums.greylisted += entry.counts.get(Figure::RecipientsGreylisted);
+            } else {
+                window.add_step(time_of(entry.at), width, &entry.step());
+            }
+        }
+        sums.recipients += window.recipients();
+        sums.deferred += window.deferred();
+        sums.greylisted += window.greylisted();
+        sums
+    }
+
+    /// The first minute of the last `length` before `end` in which `is_bad` holds.
+    pub(crate) fn first(&self, end: Time, length: i64, is_bad: impl Fn(&Sums) -> bool) -> Option<Time> {
+        let tier = if length <= Time::HOUR { &self.minutes } else { &self.quarters };
+        let from = minute_of(end.plus(-length));
+        let as_sums = |entry: &Entry| Sums {
+            counts: entry.counts,
+            recipients: entry.counts.get(Figure::Recipients),
+            deferred: entry.counts.get(Figure::RecipientsDeferred),
+            greylisted: entry.counts.get(Figure::RecipientsGreylisted),
+        };
+        tier.iter().filter(|entry| entry.at >= from).find(|entry| is_bad(&as_sums(entry))).map(|entry| time_of(entry.at))
+    }
+
+    /// Says that the time from `from` on was not as usual.
+    pub(crate) fn mark_bad(&mut self, from: Time) {
+        let from = minute_of(from);
+        for entry in self.quarters.iter_mut().filter(|entry| entry.at + 15 > from) {
+            entry.bad = true;
+        }
+        for entry in self.hours.iter_mut().filter(|entry| entry.at + 60 > from) {
+            entry.bad = true;
+        }
+    }
+
+    /// The last minute with anything in it.
+    pub(crate) fn last(&self) -> Option<i32> {
+        self.hours.back().map(|hour| self.minutes.back().map_or(hour.at, |minute| minute.at))
+    }
+}
+
+/// In a wider step a recipient that is tried again counts once: takes away what the minute counts and the wider step must not.
+fn set_recipients(counts: &mut Counts, fresh: &Entry, at: i32, minute: i32) {
+    if fresh.gaps.is_none() || at == minute {
+        return;
+    }
+    let mut window = Window::new(time_of(at));
+    window.add_step(time_of(minute), Width::Minute, &fresh.step());
+    let right = [
+        (Figure::Recipients, window.recipients()),
+        (Figure::RecipientsDeferred, window.deferred()),
+        (Figure::RecipientsGreylisted, window.greylisted()),
+    ];
+    for (figure, value) in right {
+        if let Some(slot) = slot(figure) {
+            counts.0[slot] = value as i32;
+        }
+    }
+}
+
+/// The entry of a step, made at its place in time.
+fn entry_of(tier: &mut VecDeque<Entry>, at: i32) -> &mut Entry {
+    let place = match tier.back() {
+        Some(last) if last.at == at => tier.len() - 1,
+        Some(last) if last.at > at => match tier.binary_search_by_key(&at, |entry| entry.at) {
+            Ok(place) => place,
+            Err(place) => {
+                tier.insert(place, Entry { at, ..Entry::default() });
+                place
+            }
+        },
+        _ => {
+            tier.push_back(Entry { at, ..Entry::default() });
+            tier.len() - 1
+        }
+    };
+    &mut tier[place]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(attempts: i64, deferred: i64) -> Figures {
+        let mut figures = Figures::default();
+        for (figure, value) in [
+            (Figure::Attempts, attempts),
+            (Figure::Recipients, attempts),
+            (Figure::Accepted, attempts - deferred),
+            (Figure::DeferredAttempts, deferred),
+            (Figure::RecipientsDeferred, deferred),
+        ] {
+            figures.add(figure, value);
+        }
+        figures
+    }
+
+    fn add(history: &mut History, minute: i32, figures: &Figures) {
+        history.add(minute, Counts::of(figures), Some(figures));
+    }
+
+    #[test]
+    fn a_recipient_that_is_tried_again_and_again_counts_once() {
+        let mut history = History::default();
+        add(&mut history, 600, &tried(1, 1));
+        for minute in [605, 610, 615, 620] {
+            let mut figures = tried(1, 1);
+            figures.spread_mut(Spread::DeferredGap).record(300);
+            add(&mut history, minute, &figures);
+        }
+        let end = time_of(621);
+        for length in [Time::HOUR, 6 * Time::HOUR, 3 * Time::DAY] {
+            let sums = history.window(end, length);
+            assert_eq!((sums.recipients, sums.deferred), (1, 1), "window of {} min", length / Time::MINUTE);
+            assert_eq!(sums.counts.get(Figure::Attempts), 5);
+        }
+    }
+
+    #[test]
+    fn a_window_holds_its_time_and_no_more() {
+        let mut history = History::default();
+        for minute in 1000..1120 {
+            add(&mut history, minute, &tried(10, 1));
+        }
+        assert_eq!(history.window(time_of(1120), 5 * Time::MINUTE).recipients, 50);
+        assert_eq!(history.window(time_of(1120), Time::HOUR).deferred, 60);
+        assert_eq!(history.window(time_of(1060), 15 * Time::MINUTE).recipients, 150, "what comes after the end is left out");
+        assert_eq!(history.first(time_of(1120), Time::HOUR, |sums| sums.deferred > 0), Some(time_of(1060)));
+    }
+
+    #[test]
+    fn late_minutes_are_filed_under_their_time() {
+        let mut history = History::default();
+        for minute in [10, 30, 20, 30] {
+            add(&mut history, minute, &tried(1, 0));
+        }
+        assert_eq!(
+            history.minutes.iter().map(|entry| (entry.at, entry.counts.get(Figure::Attempts))).collect::<Vec<_>>(),
+            [(10, 1), (20, 1), (30, 2)]
+        );
+    }
+
+    #[test]
+    fn what_is_too_old_is_handed_over_once() {
+        let mut history = History::default();
+        add(&mut history, 0, &tried(1, 0));
+        let mut hours = 0;
+        for now in [100, QUARTERS + 1, HOURS + 1, HOURS + 2] {
+            history.expire(now, &mut |gone| hours += i32::from(matches!(gone, Gone::Hour(_))));
+        }
+        assert_eq!(hours, 1);
+        assert_eq!(history, History::default());
+    }
+}

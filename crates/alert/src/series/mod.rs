@@ -1,0 +1,325 @@
+//! What is remembered of every group: numbers of the recent past and of a usual week, by traffic, dimension and key.
+
+pub(crate) mod history;
+mod saved;
+pub(crate) mod season;
+
+use std::sync::Arc;
+
+use ahash::AHashMap;
+use mailvane_metric::{Cell, Figure, Traffic};
+use mailvane_model::Time;
+
+pub use history::LONGEST_WINDOW;
+use history::{Gone, History, minute_of};
+pub use saved::SavedSeries;
+use season::Season;
+
+use crate::input::Dimension;
+use crate::measure::{Counts, Measure, Sums};
+
+/// The class of what is counted at the door, where there is no traffic.
+pub const DOOR: u8 = u8::MAX;
+/// Series of one dimension at most; see [`Book::dropped`].
+const SERIES: usize = 20_000;
+/// A series without anything new for this long, in minutes, is forgotten.
+const IDLE: i32 = 45 * 24 * 60;
+/// One of a wide dimension (addresses, domains) is forgotten sooner.
+const WIDE_IDLE: i32 = 8 * 24 * 60;
+/// Recent hours teach when they are this old, in minutes: by then an incident would have been noticed.
+const SETTLED: i32 = 25 * 60;
+
+/// Which numbers, of whom.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name {
+    /// [`Traffic::code`], or [`DOOR`].
+    pub class: u8,
+    /// The dimension.
+    pub dimension: Dimension,
+    /// The key.
+    pub key: Arc<str>,
+}
+
+/// One series.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Whose it is.
+    pub name: Name,
+    pub(crate) history: History,
+    pub(crate) season: Season,
+    /// Sums of the hours that have settled but are not in the season yet, and the hour for which that was worked out.
+    settled: (i32, Counts, Counts),
+}
+
+impl Series {
+    fn new(name: Name, minute: i32) -> Self {
+        Series {
+            name,
+            history: History::default(),
+            season: Season::new(minute.div_euclid(60)),
+            settled: (i32::MIN, Counts::default(), Counts::default()),
+        }
+    }
+
+    /// The sums of the last `length` microseconds before `end`.
+    pub fn window(&self, end: Time, length: i64) -> Sums {
+        self.history.window(end, length)
+    }
+
+    /// What a ratio usually is, as (how many, out of how many), without the window of `length` that is being judged.
+    pub fn usual(&self, measure: Measure, length: i64) -> (f64, f64) {
+        let sums = |counts: Counts| Sums {
+            counts,
+            recipients: counts.get(Figure::Recipients),
+            deferred: counts.get(Figure::RecipientsDeferred),
+            greylisted: counts.get(Figure::RecipientsGreylisted),
+        };
+        let recent = if length <= Time::DAY { self.settled.2 } else { Counts::default() };
+        season::both(&sums(self.settled.1), &sums(recent), |sums| measure.of(sums))
+    }
+
+    /// How often something of a count is expected between two times, and how many weeks tell so.
+    pub fn expected(&self, measure: Measure, from: Time, until: Time) -> (f64, f64) {
+        let Some(slot) = measure.slot() else { return (0.0, 0.0) };
+        let (mut sum, mut weeks) = (0.0, f64::INFINITY);
+        let mut hour = from.0.div_euclid(Time::HOUR);
+        while hour * Time::HOUR < until.0 {
+            let share = ((hour + 1) * Time::HOUR).min(until.0) - (hour * Time::HOUR).max(from.0);
+            let (mean, known) = self.usual_hour(slot, hour as i32);
+            sum += mean * share as f64 / Time::HOUR as f64;
+            weeks = f64::min(weeks, known);
+            hour += 1;
+        }
+        (sum, if weeks.is_finite() { weeks } else { 0.0 })
+    }
+
+    /// The usual value of an hour: of its hour of the week as far as weeks are known, and of its hour of the day.
+    fn usual_hour(&self, slot: usize, hour: i32) -> (f64, f64) {
+        let week_ago = hour - 168;
+        let mut weight = f64::from(self.season.weight(hour - 1).max(0.0));
+        let mut sum = f64::from(self.season.sum(slot, hour));
+        let hours = &self.history.hours;
+        if week_ago >= self.season.first_hour {
+            // Last week is still among the hours, and not in the season yet.
+            let last = hours.binary_search_by_key(&(week_ago * 60), |entry| entry.at).ok().map(|place| &hours[place]);
+            if !last.is_some_and(|entry| entry.bad) {
+                sum += last.map_or(0.0, |entry| f64::from(entry.counts.0[slot]));
+                weight = (weight - 1.0).max(0.0) * 0.86 + 1.0;
+            }
+        }
+        let (mut days, mut day_sum) = (0.0, 0.0);
+        let is_weekend = |hour: i32| matches!((hour.div_euclid(24) + 3).rem_euclid(7), 5 | 6);
+        for back in 1..=7 {
+            let at = hour - 24 * back;
+            if at >= self.season.first_hour && is_weekend(at) == is_weekend(hour) {
+                let entry = hours.binary_search_by_key(&(at * 60), |entry| entry.at).ok().map(|place| &hours[place]);
+                if !entry.is_some_and(|entry| entry.bad) {
+                    days += 1.0;
+                    day_sum += entry.map_or(0.0, |entry| f64::from(entry.counts.0[slot]));
+                }
+            }
+        }
+        match (weight > 0.0, days > 0.0) {
+            (true, true) => ((sum + day_sum / days) / (weight + 1.0), weight),
+            (true, false) => (sum / weight, weight),
+            (false, true) => (day_sum / days, 0.0),
+            (false, false) => (0.0, 0.0),
+        }
+    }
+
+    /// The busiest quarter (false) or hour (true) of the last weeks, not counting the last day.
+    pub fn peak(&self, measure: Measure, hour: bool) -> f64 {
+        let Some(slot) = measure.slot() else { return 0.0 };
+        let learned = f64::from(self.season.peaks[usize::from(hour)][slot]);
+        if !hour {
+            return learned;
+        }
+        let settled = self.history.hours.back().map_or(0, |last| last.at - SETTLED);
+        let recent = self.history.hours.iter().filter(|entry| !entry.bad && entry.at < settled).map(|entry| entry.counts.0[slot]).max();
+        learned.max(f64::from(recent.unwrap_or(0)))
+    }
+
+    /// How much its hours vary.
+    pub fn dispersion(&self, measure: Measure) -> f64 {
+        measure.slot().map_or(1.0, |slot| self.season.dispersion(slot))
+    }
+
+    /// The minute it was first seen.
+    pub fn first(&self) -> Time {
+        Time(i64::from(self.season.first_hour) * Time::HOUR)
+    }
+
+    /// Passes on what is old enough to learn from.
+    fn settle(&mut self, minute: i32) {
+        let Series { history, season, settled, .. } = self;
+        history.expire(minute, &mut |gone| match gone {
+            Gone::Quarter(entry) => season.peak(0, &entry),
+            Gone::Hour(entry) => {
+                season.peak(1, &entry);
+                season.learn(entry.at.div_euclid(60), &entry.counts, entry.bad);
+            }
+        });
+        let hour = minute.div_euclid(60);
+        if settled.0 != hour {
+            let mut recent = Counts::default();
+            for entry in history.hours.iter().take_while(|entry| entry.at < minute - SETTLED).filter(|entry| !entry.bad) {
+                recent.add(&entry.counts);
+            }
+            *settled = (hour, season.total(hour), recent);
+        }
+    }
+}
+
+/// All series.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    index: AHashMap<Name, u32>,
+    all: Vec<Series>,
+    by_dimension: [usize; Dimension::ALL.len()],
+    /// The series that something was added to in this step.
+    active: Vec<u32>,
+    swept: i32,
+    /// Cells that found no place because their dimension has too many keys.
+    pub dropped: u64,
+}
+
+impl Book {
+    /// Adds a cell of a minute: each of its traffics and the counts at its door.
+    pub(crate) fn add(&mut self, start: Time, dimension: Dimension, key: &Arc<str>, cell: &Cell) {
+        let minute = minute_of(start);
+        for (traffic, figures) in cell.parts() {
+            let counts = Counts::of(figures);
+            if !counts.is_empty()
+                && let Some(series) = self.series_mut(traffic.code(), dimension, key, minute)
+            {
+                series.history.add(minute, counts, Some(figures));
+            }
+        }
+        let door = Counts::of_door(|door| cell.door(door));
+        if !door.is_empty()
+            && let Some(series) = self.series_mut(DOOR, dimension, key, minute)
+        {
+            series.history.add(minute, door, None);
+        }
+    }
+
+    fn series_mut(&mut self, class: u8, dimension: Dimension, key: &Arc<str>, minute: i32) -> Option<&mut Series> {
+        let name = Name { class, dimension, key: Arc::clone(key) };
+        let number = if let Some(number) = self.index.get(&name) {
+            *number
+        } else {
+            let count = &mut self.by_dimension[dimension as usize];
+            if *count >= SERIES {
+                self.dropped += 1;
+                return None;
+            }
+            *count += 1;
+            let number = self.all.len() as u32;
+            self.index.insert(name.clone(), number);
+            self.all.push(Series::new(name, minute));
+            number
+        };
+        self.active.push(number);
+        self.all.get_mut(number as usize)
+    }
+
+    /// Begins a step: nothing has been added in it yet.
+    pub(crate) fn begin(&mut self) {
+        self.active.clear();
+    }
+
+    /// Ends the filing of a step that reaches to `end`: old steps leave, and at the border of a quarter or an hour every series
+    /// with something new since the last border is looked at again.
+    pub(crate) fn end(&mut self, from: Time, end: Time) {
+        let (minute, before) = (minute_of(end), minute_of(from));
+        for length in [60, 15] {
+            if minute.div_euclid(length) > before.div_euclid(length) {
+                let since = (minute.div_euclid(length) - 1) * length;
+                let recent = |series: &Series| series.history.last().is_some_and(|last| last >= since);
+                self.active.extend(self.all.iter().enumerate().filter(|(_, series)| recent(series)).map(|(number, _)| number as u32));
+                break;
+            }
+        }
+        self.active.sort_unstable();
+        self.active.dedup();
+        if minute.div_euclid(60) > before.div_euclid(60) {
+            self.all.iter_mut().for_each(|series| series.settle(minute));
+            if minute - self.swept >= 24 * 60 {
+                self.swept = minute;
+                self.sweep(minute);
+            }
+        } else {
+            for number in &self.active {
+                if let Some(series) = self.all.get_mut(*number as usize) {
+                    series.settle(minute);
+                }
+            }
+        }
+    }
+
+    /// Forgets what has been idle for long.
+    fn sweep(&mut self, minute: i32) {
+        let is_wide = |dimension| matches!(dimension, Dimension::Client | Dimension::Domain | Dimension::Blocked);
+        let keep = |series: &Series| {
+            let idle = if is_wide(series.name.dimension) { WIDE_IDLE } else { IDLE };
+            series.name.dimension == Dimension::All
+                || series.history.last().map_or(series.season.first_hour * 60 + idle > minute, |last| last + idle > minute)
+                || (!is_wide(series.name.dimension) && series.season.buckets.iter().any(|bucket| (bucket.week + 7) * 168 * 60 > minute))
+        };
+        if self.all.iter().all(keep) {
+            return;
+        }
+        let kept: Vec<Series> = std::mem::take(&mut self.all).into_iter().filter(keep).collect();
+        self.refill(kept);
+        self.active.clear();
+    }
+
+    fn refill(&mut self, all: Vec<Series>) {
+        self.index.clear();
+        self.by_dimension = Default::default();
+        for (number, series) in all.iter().enumerate() {
+            self.index.insert(series.name.clone(), number as u32);
+            self.by_dimension[series.name.dimension as usize] += 1;
+        }
+        self.all = all;
+    }
+
+    /// The series of a class and dimension that something was added to in this step.
+    pub fn active(&self, class: u8, dimension: Dimension) -> impl Iterator<Item = &Series> {
+        let series = self.active.iter().filter_map(|number| self.all.get(*number as usize));
+        series.filter(move |series| series.name.class == class && series.name.dimension == dimension)
+    }
+
+    /// Every series of a class and dimension.
+    pub fn all(&self, class: u8, dimension: Dimension) -> impl Iterator<Item = &Series> {
+        self.all.iter().filter(move |series| series.name.class == class && series.name.dimension == dimension)
+    }
+
+    /// One series.
+    pub fn get(&self, class: u8, dimension: Dimension, key: &str) -> Option<&Series> {
+        let name = Name { class, dimension, key: Arc::from(key) };
+        self.index.get(&name).and_then(|number| self.all.get(*number as usize))
+    }
+
+    /// Says that the time from `from` on was not as usual for these labels.
+    pub(crate) fn mark_bad(&mut self, dimension: Dimension, key: &str, from: Time) {
+        for series in self.all.iter_mut().filter(|series| series.name.dimension == dimension && &*series.name.key == key) {
+            series.history.mark_bad(from);
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
+
+/// The class of outbound mail of people and programs here.
+pub(crate) fn outbound() -> u8 {
+    Traffic::DEFAULT.code()
+}
