@@ -51,8 +51,11 @@ impl Assembler {
             ours::is_given_client(&self.config, client.name, client.ip) || self.streams.get(here.stream).learned.is_address(client.ip);
         let Some(life) = self.lives.get_mut(at) else { return };
         life.forget_told();
-        life.client_name = life.texts.add(&text::lossy(client.name));
-        life.client_ip = life.texts.add(&text::lossy(client.ip));
+        // A program of this host is no client.
+        if !arrival.local {
+            life.client_name = life.texts.add(&text::lossy(client.name));
+            life.client_ip = life.texts.add(&text::lossy(client.ip));
+        }
         life.sasl_user = life.texts.add(arrival.user);
         life.service = life.texts.add(arrival.service);
         life.flags.set(Flags::OPENED);
