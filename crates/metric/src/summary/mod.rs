@@ -11,6 +11,7 @@ mod recipients;
 pub mod report;
 mod steps;
 mod table;
+mod tape;
 mod traffic;
 
 use mailvane_model::word::{Action, Level};
@@ -24,6 +25,7 @@ use queue::QueueFold;
 pub use report::Report;
 use report::Section;
 use steps::Steps;
+pub use tape::Tape;
 use traffic::SectionFold;
 
 /// Which rows count.

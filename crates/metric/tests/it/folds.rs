@@ -1,7 +1,7 @@
 //! The report: folding in parts gives what folding at once gives, and it agrees with the rollups.
 
 use mailvane_metric::summary::report::Section;
-use mailvane_metric::summary::{Context, Fold, Options, Report};
+use mailvane_metric::summary::{Context, Fold, Options, Report, Tape};
 use mailvane_metric::{Cell, Cube, Figure, Traffic, Width, rollup};
 use mailvane_model::Time;
 use proptest::prelude::*;
@@ -48,6 +48,20 @@ proptest! {
             prop_assert_eq!(&left.providers, &right.providers);
         }
         prop_assert_eq!(sum, whole);
+    }
+
+    #[test]
+    fn folding_from_tapes_gives_what_folding_the_rows_gives(seed in any::<u64>(), lives in 1_u64..80, rows_of_a_tape in 1_usize..50) {
+        let rows = events(seed, lives);
+        let (mut taped, mut tape) = (Fold::new(Options::default()), Tape::default());
+        for part in rows.chunks(rows_of_a_tape) {
+            tape.clear();
+            for event in part {
+                event.hand_to(&mut tape);
+            }
+            taped.play(&tape);
+        }
+        prop_assert_eq!(finish(&taped), finish(&fold(&rows)));
     }
 
     #[test]

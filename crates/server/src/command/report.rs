@@ -9,9 +9,8 @@ use chrono_tz::Tz;
 use mailvane_assemble::Assembler;
 use mailvane_metric::summary::report::Failure;
 use mailvane_metric::summary::{Context, Fold, Options};
-use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
+use mailvane_model::Time;
 use mailvane_model::word::Stage;
-use mailvane_model::{Sink, Time};
 use mailvane_render::html;
 use mailvane_render::text::{self, Advice, Header, Style, Words};
 use mailvane_reply::explain;
@@ -19,7 +18,8 @@ use mailvane_reply::judge::{self, Judge};
 use mailvane_reply::provider::Providers;
 
 use super::{assembly, warn};
-use crate::pipeline::files::{self, Job, Reading, Watcher};
+use crate::pipeline::files::{self, Job, Reading};
+use crate::pipeline::folding;
 use crate::pipeline::span::Span;
 use crate::{Ending, cli, json};
 
@@ -27,35 +27,6 @@ use crate::{Ending, cli, json};
 const WIDTH: usize = 100;
 /// Lines that were not understood and are shown.
 const SAMPLES: usize = 5;
-
-/// The fold as a watcher: it wants no lines.
-struct Folding(Fold);
-
-impl Sink for Folding {
-    fn message(&mut self, row: &MessageRow<'_>) {
-        self.0.message(row);
-    }
-    fn attempt(&mut self, row: &AttemptRow<'_>) {
-        self.0.attempt(row);
-    }
-    fn outcome(&mut self, row: &OutcomeRow<'_>, replaced: Option<&OutcomeRow<'_>>) {
-        self.0.outcome(row, replaced);
-    }
-    fn rejection(&mut self, row: &RejectionRow<'_>) {
-        self.0.rejection(row);
-    }
-    fn auth(&mut self, row: &AuthRow<'_>) {
-        self.0.auth(row);
-    }
-    fn session(&mut self, row: &SessionRow<'_>) {
-        self.0.session(row);
-    }
-    fn notice(&mut self, row: &NoticeRow<'_>) {
-        self.0.notice(row);
-    }
-}
-
-impl Watcher for Folding {}
 
 /// Runs it.
 pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
@@ -68,11 +39,13 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
         options.until = arguments.span.until.is_some().then_some(span.until);
     }
     let mut assembler = Assembler::new(assembly(&arguments.reading.clock));
-    let mut folding = Folding(Fold::new(options));
-    let reading = files::read(&job, &mut assembler, &mut folding)?;
-    assembler.finish(&mut folding);
+    let (reading, fold) = folding::beside(job.threads, Fold::new(options), |folding| {
+        let reading = files::read(&job, &mut assembler, folding)?;
+        assembler.finish(folding);
+        Ok(reading)
+    })?;
     let offset = |time: Time| offset_minutes(job.zone, time);
-    let report = folding.0.finish(&Context { offset_minutes: &offset, top: arguments.top });
+    let report = fold.finish(&Context { offset_minutes: &offset, top: arguments.top });
     let ending = warn(&reading);
     if arguments.timing {
         let timing = reading.timing;
