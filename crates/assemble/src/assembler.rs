@@ -1,5 +1,6 @@
 //! The assembler: its state, its clock, and how a line finds its life.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use mailvane_model::word::Mta;
@@ -19,6 +20,7 @@ use crate::outcome::{MOST_HOPS, View, note};
 use crate::session::Sessions;
 use crate::statistics::Statistics;
 use crate::streams::Streams;
+use crate::text::{self, Mailbox};
 use crate::verdict::Verdicts;
 
 /// What a timer is for.
@@ -96,16 +98,30 @@ impl Timers {
 
 /// Where a line stands: its stream, its bytes, its time, its process.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Here {
+pub(crate) struct Here<'a> {
     pub(crate) stream: u32,
     pub(crate) position: Position,
     pub(crate) time: Time,
     pub(crate) pid: Option<u32>,
     /// Which of several events of the same kind on one line.
     pub(crate) repeat: u32,
+    /// The whole line where it is text, else empty.
+    pub(crate) line: &'a str,
 }
 
-impl Here {
+impl<'a> Here<'a> {
+    /// A part of the line as text.
+    #[inline]
+    pub(crate) fn text(&self, bytes: &'a [u8]) -> Cow<'a, str> {
+        text::part(self.line, bytes)
+    }
+
+    /// An address of the line.
+    #[inline]
+    pub(crate) fn mailbox(&self, bytes: &'a [u8], null_sender: bool) -> Mailbox<'a> {
+        Mailbox::of(self.line, bytes, null_sender)
+    }
+
     /// The id of an event of this line that belongs to no message. `ordinal` (below 16) tells kinds apart.
     pub(crate) fn id(&self, ordinal: u32) -> u64 {
         self.position.event(0, ordinal | self.repeat << 4)
@@ -148,20 +164,20 @@ impl Assembler {
         match &record.body {
             Body::Postfix(line) => {
                 let stream = self.streams.of(origin, record.host, line.instance, Mta::Postfix);
-                let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
+                let here = Here { stream, position, time, pid: record.pid, repeat: 0, line: record.text };
                 self.postfix_line(here, record, line, sink);
             }
             Body::Sendmail(line) => {
                 let stream = self.streams.of(origin, record.host, b"", Mta::Sendmail);
-                self.sendmail_line(Here { stream, position, time, pid: record.pid, repeat: 0 }, record, line, sink);
+                self.sendmail_line(Here { stream, position, time, pid: record.pid, repeat: 0, line: record.text }, record, line, sink);
             }
             Body::OpenSmtpd(line) => {
                 let stream = self.streams.of(origin, record.host, b"", Mta::OpenSmtpd);
-                self.opensmtpd_line(Here { stream, position, time, pid: None, repeat: 0 }, record, line, sink);
+                self.opensmtpd_line(Here { stream, position, time, pid: None, repeat: 0, line: record.text }, record, line, sink);
             }
             Body::Repeated { times } => {
                 let stream = self.streams.of(origin, record.host, b"", Mta::Unknown);
-                let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
+                let here = Here { stream, position, time, pid: record.pid, repeat: 0, line: record.text };
                 self.repeated(here, *times, sink);
             }
             _ => {}
@@ -180,7 +196,7 @@ impl Assembler {
             _ => (b"", Mta::Postfix),
         };
         let stream = self.streams.of(origin, record.host, instance, mta);
-        let here = Here { stream, position, time, pid: record.pid, repeat: 0 };
+        let here = Here { stream, position, time, pid: record.pid, repeat: 0, line: record.text };
         if !counts_when_repeated(&record.body) {
             return self.repeated(here, record.repeated, sink);
         }
@@ -315,7 +331,7 @@ impl Assembler {
         let at = self.lives.insert(key, here.position.life(ordinal));
         if let Some(life) = self.lives.get_mut(at) {
             life.stream = here.stream;
-            life.queue_id = life.texts.add(&crate::text::lossy(queue_id));
+            life.queue_id = life.texts.add(&text::part(here.line, queue_id));
             life.opened = here.time;
             life.seen = here.time;
             life.lines.push(here.position);

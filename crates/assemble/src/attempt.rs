@@ -12,7 +12,7 @@ use crate::network;
 use crate::ours::Evidence;
 use crate::relay::{self, Agent, Delivered, Route};
 use crate::reply::{self, Reply};
-use crate::text::{self, Mailbox};
+use crate::text::Mailbox;
 
 /// How an attempt ended, in the words of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,12 +58,12 @@ struct Judged<'a> {
 impl Assembler {
     /// Takes one try in: the attempt is told, and the outcome when it is final.
     pub(crate) fn attempt(&mut self, at: LifeRef, here: Here, line: &Try<'_>, sink: &mut impl Sink) {
-        let to = Mailbox::of(line.to, false);
-        let original = line.original.map(|original| Mailbox::of(original, false)).unwrap_or_default();
-        let relay_host = text::lossy(line.relay_host);
+        let to = here.mailbox(line.to, false);
+        let original = line.original.map(|original| here.mailbox(original, false)).unwrap_or_default();
+        let relay_host = here.text(line.relay_host);
         let relay_host = if &*relay_host == "none" { "" } else { &*relay_host };
-        let relay_ip = text::lossy(line.relay_ip);
-        let reply_text = text::lossy(line.text);
+        let relay_ip = here.text(line.relay_ip);
+        let reply_text = here.text(line.text);
         let delivered = Delivered {
             agent: line.agent,
             relay_host,
@@ -177,7 +177,7 @@ impl Assembler {
         let view = self.view();
         let recipient = &life.recipients[place];
         let status = status(line, route);
-        let tls_summary = text::lossy(line.tls);
+        let tls_summary = here.text(line.tls);
         sink.attempt(&AttemptRow {
             id: here.position.event(life.id, line.ordinal),
             message: life.id,

@@ -111,8 +111,8 @@ impl Assembler {
         let (session_name, session_ip) = if refusal.client.ip.is_empty() { self.session_client(here) } else { Default::default() };
         let (name, ip) = (text::lossy(refusal.client.name), network::plain(refusal.client.ip));
         let ip = text::lossy(&ip);
-        let sender = refusal.sender.map(|sender| Mailbox::of(sender, true)).unwrap_or_default();
-        let recipient = Mailbox::of(refusal.recipient, false);
+        let sender = refusal.sender.map(|sender| here.mailbox(sender, true)).unwrap_or_default();
+        let recipient = here.mailbox(refusal.recipient, false);
         sink.rejection(&RejectionRow {
             id: here.id(ordinal::REJECTION),
             time: here.time,

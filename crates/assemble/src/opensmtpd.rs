@@ -124,13 +124,13 @@ impl Assembler {
     fn opensmtpd_envelope(&mut self, at: LifeRef, sender: &[u8], recipient: &[u8]) {
         let Some(life) = self.lives.get_mut(at) else { return };
         life.forget_told();
-        set_sender(life, sender);
+        set_sender(life, here, sender);
         let is_own_notice = sender.is_empty() && life.client_ip.is_empty() && !life.flags.has(Flags::OPENED);
         if is_own_notice {
             life.flags.set(Flags::NOTIFICATION);
         }
         if !recipient.is_empty() {
-            let mailbox = Mailbox::of(recipient, false);
+            let mailbox = here.mailbox(recipient, false);
             if life.find(mailbox.address()).is_none() {
                 life.add(mailbox.address(), Default::default());
             }
@@ -141,8 +141,8 @@ impl Assembler {
     fn opensmtpd_delivery(&mut self, here: Here, delivery: &Delivery<'_>, sink: &mut impl Sink) {
         let at = self.known_or_new(here, delivery.message(), sink);
         if let Some(life) = self.lives.get_mut(at) {
-            set_sender(life, delivery.sender);
-            let (recipient, original) = (Mailbox::of(delivery.recipient, false), Mailbox::of(delivery.original, false));
+            set_sender(life, here, delivery.sender);
+            let (recipient, original) = (here.mailbox(delivery.recipient, false), here.mailbox(delivery.original, false));
             if let Some(place) = life.find(recipient.address()) {
                 life.name_original(place, original.address());
             }
@@ -183,12 +183,12 @@ impl Assembler {
 
     /// The queue ended an envelope without trying it: its time was over, or an administrator removed it.
     fn opensmtpd_ended(&mut self, at: LifeRef, here: Here, delivery: &Delivery<'_>, outcome: Outcome, sink: &mut impl Sink) {
-        let mailbox = Mailbox::of(delivery.recipient, false);
+        let mailbox = here.mailbox(delivery.recipient, false);
         let Some(life) = self.lives.get_mut(at) else { return };
         let place = match life.find(mailbox.address()) {
             Some(place) => place,
             None => {
-                let original = Mailbox::of(delivery.original, false);
+                let original = here.mailbox(delivery.original, false);
                 let expanded = life.expand(mailbox.address(), original.address());
                 expanded.unwrap_or_else(|| life.add(mailbox.address(), original.address()))
             }

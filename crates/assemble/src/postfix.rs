@@ -11,7 +11,6 @@ use mailvane_parse::mta::postfix::{Daemon, Event, Line};
 use mailvane_parse::record::Severity;
 
 use crate::assembler::{Assembler, Here};
-use crate::text;
 
 /// Ordinals that tell apart the events of one line in their ids.
 pub(crate) mod ordinal {
@@ -43,7 +42,7 @@ impl Assembler {
             Event::Expired { forced, .. } => self.expired(here, queue_id, *forced, sink),
             Event::Notification { new_queue_id, .. } => self.notification(here, queue_id, new_queue_id, sink),
             Event::NotificationFailed { recipient, text } => {
-                let text = format!("notification to {} failed: {}", text::lossy(recipient), text::lossy(text));
+                let text = format!("notification to {} failed: {}", here.text(recipient), here.text(text));
                 self.notice(here, daemon_name(line.daemon), Level::Warning, &text, sink);
             }
             Event::AdminRemoved => self.admin_removed(here, queue_id, sink),
@@ -56,18 +55,17 @@ impl Assembler {
                 }
             }
             Event::LimitExceeded { limit, count, client, service } => {
-                let (limit, name, ip, service) =
-                    (text::lossy(limit), text::lossy(client.name), text::lossy(client.ip), text::lossy(service));
+                let (limit, name, ip, service) = (here.text(limit), here.text(client.name), here.text(client.ip), here.text(service));
                 let text = format!("{limit} limit exceeded: {count} from {name}[{ip}] for service {service}");
                 self.notice(here, daemon_name(line.daemon), Level::Warning, &text, sink);
             }
             Event::Postscreen { word, client, value } => self.postscreen(here, line, word, client, value, sink),
             Event::Lifecycle { what, version } => {
-                let (what, version) = (text::lossy(what), text::lossy(version));
+                let (what, version) = (here.text(what), here.text(version));
                 let text = if version.is_empty() { what.into_owned() } else { format!("{what} -- version {version}") };
                 self.notice(here, daemon_name(line.daemon), level(record.severity), &text, sink);
             }
-            Event::Trouble { text } => self.notice(here, daemon_name(line.daemon), level(record.severity), &text::lossy(text), sink),
+            Event::Trouble { text } => self.notice(here, daemon_name(line.daemon), level(record.severity), &here.text(text), sink),
             Event::Listed { .. } | Event::Statistics { .. } | Event::Ignored | Event::Unknown => {}
             #[allow(unreachable_patterns)] // Kinds of lines that later versions of the grammar know.
             _ => {}

@@ -116,7 +116,7 @@ impl Assembler {
         life.forget_told();
         life.bounce_of = cause_id;
         life.flags.set(Flags::NOTIFICATION | Flags::RETELL);
-        set_sender(life, b"");
+        set_sender(life, here, b"");
         self.settled_origin(at, sink);
     }
 
@@ -130,7 +130,7 @@ impl Assembler {
             (texts.map(|span| life.texts.get(span).to_owned()), life.flags, life.size)
         });
         let Some(life) = self.lives.get_mut(at) else { return };
-        set_sender(life, owner);
+        set_sender(life, here, owner);
         let Some(([name, ip, user, service, message_id], flags, size)) = copied else { return };
         life.forget_told();
         life.client_name = life.texts.add(&name);

@@ -16,6 +16,17 @@ pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// As [`lossy`], of a part of a line that is known to be text: it is found again in it and not validated again.
+#[inline]
+pub(crate) fn part<'a>(line: &'a str, bytes: &'a [u8]) -> Cow<'a, str> {
+    let start = (bytes.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
+    match line.get(start..start.saturating_add(bytes.len())) {
+        Some(part) if !bytes.is_empty() => Cow::Borrowed(part),
+        // Not a part of this line, or of a line that is no text.
+        _ => lossy(bytes),
+    }
+}
+
 /// An address out of a line, normalised: no angle brackets, no quotes around the local part, the domain in lower case.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mailbox<'a> {
@@ -24,13 +35,13 @@ pub(crate) struct Mailbox<'a> {
 }
 
 impl<'a> Mailbox<'a> {
-    /// Splits an address. The empty one is the null sender where `null_sender` says so.
+    /// Splits an address, a part of `line`. The empty one is the null sender where `null_sender` says so.
     #[inline]
-    pub(crate) fn of(bytes: &'a [u8], null_sender: bool) -> Self {
+    pub(crate) fn of(line: &'a str, bytes: &'a [u8], null_sender: bool) -> Self {
         if bytes.is_empty() || bytes == b"<>" {
             return Mailbox { local: Cow::Borrowed(if null_sender { "<>" } else { "" }), domain: Cow::Borrowed("") };
         }
-        match lossy(bytes) {
+        match part(line, bytes) {
             Cow::Borrowed(text) => Self::split(text),
             Cow::Owned(text) => {
                 let parts = Self::split(&text);
@@ -156,7 +167,7 @@ mod tests {
     use super::*;
 
     fn parts(text: &[u8]) -> (String, String) {
-        let mailbox = Mailbox::of(text, true);
+        let mailbox = Mailbox::of("", text, true);
         (mailbox.local.to_string(), mailbox.domain.to_string())
     }
 
@@ -172,6 +183,17 @@ mod tests {
     #[test]
     fn invalid_bytes_become_replacement_characters() {
         assert_eq!(parts(b"j\xffe@example.com"), ("j\u{fffd}e".into(), "example.com".into()));
+    }
+
+    #[test]
+    fn a_part_of_a_line_is_found_again() {
+        let line = String::from("from=<jos\u{e9}@example.com>");
+        let bytes = line.as_bytes();
+        for range in [0..4, 6..10, 6..bytes.len(), 10..11, 3..3] {
+            assert_eq!(part(&line, &bytes[range.clone()]), lossy(&bytes[range]));
+        }
+        assert_eq!(part(&line, b"elsewhere"), "elsewhere");
+        assert_eq!(part("", bytes), line);
     }
 
     #[test]

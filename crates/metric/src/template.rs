@@ -176,8 +176,34 @@ mod tests {
         }
     }
 
+    fn addresses() -> impl Strategy<Value = (String, String)> {
+        let ip = (prop_oneof![0_u8..127, 128_u8..=255], any::<u8>(), any::<u8>(), any::<u8>())
+            .prop_map(|(a, b, c, d)| format!("{a}.{b}.{c}.{d}"));
+        ("[A-Za-z0-9]([A-Za-z0-9._+-]{0,12})@[A-Za-z0-9.-]{0,12}[A-Za-z0-9]", ip)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
+
+        /// What the fold of refusals rests on.
+        #[test]
+        fn texts_of_one_shape_have_one_template(
+            pieces in prop::collection::vec(prop_oneof!["[ -~]{0,9}", "\\PC{0,3}", Just("\u{1}".to_owned()), Just("\u{2}".to_owned()), Just(" ".to_owned())], 0..12),
+            here in addresses(),
+            there in addresses(),
+        ) {
+            let text = pieces.concat();
+            let fill = |with: &(String, String)| text.replace('\u{1}', &format!("<{}>", with.0)).replace('\u{2}', &format!("[{}]", with.1));
+            let (here, there) = (fill(&here), fill(&there));
+            prop_assume!(here.len() <= TEXT_BYTES && there.len() <= TEXT_BYTES);
+            let shape = |text: &str| {
+                let mut hasher = std::hash::DefaultHasher::new();
+                mailvane_model::shape::write(text, &mut hasher);
+                std::hash::Hasher::finish(&hasher)
+            };
+            prop_assert_eq!(shape(&here), shape(&there));
+            prop_assert_eq!(of(&here), of(&there));
+        }
 
         #[test]
         fn any_text_has_a_template(text in any::<String>()) {

@@ -10,6 +10,7 @@ pub mod column;
 pub mod hash;
 pub mod id;
 pub mod row;
+pub mod shape;
 pub mod sink;
 pub mod stream;
 pub mod time;

@@ -58,6 +58,18 @@ pub fn record_of(line: &[u8], forced: Option<Mta>) -> Record<'_> {
 
 /// As [`record_of`], into a record that is [`Record::default`].
 pub fn read<'a>(line: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
+    record.text = std::str::from_utf8(line).unwrap_or("");
+    read_bytes(line, forced, record);
+}
+
+/// As [`read`], of a line that is known to be text.
+#[inline]
+pub fn read_text<'a>(line: &'a str, forced: Option<Mta>, record: &mut Record<'a>) {
+    record.text = line;
+    read_bytes(line.as_bytes(), forced, record);
+}
+
+fn read_bytes<'a>(line: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
     let line = clean(line);
     if let Some(head) = common(line) {
         set(record, &head);

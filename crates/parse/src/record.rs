@@ -61,6 +61,9 @@ pub struct Client<'a> {
 /// One parsed line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Record<'a> {
+    /// The whole line where it is UTF-8 throughout, else empty. Every other field lies within it, so that its text need not be
+    /// validated again.
+    pub text: &'a str,
     /// When, as written.
     pub when: When,
     /// The host word; empty where the form has none.

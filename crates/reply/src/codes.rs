@@ -1,7 +1,13 @@
 //! Basic (RFC 5321) and enhanced (RFC 3463) codes out of a reply, and the reply out of what an MTA wrote around it.
 
+use std::sync::LazyLock;
+
 use mailvane_model::word::Stage;
 use memchr::memmem;
+
+// Searchers are made once: making one costs more than a search.
+static ERROR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("MTP error "));
+static ATTEMPTS: LazyLock<memmem::FinderRev<'static>> = LazyLock::new(|| memmem::FinderRev::new("' (delivery attempts"));
 
 /// The codes of a reply. Absent: 0 and the empty string.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -225,6 +231,8 @@ fn sasl_reply(text: &str) -> Option<usize> {
 fn exim_error(text: &str) -> Option<(Stage, &str)> {
     const FRAMES: &[&str] =
         &["SMTP error from remote mail server after ", "SMTP error from remote mailer after ", "LMTP error after ", "SMTP error after "];
+    // One search finds out that none of them is there.
+    ERROR.find(text.as_bytes())?;
     let (at, frame) = FRAMES.iter().find_map(|frame| memmem::find(text.as_bytes(), frame.as_bytes()).map(|at| (at, *frame)))?;
     let rest = &text[at + frame.len()..];
     // The command may hold an address with colons; the reply begins at the first ": " before three digits.
@@ -249,7 +257,7 @@ fn strip_diagnostic_type(text: &str) -> Option<&str> {
 
 /// IronPort writes in its reports `5.1.0 - Unknown address error 550-'5.1.1 <a@b>... User unknown' (delivery attempts: 0)`.
 fn ironport_reply(text: &str) -> Option<&str> {
-    let attempts = text.rfind("' (delivery attempts")?;
+    let attempts = ATTEMPTS.rfind(text.as_bytes())?;
     let error = text[..attempts].find(" error ").map(|at| at + " error ".len())?;
     let quote = text[error..attempts].find("-'").map(|at| error + at)?;
     (quote - error == 3 && basic(&text[error..]).is_some()).then(|| text[quote + 2..attempts].trim())

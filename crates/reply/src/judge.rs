@@ -4,10 +4,12 @@
 //! and codes that may mean several things. A [`Judge`] may be asked from many threads (`&self`): the rules are immutable
 //! and shared, the cache is in shards behind locks that are held for one look-up. Clones share rules and cache.
 
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ahash::{AHashMap, RandomState};
+use mailvane_model::shape;
 use mailvane_model::verdict::Verdict;
 use mailvane_model::word::{Reason, Stage};
 
@@ -37,7 +39,7 @@ pub struct Failure<'a> {
 /// Verdicts kept per shard by template; a full shard is emptied and [`Judge::cache_resets`] counts it.
 const MAX_CACHED_PER_SHARD: usize = 4096;
 
-/// Slots per shard for exact repeats; a newer text takes the slot of an older one.
+/// Slots per shard for repeats (in all but the address); a newer text takes the slot of an older one.
 const RAW_SLOTS_PER_SHARD: usize = 1024;
 
 /// Shards of the cache: enough that a few threads seldom meet.
@@ -76,7 +78,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct Shard {
-    /// For exact repeats: the key of a text, and the key of its template.
+    /// For repeats: the key of the shape of a text, and the key of its template.
     raw: Vec<(u64, u64)>,
     by_template: AHashMap<u64, Arc<Verdict>>,
     template: String,
@@ -137,11 +139,11 @@ impl Judge {
         self.inner.resets.load(Ordering::Relaxed)
     }
 
-    /// What a failure means. An exact repeat costs one hash, a known template one pass over the text.
+    /// What a failure means. A repeat (see [`shape`]) costs one hash, a known template one pass over the text.
     pub fn judge(&self, failure: &Failure<'_>) -> Arc<Verdict> {
         let inner = &*self.inner;
         let context = context(failure);
-        let raw_key = inner.hasher.hash_one((failure.text, failure.provider, failure.enhanced_code, context));
+        let raw_key = inner.raw_key(failure, context);
         let index = (raw_key >> 32) as usize;
         let mut shard = inner.shards[index % SHARDS].lock().unwrap_or_else(PoisonError::into_inner);
         let slot = (raw_key as usize) % RAW_SLOTS_PER_SHARD;
@@ -226,6 +228,14 @@ impl<'a> Read<'a> {
 }
 
 impl Inner {
+    /// The key of everything that a verdict depends on, before the text is read.
+    fn raw_key(&self, failure: &Failure<'_>, context: u16) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        shape::write(failure.text, &mut hasher);
+        (failure.provider, failure.enhanced_code, context).hash(&mut hasher);
+        hasher.finish()
+    }
+
     fn by_template(&self, shard: &mut Shard, failure: &Failure<'_>) -> (u64, Arc<Verdict>) {
         let read = Read::new(failure);
         let mut template = std::mem::take(&mut shard.template);

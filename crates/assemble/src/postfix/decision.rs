@@ -9,13 +9,12 @@ use super::ordinal;
 use crate::assembler::{Assembler, Here};
 use crate::life::{Flags, LifeRef, QueueKey};
 use crate::reply;
-use crate::text::{self, Mailbox};
 
 impl Assembler {
     /// Takes a policy decision in.
     pub(crate) fn decision(&mut self, here: Here, line: &Line<'_>, decision: &Decision<'_>, sink: &mut impl Sink) {
         let stage = reply::inbound_stage(decision.stage);
-        let text = text::lossy(decision.reply);
+        let text = here.text(decision.reply);
         let codes = reply::codes(&text);
         let Some(action) = action(decision.verb, &codes) else {
             if decision.verb == Verb::ProxyAccept {
@@ -49,22 +48,22 @@ impl Assembler {
         let codes = reply::codes(text);
         let failure = Failure { provider: "", text, enhanced_code: codes.enhanced, stage, deferred: action == Action::Defer };
         let verdict = self.verdicts.judge(&failure);
-        let sender = decision.sender.map(|sender| Mailbox::of(sender, true)).unwrap_or_default();
-        let recipient = decision.recipient.map(|recipient| Mailbox::of(recipient, false)).unwrap_or_default();
+        let sender = decision.sender.map(|sender| here.mailbox(sender, true)).unwrap_or_default();
+        let recipient = decision.recipient.map(|recipient| here.mailbox(recipient, false)).unwrap_or_default();
         sink.rejection(&RejectionRow {
             id: here.id(ordinal::REJECTION),
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,
-            queue_id: &line.queue_id.map(text::lossy).unwrap_or_default(),
-            client_name: &text::lossy(decision.client.name),
-            client_ip: &text::lossy(decision.client.ip),
-            helo: &text::lossy(decision.helo),
-            service: &text::lossy(line.service),
+            queue_id: &line.queue_id.map(|queue_id| here.text(queue_id)).unwrap_or_default(),
+            client_name: &here.text(decision.client.name),
+            client_ip: &here.text(decision.client.ip),
+            helo: &here.text(decision.helo),
+            service: &here.text(line.service),
             stage,
             sender: sender.address(),
             recipient: recipient.address(),
-            sasl_user: &text::lossy(decision.sasl_username),
+            sasl_user: &here.text(decision.sasl_username),
             reply_code: codes.code,
             enhanced_code: codes.enhanced,
             reply_text: text,
@@ -85,10 +84,10 @@ impl Assembler {
         };
         let Some(life) = self.lives.get_mut(at) else { return };
         if let Some(sender) = decision.sender {
-            super::queue::set_sender(life, sender);
+            super::queue::set_sender(life, here, sender);
         }
         if let Some(recipient) = decision.recipient.filter(|recipient| !recipient.is_empty()) {
-            let mailbox = Mailbox::of(recipient, false);
+            let mailbox = here.mailbox(recipient, false);
             if life.find(mailbox.address()).is_none() {
                 life.add(mailbox.address(), Default::default());
             }
@@ -100,7 +99,7 @@ impl Assembler {
         });
         self.lives.touch(at);
         if let Some(outcome) = outcome {
-            let text = text::lossy(decision.reply);
+            let text = here.text(decision.reply);
             self.keep_reply(at, &text);
             self.end_open(at, outcome, here, sink);
             self.close(at, here.time, sink);

@@ -7,15 +7,14 @@ use mailvane_parse::mta::postfix::{Daemon, Delivery, DeliveryStatus, Line};
 use crate::assembler::{Alarm, Assembler, Here};
 use crate::attempt::{Ended, Try};
 use crate::life::{Flags, Life, LifeRef, QueueKey, State};
-use crate::text::{self, Mailbox};
 
 /// Sets the sender of a life, once.
-pub(crate) fn set_sender(life: &mut Life, sender: &[u8]) {
+pub(crate) fn set_sender<'a>(life: &mut Life, here: Here<'a>, sender: &'a [u8]) {
     if life.flags.has(Flags::SENDER) {
         return;
     }
     life.forget_told();
-    let mailbox = Mailbox::of(sender, true);
+    let mailbox = here.mailbox(sender, true);
     life.sender_local = life.texts.add(mailbox.address().local);
     life.sender_domain = life.texts.add(mailbox.address().domain);
     life.flags.set(Flags::SENDER);
@@ -40,7 +39,7 @@ impl Assembler {
         let Some(life) = self.lives.get_mut(at) else { return };
         if life.message_id.is_empty() || resent {
             life.forget_told();
-            life.message_id = life.texts.add(&text::lossy(id));
+            life.message_id = life.texts.add(&here.text(id));
         }
         self.appeared(at, sink);
     }
@@ -54,7 +53,7 @@ impl Assembler {
             // Pickup writes the sender without its domain; what the queue manager writes is the envelope.
             life.flags.clear(Flags::SENDER);
         }
-        set_sender(life, sender);
+        set_sender(life, here, sender);
         if life.size != Some(size) {
             life.forget_told();
         }

@@ -12,7 +12,6 @@ use crate::assembler::{Alarm, Assembler, Here};
 use crate::life::{Flags, Life, LifeRef, QueueKey};
 use crate::ours;
 use crate::reply;
-use crate::text;
 
 /// Names of services by which users submit mail.
 const SUBMISSION: &[&[u8]] = &[b"submission", b"submissions", b"smtps", b"587", b"465", b"submission-tls"];
@@ -22,7 +21,7 @@ impl Assembler {
     pub(crate) fn connect(&mut self, here: Here, client: &Client<'_>) {
         let Some(pid) = here.pid else { return };
         let limit = self.config.limits.sessions;
-        let within = self.sessions.open((here.stream, pid), limit, &text::lossy(client.name), &text::lossy(client.ip), here.time);
+        let within = self.sessions.open((here.stream, pid), limit, &here.text(client.name), &here.text(client.ip), here.time);
         self.counts.sessions_over_limit += u64::from(!within);
     }
 
@@ -32,7 +31,7 @@ impl Assembler {
         let known = session.as_ref().filter(|session| session.client_ip.as_bytes() == client.ip);
         let (name, ip) = match known {
             Some(session) => (Cow::Borrowed(session.client_name.as_str()), Cow::Borrowed(session.client_ip.as_str())),
-            None => (text::lossy(client.name), text::lossy(client.ip)),
+            None => (here.text(client.name), here.text(client.ip)),
         };
         sink.session(&SessionRow {
             id: here.id(ordinal::SESSION),
@@ -41,9 +40,9 @@ impl Assembler {
             position: here.position,
             client_name: &name,
             client_ip: &ip,
-            service: &text::lossy(line.service),
+            service: &here.text(line.service),
             tls: known.map_or("", |session| &session.tls),
-            commands: &text::lossy(commands),
+            commands: &here.text(commands),
             lost_after: known.map_or(Stage::Unknown, |session| session.lost_after),
             messages: known.map_or(0, |session| session.messages),
         });
@@ -71,12 +70,12 @@ impl Assembler {
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,
-            client_name: &text::lossy(client.name),
-            client_ip: &text::lossy(client.ip),
-            user: &text::lossy(user),
-            method: &text::lossy(method),
+            client_name: &here.text(client.name),
+            client_ip: &here.text(client.ip),
+            user: &here.text(user),
+            method: &here.text(method),
             result: AuthResult::Failed,
-            reply_text: &text::lossy(reason),
+            reply_text: &here.text(reason),
         });
     }
 
@@ -89,17 +88,17 @@ impl Assembler {
         if inbound {
             if let Some(session) = self.sessions.get_mut(process) {
                 session.tls.clear();
-                session.tls.push_str(&text::lossy(version));
+                session.tls.push_str(&here.text(version));
                 session.tls.push(' ');
-                session.tls.push_str(&text::lossy(cipher));
+                session.tls.push_str(&here.text(cipher));
             }
             return;
         }
         let (tls, within) = self.sessions.begin_tls(process, self.config.limits.tls);
         tls.ip.extend_from_slice(peer.ip);
-        tls.version.push_str(&text::lossy(version));
-        tls.cipher.push_str(&text::lossy(cipher));
-        tls.verification.push_str(&text::lossy(verification));
+        tls.version.push_str(&here.text(version));
+        tls.cipher.push_str(&here.text(cipher));
+        tls.verification.push_str(&here.text(verification));
         tls.verification.make_ascii_lowercase();
         tls.since = here.time;
         self.counts.sessions_over_limit += u64::from(!within);
@@ -119,13 +118,13 @@ impl Assembler {
             self.sessions.drop_tls((here.stream, pid));
         }
         let level = if inbound && severity <= Severity::Warning { Level::Info } else { Level::Warning };
-        self.notice(here, daemon_name(line.daemon), level, &text::lossy(reason), sink);
+        self.notice(here, daemon_name(line.daemon), level, &here.text(reason), sink);
     }
 
     /// `client=...`: a message was opened. On an open life that was opened before it means that its queue id is used again.
     pub(crate) fn opened(&mut self, here: Here, line: &Line<'_>, sink: &mut impl Sink) {
         let Event::Opened { client, sasl_method, sasl_username, orig_queue_id, orig_client, .. } = &line.event else { return };
-        let user = text::lossy(sasl_username);
+        let user = here.text(sasl_username);
         if !user.is_empty() {
             self.logged_in(here, client, &user, sasl_method, sink);
         }
@@ -140,7 +139,7 @@ impl Assembler {
         let (has_original, is_xforward) = (!orig_queue_id.is_empty() && *orig_queue_id != b"NOQUEUE", !std::ptr::eq(real, client));
         let real_is_ours = if is_xforward { ours::is_given_client(&self.config, real.name, real.ip) } else { hop };
         let Some(life) = self.lives.get_mut(at) else { return };
-        fill(life, real, &user, line.service);
+        fill(life, here, real, &user, line.service);
         let trusted = !user.is_empty() || submission;
         if trusted || real_is_ours {
             life.flags.set(Flags::SUBMITTED);
@@ -220,7 +219,7 @@ impl Assembler {
         let Some(queue_id) = queue_id else { return };
         let at = self.begin(here, queue_id, sink);
         let Some(life) = self.lives.get_mut(at) else { return };
-        super::queue::set_sender(life, sender);
+        super::queue::set_sender(life, here, sender);
         life.flags.clear(Flags::UNCERTAIN | Flags::LINKABLE);
         life.service = life.texts.add("pickup");
         life.flags.set(Flags::PICKED_UP);
@@ -250,10 +249,10 @@ impl Assembler {
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,
-            client_name: &text::lossy(client.name),
-            client_ip: &text::lossy(client.ip),
+            client_name: &here.text(client.name),
+            client_ip: &here.text(client.ip),
             user,
-            method: &text::lossy(method),
+            method: &here.text(method),
             result: AuthResult::Ok,
             reply_text: "",
         });
@@ -270,8 +269,8 @@ impl Assembler {
             time: here.time,
             stream: &self.streams.get(here.stream).stream,
             position: here.position,
-            client_name: &text::lossy(client.name),
-            client_ip: &text::lossy(client.ip),
+            client_name: &here.text(client.name),
+            client_ip: &here.text(client.ip),
             service: daemon_name(Daemon::Postscreen),
             lost_after: Stage::Connect,
             ..SessionRow::default()
@@ -279,9 +278,9 @@ impl Assembler {
     }
 }
 
-fn fill(life: &mut Life, client: &Client<'_>, user: &str, service: &[u8]) {
-    life.client_name = life.texts.add(&text::lossy(client.name));
-    life.client_ip = life.texts.add(&text::lossy(client.ip));
+fn fill<'a>(life: &mut Life, here: Here<'a>, client: &Client<'a>, user: &str, service: &'a [u8]) {
+    life.client_name = life.texts.add(&here.text(client.name));
+    life.client_ip = life.texts.add(&here.text(client.ip));
     life.sasl_user = life.texts.add(user);
-    life.service = life.texts.add(&text::lossy(service));
+    life.service = life.texts.add(&here.text(service));
 }

@@ -53,7 +53,7 @@ impl Assembler {
             .unwrap_or_default();
         let Some(life) = self.lives.get_mut(at) else { return };
         life.forget_told();
-        set_sender(life, sender);
+        set_sender(life, here, sender);
         life.size = Some(*size);
         life.expected = life.expected.max(Some(*nrcpts));
         if life.message_id.is_empty() {
@@ -103,7 +103,7 @@ impl Assembler {
     fn await_recipients(&mut self, at: LifeRef, delivery: &Delivery<'_>) {
         let Some(life) = self.lives.get_mut(at) else { return };
         for to in delivery.to {
-            let mailbox = Mailbox::of(to, false);
+            let mailbox = here.mailbox(to, false);
             if life.find(mailbox.address()).is_none() {
                 life.add(mailbox.address(), Default::default());
             }
@@ -125,7 +125,7 @@ impl Assembler {
 
     fn sendmail_attempt(&mut self, at: LifeRef, here: Here, to: &[u8], delivery: &Delivery<'_>, ended: Ended, sink: &mut impl Sink) {
         // The address that gives the authority is the sender for mail from here; for mail that was expanded it is the alias.
-        let controlling = Mailbox::of(delivery.controlling, false);
+        let controlling = here.mailbox(delivery.controlling, false);
         let is_sender = self.lives.get(at).is_some_and(|life| life.sender() == controlling.address());
         let original =
             (!delivery.controlling.is_empty() && !is_sender && agent(delivery, to) != Agent::Relay).then_some(delivery.controlling);

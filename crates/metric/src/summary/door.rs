@@ -1,8 +1,10 @@
 //! What happened at the door: refusals, logins, connections.
 
+use std::hash::{BuildHasher, Hash, Hasher};
+
 use ahash::AHashMap;
 use mailvane_model::word::{Action, AuthResult, Reason, Stage};
-use mailvane_model::{AuthRow, RejectionRow, SessionRow, Time};
+use mailvane_model::{AuthRow, RejectionRow, SessionRow, Time, shape};
 
 use super::report::{Limit, Logins, Rejection, Rejections, Sessions};
 use super::table::Tallies;
@@ -18,6 +20,8 @@ const KEYS: usize = 20_000;
 const CLIENTS_OF_A_KIND: usize = 200;
 /// How many clients of one kind are shown.
 const CLIENTS_SHOWN: usize = 5;
+/// How many texts of refusals are remembered by their shape.
+const RECENT: usize = 1024;
 /// A longer reply is cut in a sample.
 const SAMPLE_BYTES: usize = 500;
 
@@ -26,6 +30,7 @@ const SAMPLE_BYTES: usize = 500;
 pub(super) struct DoorFold {
     counts: [i64; Door::SIZE],
     index: AHashMap<Box<str>, u32>,
+    recent: Recent,
     kinds: Vec<Kind>,
     clients: Tallies,
     sender_domains: Tallies,
@@ -38,6 +43,37 @@ pub(super) struct DoorFold {
     session_clients: Tallies,
     template: String,
     key: String,
+}
+
+/// The kinds of texts seen lately, by their shape: a template is long to make.
+#[derive(Clone, Debug)]
+struct Recent {
+    hasher: ahash::RandomState,
+    slots: Vec<(u64, u32)>,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Recent { hasher: ahash::RandomState::new(), slots: vec![(0, u32::MAX); RECENT] }
+    }
+}
+
+impl Recent {
+    fn key(&self, row: &RejectionRow<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        shape::write(row.reply_text, &mut hasher);
+        (row.action.code(), row.stage.code(), row.reason.code()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn find(&self, key: u64) -> Option<usize> {
+        let (known, at) = self.slots[key as usize % RECENT];
+        (known == key && at != u32::MAX).then_some(at as usize)
+    }
+
+    fn put(&mut self, key: u64, at: usize) {
+        self.slots[key as usize % RECENT] = (key, at as u32);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +97,7 @@ impl Default for DoorFold {
         DoorFold {
             counts: [0; Door::SIZE],
             index: AHashMap::new(),
+            recent: Recent::default(),
             kinds: Vec::new(),
             clients: tallies(),
             sender_domains: tallies(),
@@ -88,11 +125,7 @@ impl DoorFold {
 
     pub(super) fn rejection(&mut self, row: &RejectionRow<'_>) {
         self.add(count::rejection(row));
-        template::write(row.reply_text, &mut self.template);
-        if self.kinds.len() >= KINDS {
-            self.template.clear();
-        }
-        let at = self.kind(row);
+        let at = self.kind_of(row);
         let kind = &mut self.kinds[at];
         kind.count += 1;
         kind.first = kind.first.min(row.time);
@@ -112,6 +145,24 @@ impl DoorFold {
             self.key.push_str(row.recipient.domain);
             self.recipients.add(self.key.trim_end_matches('@'), "", 1);
         }
+    }
+
+    /// The kind of a refusal, by the shape of its text where that came before.
+    fn kind_of(&mut self, row: &RejectionRow<'_>) -> usize {
+        let full = self.kinds.len() >= KINDS;
+        let key = self.recent.key(row);
+        if let Some(at) = self.recent.find(key).filter(|_| !full) {
+            return at;
+        }
+        template::write(row.reply_text, &mut self.template);
+        if full {
+            self.template.clear();
+        }
+        let at = self.kind(row);
+        if !full {
+            self.recent.put(key, at);
+        }
+        at
     }
 
     fn kind(&mut self, row: &RejectionRow<'_>) -> usize {

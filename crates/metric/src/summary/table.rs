@@ -6,8 +6,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use ahash::AHashMap;
-
 use crate::cell::Figures;
 use crate::count::Marks;
 use crate::figure::Figure;
@@ -287,54 +285,89 @@ impl Table {
     }
 }
 
-/// A bounded table of counts.
+/// A bounded table of counts. Keys are found as those of a [`Table`].
 #[derive(Clone, Debug)]
 pub(super) struct Tallies {
-    counts: AHashMap<Box<str>, (u64, Box<str>)>,
+    hasher: ahash::RandomState,
+    index: HashMap<u64, Tally, BuildHasherDefault<Hashed>>,
+    /// Keys and names, by [`Tally::at`].
+    words: Vec<(Box<str>, Box<str>)>,
     limit: usize,
     /// How many keys were dropped.
     pub(super) dropped: u64,
 }
 
+/// A count stands with its hash: most keys that come are known, and their words are not looked at.
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    count: u64,
+    at: u32,
+    named: bool,
+}
+
 impl Tallies {
     pub(super) fn new(limit: usize) -> Self {
-        Tallies { counts: AHashMap::new(), limit, dropped: 0 }
+        Tallies { hasher: ahash::RandomState::new(), index: HashMap::default(), words: Vec::new(), limit, dropped: 0 }
     }
 
     /// Counts a key; `name` is kept the first time it is not empty.
+    #[inline]
     pub(super) fn add(&mut self, key: &str, name: &str, count: u64) {
-        if let Some(entry) = self.counts.get_mut(key) {
-            entry.0 += count;
-            if entry.1.is_empty() && !name.is_empty() {
-                entry.1 = name.into();
-            }
-            return;
+        let hash = self.hasher.hash_one(key);
+        let Some(tally) = self.index.get_mut(&hash) else { return self.insert(key, name, count, hash) };
+        tally.count += count;
+        if !tally.named && !name.is_empty() {
+            tally.named = true;
+            self.words[tally.at as usize].1 = name.into();
         }
-        if self.counts.len() >= self.limit {
+    }
+
+    #[cold]
+    fn insert(&mut self, key: &str, name: &str, count: u64, hash: u64) {
+        if self.index.len() >= self.limit {
             self.drop_light_ones();
         }
-        self.counts.insert(key.into(), (count, name.into()));
+        self.index.insert(hash, Tally { count, at: self.words.len() as u32, named: !name.is_empty() });
+        self.words.push((key.into(), name.into()));
     }
 
     fn drop_light_ones(&mut self) {
-        let mut weights: Vec<u64> = self.counts.values().map(|entry| entry.0).collect();
+        let mut weights: Vec<u64> = self.index.values().map(|tally| tally.count).collect();
         let half = weights.len() / 2;
         let threshold = *weights.select_nth_unstable(half).1;
-        let before = self.counts.len();
-        self.counts.retain(|_, entry| entry.0 > threshold);
-        self.dropped += (before - self.counts.len()) as u64;
+        let before = self.index.len();
+        let (index, words) = (std::mem::take(&mut self.index), std::mem::take(&mut self.words));
+        self.index.reserve(before);
+        let mut words: Vec<Option<(Box<str>, Box<str>)>> = words.into_iter().map(Some).collect();
+        for (hash, tally) in index.into_iter().filter(|(_, tally)| tally.count > threshold) {
+            if let Some(kept) = words.get_mut(tally.at as usize).and_then(Option::take) {
+                self.index.insert(hash, Tally { at: self.words.len() as u32, ..tally });
+                self.words.push(kept);
+            }
+        }
+        self.dropped += (before - self.index.len()) as u64;
+    }
+
+    fn all(&self) -> Vec<(u64, &str, &str)> {
+        self.index
+            .values()
+            .map(|tally| {
+                let (key, name) = &self.words[tally.at as usize];
+                (tally.count, &**key, &**name)
+            })
+            .collect()
     }
 
     pub(super) fn merge(&mut self, other: &Tallies) {
-        for (key, (count, name)) in &other.counts {
-            self.add(key, name, *count);
+        for (count, key, name) in other.all() {
+            self.add(key, name, count);
         }
         self.dropped += other.dropped;
     }
 
     /// The most frequent.
     pub(super) fn top(&self, limit: usize) -> Vec<super::report::Tally> {
-        let mut all: Vec<_> = self.counts.iter().map(|(key, entry)| (entry.0, &**key, &*entry.1)).collect();
+        let mut all = self.all();
         all.sort_unstable_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(right.1)));
         let of = |(count, key, name): &(u64, &str, &str)| super::report::Tally { key: (*key).into(), name: (*name).into(), count: *count };
         all.iter().take(limit).map(of).collect()

@@ -178,12 +178,13 @@ impl Tape {
 
     #[inline]
     fn text<const N: usize>(&self, strings: &Strings<N>) -> [&str; N] {
+        let mut parts = [""; N];
         let mut start = strings.start as usize;
-        strings.ends.map(|end| {
-            let part = self.text.get(start..end as usize).unwrap_or("");
+        for (part, end) in parts.iter_mut().zip(strings.ends) {
+            *part = self.text.get(start..end as usize).unwrap_or("");
             start = end as usize;
-            part
-        })
+        }
+        parts
     }
 
     fn one_outcome(&mut self, row: &OutcomeRow<'_>, counts: bool) {

@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &cli::Events, now: Time) -> Result<Ending> {
     let reading = files::read(&job, &mut assembler, &mut printer)?;
     assembler.finish(&mut printer);
     if arguments.stats {
-        let counts = reading.coverage.total;
+        let counts = reading.tally.coverage.total;
         let mut object = Object::open(&mut printer.output.buffer);
         object
             .number("lines", counts.lines())

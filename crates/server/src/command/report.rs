@@ -116,13 +116,13 @@ pub(crate) fn offset_minutes(zone: Tz, time: Time) -> i32 {
 }
 
 fn header(assembler: &Assembler, reading: &Reading, job: &Job, options: &Options) -> Header {
-    let counts = reading.coverage.total;
+    let counts = reading.tally.coverage.total;
     let found = assembler.ours();
     let taken = |list: &[mailvane_assemble::Taken]| {
         list.iter().take(8).map(|one| format!("{} ({}, {})", one.name, one.evidence.word(), one.count)).collect::<Vec<_>>().join(", ")
     };
     let ours = [("Our domains", &found.domains), ("Our clients", &found.clients), ("Our smarthosts", &found.smarthosts)];
-    let mut samples = reading.coverage.samples.clone();
+    let mut samples = reading.tally.coverage.samples.clone();
     samples.sort_by_key(|sample| std::cmp::Reverse(sample.count));
     Header {
         inputs: reading.files.iter().map(|path| input_name(path)).collect(),

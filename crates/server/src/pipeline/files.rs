@@ -16,15 +16,15 @@ use mailvane_model::{FileId, Position, Sink, Time};
 use mailvane_parse::calendar::{Calendar, Zone};
 use mailvane_parse::{Record, head, wrap};
 
-use super::coverage::Coverage;
 use super::merged;
 use super::progress::Progress;
+use super::sheet::{self, Parsed, Parser, Tally};
 use crate::cli;
 
 /// Blocks of a round. At its borders the parser waits once for the reader, so few is slow and many is memory.
-const ROUND_BLOCKS: usize = 24;
-/// Bytes of a block: its records should stay in the processor's cache until they are assembled.
-const BLOCK_BYTES: usize = 512 << 10;
+const ROUND_BLOCKS: usize = 48;
+/// Bytes of a block: its records, twice as large, should stay in the processor's cache until they are assembled.
+const BLOCK_BYTES: usize = 128 << 10;
 /// Parsed blocks that may wait for the assembly.
 const WAITING_BLOCKS: usize = 4;
 /// A line dated later than this after the file was last written does not move the clock of log time.
@@ -110,22 +110,16 @@ fn mta_words() -> String {
 /// What reading found out beside the facts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
-    /// How much was understood.
-    pub(crate) coverage: Coverage,
+    /// What was found out about the lines.
+    pub(crate) tally: Tally,
     /// Names of the files read, in order.
     pub(crate) files: Vec<PathBuf>,
     /// What could not be read to its end, in words; everything before that point counts.
     pub(crate) warnings: Vec<String>,
     /// What a reader should know, without being trouble (copies left out).
     pub(crate) notes: Vec<String>,
-    /// The first and last log time.
-    pub(crate) first: Option<Time>,
-    /// See `first`.
-    pub(crate) last: Option<Time>,
     /// Decompressed bytes.
     pub(crate) bytes: u64,
-    /// The offset of the clock of the last line.
-    pub(crate) offset_minutes: i32,
     /// Where the time went.
     pub(crate) timing: Timing,
 }
@@ -146,7 +140,7 @@ pub(crate) fn read<W: Watcher>(job: &Job, assembler: &mut Assembler, watcher: &m
     let (logs, overlap) = arranged(job, &mut reading)?;
     if overlap {
         merged::read(job, logs, assembler, watcher, &mut reading)?;
-        reading.coverage.settle();
+        reading.tally.coverage.settle();
         reading.timing.total = begun.elapsed();
         return Ok(reading);
     }
@@ -160,7 +154,7 @@ pub(crate) fn read<W: Watcher>(job: &Job, assembler: &mut Assembler, watcher: &m
             reading.files.push(part.path.clone());
         }
     }
-    reading.coverage.settle();
+    reading.tally.coverage.settle();
     reading.timing.total = begun.elapsed();
     Ok(reading)
 }
@@ -203,41 +197,34 @@ pub(super) struct Lane {
     reader: BlockReader<Input>,
     consumed: std::sync::Arc<std::sync::atomic::AtomicU64>,
     on_disk: Option<u64>,
+    parser: Parser,
+    hand: Hand,
+}
+
+/// Hands the lines of a file to the watcher and to the assembly.
+struct Hand {
     path: PathBuf,
-    calendar: Calendar,
     file: FileId,
     named: bool,
     number: u64,
+    /// The clock of log time.
     clock: Time,
-    last: Option<(Time, i32)>,
+    /// A line dated later than this does not move the clock.
     latest: Time,
     scratch: Vec<u8>,
-}
-
-/// A parsed line: where it stands in its block, and what it became.
-struct Parsed<'a> {
-    start: u32,
-    end: u32,
-    record: Record<'a>,
 }
 
 impl Lane {
     pub(super) fn open(input: Input, file: FileId, job: &Job) -> Self {
         let written = if input.modified() > 0 { Time(input.modified()) } else { job.now };
         let path = input.path().to_path_buf();
+        let latest = job.now.max(written).plus(FUTURE);
         Lane {
             consumed: input.consumed(),
             on_disk: input.on_disk_bytes(),
             reader: BlockReader::new(input, &path).with_block_bytes(BLOCK_BYTES),
-            path,
-            calendar: calendar(job, Zone::from(job.zone), written),
-            file,
-            named: false,
-            number: 0,
-            clock: Time(i64::MIN),
-            last: None,
-            latest: job.now.max(written).plus(FUTURE),
-            scratch: Vec::new(),
+            parser: Parser::new(job.mta, calendar(job, Zone::from(job.zone), written), latest),
+            hand: Hand { path, file, named: false, number: 0, clock: Time(i64::MIN), latest, scratch: Vec::new() },
         }
     }
 
@@ -245,6 +232,7 @@ impl Lane {
         let mut progress = Progress::new(self.on_disk);
         let mut round: Vec<Block> = (0..ROUND_BLOCKS).map(|_| Block::new()).collect();
         let mut spare = round.clone();
+        let mut room = Vec::new();
         let mut filled = self.fill(&mut round, reading)?;
         while filled > 0 && !watcher.is_done() {
             let blocks = &round[..filled];
@@ -252,12 +240,15 @@ impl Lane {
                 self.round_beside(job, blocks, &mut spare, assembler, watcher, reading)?
             } else {
                 for block in blocks {
-                    self.block(job, block, parse(block.bytes(), job.mta), assembler, watcher, reading);
+                    let lines = self.parser.sheet(block.bytes(), sheet::emptied(std::mem::take(&mut room)), &mut reading.tally);
+                    self.hand.block(job, block, &lines, assembler, watcher);
+                    reading.bytes += block.bytes().len() as u64 + block.skipped_bytes();
+                    room = sheet::emptied(lines);
                 }
                 self.fill(&mut spare, reading)?
             };
             let done = self.consumed.load(std::sync::atomic::Ordering::Relaxed);
-            progress.show(done, reading.coverage.total.lines());
+            progress.show(done, reading.tally.coverage.total.lines());
             std::mem::swap(&mut round, &mut spare);
             filled = next;
         }
@@ -274,43 +265,43 @@ impl Lane {
         watcher: &mut W,
         reading: &mut Reading,
     ) -> Result<usize> {
-        // The reader leaves this lane for the round, so that it can fill while the rest of the lane assembles.
-        let empty = BlockReader::new(Input::from_reader(&self.path, std::io::empty(), None, 0)?, &self.path);
-        let mut reader = std::mem::replace(&mut self.reader, empty);
-        let (result, reader) = std::thread::scope(|scope| {
-            let filling = scope.spawn(move || {
-                let result = fill(&mut reader, spare);
-                (result, reader)
-            });
+        let Lane { reader, parser, hand, .. } = self;
+        let Reading { tally, timing, bytes, .. } = reading;
+        let result = std::thread::scope(|scope| {
+            let filling = scope.spawn(move || fill(reader, spare));
             let (sender, receiver) = sync_channel(WAITING_BLOCKS);
+            let (used, unused) = sync_channel(WAITING_BLOCKS);
             scope.spawn(move || {
                 for block in blocks {
-                    if sender.send(parse(block.bytes(), job.mta)).is_err() {
+                    let room = unused.try_recv().unwrap_or_default();
+                    if sender.send(parser.sheet(block.bytes(), room, tally)).is_err() {
                         break;
                     }
                 }
             });
             for block in blocks {
                 let waiting = Instant::now();
-                let Ok(records) = receiver.recv() else { break };
-                reading.timing.waiting += waiting.elapsed();
-                self.block(job, block, records, assembler, watcher, reading);
+                let Ok(lines) = receiver.recv() else { break };
+                timing.waiting += waiting.elapsed();
+                hand.block(job, block, &lines, assembler, watcher);
+                *bytes += block.bytes().len() as u64 + block.skipped_bytes();
+                // Room that nobody takes back any more is let go.
+                let _ = used.try_send(sheet::emptied(lines));
             }
             filling.join().map_err(|_| anyhow::anyhow!("the reading thread broke off"))
         })?;
-        self.reader = reader;
         Self::settle(result, reading)
     }
 
     /// The file.
     pub(super) fn file(&self) -> FileId {
-        self.file
+        self.hand.file
     }
 
     /// Counts a line; its number.
     pub(super) fn count_line(&mut self) -> u64 {
-        self.number += 1;
-        self.number
+        self.hand.number += 1;
+        self.hand.number
     }
 
     /// The next block of lines; `false` at the end.
@@ -318,24 +309,9 @@ impl Lane {
         Ok(self.fill(std::slice::from_mut(block), reading)? > 0)
     }
 
-    /// The time of a record and the offset of its clock. A line without a time belongs to the moment of the line before it.
-    #[inline]
+    /// The time of a record and the offset of its clock.
     pub(super) fn resolve(&mut self, record: &Record<'_>, reading: &mut Reading) -> Option<(Time, i32)> {
-        if let Some(found) = self.calendar.resolve(record.when) {
-            self.last = Some(found);
-        }
-        let (time, offset_minutes) = self.last?;
-        reading.offset_minutes = offset_minutes;
-        if reading.first.is_none_or(|first| time < first) {
-            reading.first = Some(time);
-        }
-        if time > self.clock && time <= self.latest {
-            self.clock = time;
-            if reading.last.is_none_or(|last| time > last) {
-                reading.last = Some(time);
-            }
-        }
-        self.last
+        self.parser.resolve(record, &mut reading.tally)
     }
 
     fn fill(&mut self, blocks: &mut [Block], reading: &mut Reading) -> Result<usize> {
@@ -354,54 +330,31 @@ impl Lane {
             (_, Some(error)) => Err(error.into()),
         }
     }
+}
 
-    fn block<W: Watcher>(
-        &mut self,
-        job: &Job,
-        block: &Block,
-        records: Vec<Parsed<'_>>,
-        assembler: &mut Assembler,
-        watcher: &mut W,
-        reading: &mut Reading,
-    ) {
+impl Hand {
+    fn block<W: Watcher>(&mut self, job: &Job, block: &Block, lines: &[Parsed<'_>], assembler: &mut Assembler, watcher: &mut W) {
         let bytes = block.bytes();
-        reading.bytes += bytes.len() as u64 + block.skipped_bytes();
         if !self.named {
             self.named = true;
             watcher.source(&self.path, self.file);
         }
-        let file = self.file;
-        for parsed in &records {
+        for parsed in lines {
             let line = &bytes[parsed.start as usize..parsed.end as usize];
-            let position = Position { file, offset: block.offset() + u64::from(parsed.start) };
-            if wrap::is_wrapped(line) {
-                self.wrapped(job, position, line, assembler, watcher, reading);
+            let position = Position { file: self.file, offset: block.offset() + u64::from(parsed.start) };
+            if parsed.wrapped {
+                // A JSON line of journald or a container: made plain first.
+                let mut scratch = std::mem::take(&mut self.scratch);
+                let record = head::record_of(wrap::plain(line, &mut scratch), job.mta);
+                self.line(job, position, line, &record, parsed.time, assembler, watcher);
+                self.scratch = scratch;
             } else {
-                self.line(job, position, line, &parsed.record, assembler, watcher, reading);
+                self.line(job, position, line, &parsed.record, parsed.time, assembler, watcher);
             }
         }
-        if job.assemble && self.clock > Time(i64::MIN) {
-            assembler.advance(self.clock, watcher);
-        }
     }
 
-    /// A JSON line of journald or a container: made plain first.
-    fn wrapped<W: Watcher>(
-        &mut self,
-        job: &Job,
-        position: Position,
-        line: &[u8],
-        assembler: &mut Assembler,
-        watcher: &mut W,
-        reading: &mut Reading,
-    ) {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let plain = wrap::plain(line, &mut scratch);
-        let record = head::record_of(plain, job.mta);
-        self.line(job, position, line, &record, assembler, watcher, reading);
-        self.scratch = scratch;
-    }
-
+    #[allow(clippy::too_many_arguments)] // The parts of one line, taken apart once.
     #[inline]
     fn line<W: Watcher>(
         &mut self,
@@ -409,18 +362,30 @@ impl Lane {
         position: Position,
         line: &[u8],
         record: &Record<'_>,
+        found: Option<(Time, i32)>,
         assembler: &mut Assembler,
         watcher: &mut W,
-        reading: &mut Reading,
     ) {
-        let number = self.count_line();
-        reading.coverage.add(record, line);
-        let found = self.resolve(record, reading);
+        self.number += 1;
         let time = found.map(|found| found.0);
-        watcher.line(&Seen { number, position, line, record, time, offset_minutes: found.map_or(0, |found| found.1) });
+        let offset_minutes = found.map_or(0, |found| found.1);
+        watcher.line(&Seen { number: self.number, position, line, record, time, offset_minutes });
         let Some(time) = time else { return };
         if job.assemble {
             assembler.record(&job.origin, position, time, record, watcher);
+            if time > self.clock && time <= self.latest {
+                self.tick(time, assembler, watcher);
+            }
+        }
+    }
+
+    /// Moves the clock of log time second by second, wherever blocks end: what is assembled depends on the lines alone.
+    #[inline]
+    fn tick<W: Watcher>(&mut self, time: Time, assembler: &mut Assembler, watcher: &mut W) {
+        let is_new_second = self.clock == Time(i64::MIN) || time.seconds() > self.clock.seconds();
+        self.clock = time;
+        if is_new_second {
+            assembler.advance(time, watcher);
         }
     }
 }
@@ -435,20 +400,4 @@ fn fill(reader: &mut BlockReader<Input>, blocks: &mut [Block]) -> (usize, Option
         }
     }
     (blocks.len(), None)
-}
-
-/// The records of whole lines.
-fn parse(bytes: &[u8], mta: Option<Mta>) -> Vec<Parsed<'_>> {
-    // A mail log's line is 100 to 200 bytes long; one growth of the vector at most.
-    let mut records = Vec::with_capacity(bytes.len() / 120 + 1);
-    let mut start = 0;
-    for end in memchr::memchr_iter(b'\n', bytes).chain(std::iter::once(bytes.len())) {
-        if end > start || end < bytes.len() {
-            let mut record = Record::default();
-            head::read(&bytes[start..end], mta, &mut record);
-            records.push(Parsed { start: start as u32, end: end as u32, record });
-        }
-        start = end + 1;
-    }
-    records
 }

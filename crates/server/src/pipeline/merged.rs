@@ -102,7 +102,7 @@ fn one_block<W: Watcher>(
         }
         let record = head::record_of(wrap::plain(line, &mut scratch), job.mta);
         let found = lane.resolve(&record, reading);
-        reading.coverage.add(&record, line);
+        reading.tally.coverage.add(&record, line);
         let time = found.map(|found| found.0);
         watcher.line(&Seen {
             number: lane.count_line(),

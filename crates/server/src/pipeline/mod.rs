@@ -3,6 +3,7 @@
 //! * [`files`]: logs as they lie there, from start to end.
 //! * [`folding`]: the report's fold beside the assembly.
 //! * [`merged`]: logs that cover the same time, lines counted once.
+//! * [`sheet`]: blocks of lines to records with their times.
 //! * [`coverage`]: how much of the input was understood.
 //! * [`span`]: spans of time as people type them.
 
@@ -11,4 +12,5 @@ pub(crate) mod files;
 pub(crate) mod folding;
 pub(crate) mod merged;
 pub(crate) mod progress;
+pub(crate) mod sheet;
 pub(crate) mod span;

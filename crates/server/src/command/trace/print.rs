@@ -39,7 +39,7 @@ pub(super) fn print(lives: &[Life], lines: &Lines, reading: &Reading, job: &Job,
 }
 
 fn nothing(reading: &Reading, zone: Tz, searched: &str) -> String {
-    let counts = reading.coverage.total;
+    let counts = reading.tally.coverage.total;
     let names: Vec<String> = reading.files.iter().map(|path| path.display().to_string()).collect();
     let time = |time: Option<Time>| {
         time.map_or("?".to_owned(), |time| time.to_chrono().with_timezone(&zone).format("%-d %b %Y %H:%M:%S").to_string())
@@ -52,8 +52,8 @@ fn nothing(reading: &Reading, zone: Tz, searched: &str) -> String {
     format!(
         "no trace of {searched} in {} from {} to {}, {understood} of {} lines understood: it never reached this server, or came before",
         names.join(", "),
-        time(reading.first),
-        time(reading.last),
+        time(reading.tally.first),
+        time(reading.tally.last),
         counts.lines()
     )
 }
