@@ -7,26 +7,36 @@ use mailvane_model::{Address, Position, Time, hash};
 
 use crate::text::{Short, Span, Texts};
 
-/// A queue id in one stream, of fixed size so that looking it up follows no pointer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct QueueKey {
-    stream: u32,
-    length: u8,
-    bytes: [u8; 19],
+/// A queue id in one stream, of fixed size so that looking it up follows no pointer: the stream (four bytes), the length (one),
+/// and the id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct QueueKey([u64; 3]);
+
+impl std::hash::Hash for QueueKey {
+    #[inline]
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        for word in self.0 {
+            state.write_u64(word);
+        }
+    }
 }
 
 impl QueueKey {
     /// The key of a queue id. An id longer than any MTA writes is folded to its hash.
     #[inline]
     pub(crate) fn of(stream: u32, queue_id: &[u8]) -> Self {
-        let mut bytes = [0; 19];
-        if queue_id.len() <= bytes.len() {
-            bytes[..queue_id.len()].copy_from_slice(queue_id);
+        const HEAD: usize = 5;
+        let mut bytes = [0; 24];
+        bytes[..4].copy_from_slice(&stream.to_le_bytes());
+        bytes[4] = u8::try_from(queue_id.len()).unwrap_or(u8::MAX);
+        if let Some(place) = bytes.get_mut(HEAD..HEAD + queue_id.len()) {
+            place.copy_from_slice(queue_id);
         } else {
-            bytes[..8].copy_from_slice(&hash::bytes(queue_id).to_le_bytes());
-            bytes[8..].copy_from_slice(&queue_id[..11]);
+            bytes[HEAD..HEAD + 8].copy_from_slice(&hash::bytes(queue_id).to_le_bytes());
+            bytes[HEAD + 8..].copy_from_slice(&queue_id[..11]);
         }
-        QueueKey { stream, length: u8::try_from(queue_id.len()).unwrap_or(u8::MAX), bytes }
+        let (words, _) = bytes.as_chunks::<8>();
+        QueueKey([0, 1, 2].map(|at| u64::from_le_bytes(words[at])))
     }
 }
 

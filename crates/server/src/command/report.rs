@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{Offset, TimeZone};
@@ -39,7 +40,7 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
         options.until = arguments.span.until.is_some().then_some(span.until);
     }
     let mut assembler = Assembler::new(assembly(&arguments.reading.clock));
-    let (reading, fold) = folding::beside(job.threads, Fold::new(options), |folding| {
+    let (reading, fold, folding) = folding::beside(job.threads, Fold::new(options), |folding| {
         let reading = files::read(&job, &mut assembler, folding)?;
         assembler.finish(folding);
         Ok(reading)
@@ -48,14 +49,7 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
     let report = fold.finish(&Context { offset_minutes: &offset, top: arguments.top });
     let ending = warn(&reading);
     if arguments.timing {
-        let timing = reading.timing;
-        writeln!(
-            std::io::stderr(),
-            "read, parsed and assembled {} bytes in {:.3} s; of that the assembly waited {:.3} s for records",
-            reading.bytes,
-            timing.total.as_secs_f64(),
-            timing.waiting.as_secs_f64()
-        )?;
+        tell_timing(&reading, folding)?;
     }
     let header = header(&assembler, &reading, &job, &options);
     let (providers, judge) = (Providers::embedded(), Judge::embedded());
@@ -81,6 +75,24 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
     }
     std::io::stdout().write_all(&out).context("cannot write the report")?;
     Ok(ending)
+}
+
+/// Where the time went. Reading, parsing, assembly and fold each have a thread, so their times run side by side.
+fn tell_timing(reading: &Reading, folding: Duration) -> Result<()> {
+    let (timing, seconds) = (reading.timing, |time: Duration| time.as_secs_f64());
+    writeln!(
+        std::io::stderr(),
+        "{} bytes in {:.3} s; side by side: reading {:.3} s, parsing {:.3} s, assembly {:.3} s (and {:.3} s of waiting for records), \
+         fold {:.3} s",
+        reading.bytes,
+        seconds(timing.total),
+        seconds(timing.reading),
+        seconds(reading.tally.parsing),
+        seconds(timing.assembling),
+        seconds(timing.waiting),
+        seconds(folding),
+    )
+    .context("cannot write where the time went")
 }
 
 /// What to do about a kind of failure: judged again by its first sample, so that the words of the very rule come in.

@@ -22,11 +22,11 @@ use super::sheet::{self, Parsed, Parser, Tally};
 use crate::cli;
 
 /// Blocks of a round. At its borders the parser waits once for the reader, so few is slow and many is memory.
-const ROUND_BLOCKS: usize = 48;
+const ROUND_BLOCKS: usize = 192;
 /// Bytes of a block: its records, twice as large, should stay in the processor's cache until they are assembled.
 const BLOCK_BYTES: usize = 128 << 10;
 /// Parsed blocks that may wait for the assembly.
-const WAITING_BLOCKS: usize = 4;
+const WAITING_BLOCKS: usize = 16;
 /// A line dated later than this after the file was last written does not move the clock of log time.
 const FUTURE: i64 = Time::DAY;
 
@@ -131,6 +131,10 @@ pub(crate) struct Timing {
     pub(crate) total: Duration,
     /// Wall time in which the assembly had nothing to do.
     pub(crate) waiting: Duration,
+    /// The time that reading (and decompressing) took, on its own thread.
+    pub(crate) reading: Duration,
+    /// The time that the assembly took.
+    pub(crate) assembling: Duration,
 }
 
 /// Reads all files of a job through `assembler` into `watcher`. The caller calls `finish` on the assembler.
@@ -241,7 +245,7 @@ impl Lane {
             } else {
                 for block in blocks {
                     let lines = self.parser.sheet(block.bytes(), sheet::emptied(std::mem::take(&mut room)), &mut reading.tally);
-                    self.hand.block(job, block, &lines, assembler, watcher);
+                    reading.timing.assembling += timed(|| self.hand.block(job, block, &lines, assembler, watcher)).1;
                     reading.bytes += block.bytes().len() as u64 + block.skipped_bytes();
                     room = sheet::emptied(lines);
                 }
@@ -268,7 +272,7 @@ impl Lane {
         let Lane { reader, parser, hand, .. } = self;
         let Reading { tally, timing, bytes, .. } = reading;
         let result = std::thread::scope(|scope| {
-            let filling = scope.spawn(move || fill(reader, spare));
+            let filling = scope.spawn(move || timed(|| fill(reader, spare)));
             let (sender, receiver) = sync_channel(WAITING_BLOCKS);
             let (used, unused) = sync_channel(WAITING_BLOCKS);
             scope.spawn(move || {
@@ -283,13 +287,15 @@ impl Lane {
                 let waiting = Instant::now();
                 let Ok(lines) = receiver.recv() else { break };
                 timing.waiting += waiting.elapsed();
-                hand.block(job, block, &lines, assembler, watcher);
+                timing.assembling += timed(|| hand.block(job, block, &lines, assembler, watcher)).1;
                 *bytes += block.bytes().len() as u64 + block.skipped_bytes();
                 // Room that nobody takes back any more is let go.
                 let _ = used.try_send(sheet::emptied(lines));
             }
             filling.join().map_err(|_| anyhow::anyhow!("the reading thread broke off"))
         })?;
+        let (result, took) = result;
+        timing.reading += took;
         Self::settle(result, reading)
     }
 
@@ -315,7 +321,8 @@ impl Lane {
     }
 
     fn fill(&mut self, blocks: &mut [Block], reading: &mut Reading) -> Result<usize> {
-        let result = fill(&mut self.reader, blocks);
+        let (result, took) = timed(|| fill(&mut self.reader, blocks));
+        reading.timing.reading += took;
         Self::settle(result, reading)
     }
 
@@ -388,6 +395,13 @@ impl Hand {
             assembler.advance(time, watcher);
         }
     }
+}
+
+/// Does something and says how long it took.
+pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let result = work();
+    (result, begun.elapsed())
 }
 
 /// Fills blocks until all are full or the input ends; an error comes after every block that could be filled.

@@ -1,13 +1,14 @@
 //! The report's fold on a thread of its own: the assembly writes tapes of rows, the fold plays them.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use mailvane_metric::summary::{Fold, Tape};
 use mailvane_model::Sink;
 use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 
-use super::files::Watcher;
+use super::files::{Watcher, timed};
 
 /// Rows of a tape: small enough to stay in the processor's cache from one thread to the other.
 const TAPE_ROWS: usize = 2_000;
@@ -48,25 +49,27 @@ impl Recorder {
     }
 }
 
-/// Runs `work` with a sink and gives the fold of all that the sink was given. With one thread the fold is done in turn.
-pub(crate) fn beside<T>(threads: usize, mut fold: Fold, work: impl FnOnce(&mut Folding) -> Result<T>) -> Result<(T, Fold)> {
+/// Runs `work` with a sink and gives the fold of all that the sink was given, and how long its thread was busy. With one thread
+/// the fold is done in turn.
+pub(crate) fn beside<T>(threads: usize, mut fold: Fold, work: impl FnOnce(&mut Folding) -> Result<T>) -> Result<(T, Fold, Duration)> {
     if threads < 2 {
         let mut folding = Folding::Here(Box::new(fold));
         let result = work(&mut folding)?;
         let Folding::Here(fold) = folding else { return Err(anyhow!("the fold was lost")) };
-        return Ok((result, *fold));
+        return Ok((result, *fold, Duration::ZERO));
     }
     let (full, tapes) = sync_channel::<Tape>(WAITING_TAPES);
     let (empty, spare) = sync_channel::<Tape>(WAITING_TAPES + 2);
     std::thread::scope(|scope| {
         let player = scope.spawn(move || {
+            let mut took = Duration::ZERO;
             for mut tape in tapes {
-                fold.play(&tape);
+                took += timed(|| fold.play(&tape)).1;
                 tape.clear();
                 // A tape that nobody takes back any more is let go.
                 let _ = empty.try_send(tape);
             }
-            fold
+            (fold, took)
         });
         let mut folding = Folding::Beside(Recorder { tape: Tape::default(), full, spare });
         let result = work(&mut folding);
@@ -74,8 +77,8 @@ pub(crate) fn beside<T>(threads: usize, mut fold: Fold, work: impl FnOnce(&mut F
             recorder.hand_over();
         }
         drop(folding);
-        let fold = player.join().map_err(|_| anyhow!("the fold's thread broke off"))?;
-        Ok((result?, fold))
+        let (fold, took) = player.join().map_err(|_| anyhow!("the fold's thread broke off"))?;
+        Ok((result?, fold, took))
     })
 }
 
