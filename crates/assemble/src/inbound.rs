@@ -11,7 +11,7 @@ use crate::network;
 use crate::ours;
 use crate::postfix::ordinal;
 use crate::reply;
-use crate::text::{self, Mailbox};
+use crate::text;
 
 /// Where a message came from.
 #[derive(Clone, Copy, Debug, Default)]

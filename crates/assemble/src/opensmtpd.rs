@@ -15,7 +15,7 @@ use crate::inbound::{Arrival, Refusal};
 use crate::life::{Flags, LifeRef, State};
 use crate::postfix::queue::set_sender;
 use crate::relay::Agent;
-use crate::text::{self, Mailbox};
+use crate::text;
 
 impl Assembler {
     /// Takes a line of OpenSMTPD in.
@@ -26,7 +26,7 @@ impl Assembler {
             Event::Message { .. } => self.opensmtpd_message(here, line, sink),
             Event::Envelope { evpid, sender, recipient } => {
                 let at = self.known_or_new(here, opensmtpd::message_of(evpid), sink);
-                self.opensmtpd_envelope(at, sender, recipient);
+                self.opensmtpd_envelope(at, here, sender, recipient);
             }
             Event::FailedCommand { command, result, client } => self.opensmtpd_refusal(here, command, result, client, sink),
             Event::Authentication { user, result, client } => {
@@ -97,7 +97,7 @@ impl Assembler {
             self.opensmtpd_arrived(at, here, client, sink);
         }
         if let Some(sender) = sender {
-            self.opensmtpd_envelope(at, sender, recipient);
+            self.opensmtpd_envelope(at, here, sender, recipient);
         }
     }
 
@@ -121,7 +121,7 @@ impl Assembler {
     }
 
     /// Sender and recipient of an envelope.
-    fn opensmtpd_envelope(&mut self, at: LifeRef, sender: &[u8], recipient: &[u8]) {
+    fn opensmtpd_envelope(&mut self, at: LifeRef, here: Here, sender: &[u8], recipient: &[u8]) {
         let Some(life) = self.lives.get_mut(at) else { return };
         life.forget_told();
         set_sender(life, here, sender);

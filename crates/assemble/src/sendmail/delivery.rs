@@ -11,7 +11,7 @@ use crate::life::{Flags, LifeRef};
 use crate::network;
 use crate::postfix::queue::set_sender;
 use crate::relay::Agent;
-use crate::text::{self, Mailbox};
+use crate::text;
 
 /// Daemons by which users submit mail, by the names that the usual configurations give them.
 const SUBMISSION: &[&[u8]] = &[b"MSA", b"MSA-v4", b"MSA-v6", b"MSP", b"MSP-v4", b"MSP-v6", b"TLSMTA", b"MTASSL", b"MSAv6"];
@@ -78,9 +78,9 @@ impl Assembler {
                     self.sendmail_attempt(at, here, to, delivery, ended, sink);
                 }
             }
-            Said::Waits => self.await_recipients(at, delivery),
+            Said::Waits => self.await_recipients(at, here, delivery),
             Said::Held => {
-                self.await_recipients(at, delivery);
+                self.await_recipients(at, here, delivery);
                 if let Some(life) = self.lives.get_mut(at) {
                     life.flags.set(Flags::HELD);
                 }
@@ -100,7 +100,7 @@ impl Assembler {
     }
 
     /// The recipients of a line are known, and not tried.
-    fn await_recipients(&mut self, at: LifeRef, delivery: &Delivery<'_>) {
+    fn await_recipients(&mut self, at: LifeRef, here: Here, delivery: &Delivery<'_>) {
         let Some(life) = self.lives.get_mut(at) else { return };
         for to in delivery.to {
             let mailbox = here.mailbox(to, false);
@@ -112,7 +112,7 @@ impl Assembler {
 
     /// A message was refused or thrown away whole.
     fn end_whole(&mut self, at: LifeRef, here: Here, delivery: &Delivery<'_>, outcome: Outcome, sink: &mut impl Sink) {
-        self.await_recipients(at, delivery);
+        self.await_recipients(at, here, delivery);
         if let Some(life) = self.lives.get_mut(at) {
             life.flags.set(if outcome == Outcome::Rejected { Flags::REJECTED } else { Flags::DISCARDED });
         }
