@@ -22,11 +22,11 @@ use super::sheet::{self, Parsed, Parser, Tally};
 use crate::cli;
 
 /// Blocks of a round. At its borders the parser waits once for the reader, so few is slow and many is memory.
-const ROUND_BLOCKS: usize = 192;
+const ROUND_BLOCKS: usize = 64;
 /// Bytes of a block: its records, twice as large, should stay in the processor's cache until they are assembled.
 const BLOCK_BYTES: usize = 128 << 10;
 /// Parsed blocks that may wait for the assembly.
-const WAITING_BLOCKS: usize = 16;
+const WAITING_BLOCKS: usize = 6;
 /// A line dated later than this after the file was last written does not move the clock of log time.
 const FUTURE: i64 = Time::DAY;
 
