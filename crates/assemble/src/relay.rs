@@ -103,7 +103,23 @@ pub(crate) fn route<'a>(config: &Config, learned: &Learned, delivered: &Delivere
         Agent::Pipe => pipe(delivered),
         Agent::File => Route { handed_to: HandedTo::File, place: Place::Here, ..Route::default() },
         Agent::Discard => Route { discarded: delivered.accepted, ..Route::default() },
-        Agent::Error | Agent::Other => Route::default(),
+        Agent::Error => Route { place: suspended(delivered.text), ..Route::default() },
+        Agent::Other => Route::default(),
+    }
+}
+
+/// Where mail goes whose destination the queue manager has put aside, from the host that its reason names. A filter or a mail
+/// store here is put aside in the same words, so a host of this machine or of a private network tells nothing.
+fn suspended(text: &str) -> Place {
+    let Some(reason) = text.strip_prefix("delivery temporarily suspended: ") else { return Place::Unknown };
+    if reason.starts_with("Host or domain name not found") {
+        return Place::Remote;
+    }
+    let address = reason.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(address, _)| address);
+    let address = address.filter(|address| address.parse::<std::net::IpAddr>().is_ok());
+    match address.map(|address| network::kind_of(address.as_bytes())) {
+        Some(Kind::Public) => Place::Remote,
+        _ => Place::Unknown,
     }
 }
 
@@ -287,6 +303,30 @@ mod tests {
         assert_eq!(lead(Agent::Smtp, "mx.example.net", "127.0.10.5", 25, "250 2.0.0 Ok: queued as ABCDEF12").handed_to, HandedTo::Remote);
         assert_eq!(lead(Agent::Smtp, "mx.example.net", "::1", 25, "250 2.0.0 Ok").handed_to, HandedTo::Remote);
         assert!(lead(Agent::Smtp, "localhost", "127.0.0.1", 25, "250 2.0.0 Ok: queued as ABCDEF12").hop);
+    }
+
+    #[test]
+    fn a_destination_put_aside_is_elsewhere_when_its_host_is() {
+        let place = |text: &str| {
+            route(&Config::default(), &Learned::default(), &Delivered { agent: Agent::Error, text, ..Delivered::default() }).place
+        };
+        assert_eq!(place("delivery temporarily suspended: connect to mx.example.net[203.0.113.9]:25: Connection timed out"), Place::Remote);
+        assert_eq!(
+            place("delivery temporarily suspended: host mx.example.net[203.0.113.9] refused to talk to me: 421 Too busy"),
+            Place::Remote
+        );
+        assert_eq!(
+            place(
+                "delivery temporarily suspended: Host or domain name not found. Name service error for name=example.net type=MX: Host not found, try again"
+            ),
+            Place::Remote
+        );
+        assert_eq!(place("delivery temporarily suspended: connect to 127.0.0.1[127.0.0.1]:10024: Connection refused"), Place::Unknown);
+        assert_eq!(
+            place("delivery temporarily suspended: connect to mx1.example.com[private/dovecot-lmtp]: No such file or directory"),
+            Place::Unknown
+        );
+        assert_eq!(place("mail for example.net is turned off"), Place::Unknown);
     }
 
     #[test]

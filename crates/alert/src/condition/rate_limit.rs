@@ -43,7 +43,14 @@ impl RateLimit {
         if limit <= 0.0 {
             reader.wrong("limit", "`limit` is missing: how many recipients an account may have");
         }
-        RateLimit { scope: Scope::read(reader, measure, Dimension::User, &[per]), measure, per, limit, times_peak: reader.number("times_peak", 0.0), limits }
+        RateLimit {
+            scope: Scope::read(reader, measure, Dimension::User, &[per]),
+            measure,
+            per,
+            limit,
+            times_peak: reader.number("times_peak", 0.0),
+            limits,
+        }
     }
 
     pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {

@@ -11,7 +11,8 @@ use crate::rule::span_text;
 use crate::series::Series;
 use crate::statistics::lack_chance;
 
-const WINDOWS: [i64; 8] = [10 * Time::MINUTE, 30 * Time::MINUTE, Time::HOUR, 3 * Time::HOUR, 12 * Time::HOUR, Time::DAY, 3 * Time::DAY, 7 * Time::DAY];
+const WINDOWS: [i64; 8] =
+    [10 * Time::MINUTE, 30 * Time::MINUTE, Time::HOUR, 3 * Time::HOUR, 12 * Time::HOUR, Time::DAY, 3 * Time::DAY, 7 * Time::DAY];
 /// Hours that follow each other vary together, up to this factor.
 const MOST_HOURS: f64 = 3.0;
 /// Windows from this length on are whole hours.
