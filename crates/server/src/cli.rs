@@ -25,6 +25,9 @@ pub(crate) enum Command {
     Trace(Trace),
     /// Say what a reply means, whose fault it is, and what to do
     Explain(Explain),
+    /// Check a domain: MX, SPF, DKIM, DMARC, MTA-STS, DNSSEC, names of addresses, block lists, what Gmail, Yahoo and Microsoft ask for
+    #[cfg(feature = "active")]
+    Check(Check),
     /// Follow the mail log of this machine: ingest, dashboard, API
     #[cfg(feature = "daemon")]
     Serve(Serve),
@@ -165,6 +168,44 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "NAME")]
     pub(crate) provider: Option<String>,
     /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(feature = "active")]
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The domain, as it stands in From
+    #[arg(value_name = "DOMAIN")]
+    pub(crate) domain: String,
+    /// Only these checks (may be given several times): zone mx ptr helo spf dkim dmarc mta-sts tls-rpt dane dnssec bimi caa dnsbl
+    #[arg(long, value_name = "CHECK", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// An address its mail leaves from (may be given several times)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) ip: Vec<std::net::IpAddr>,
+    /// The name its servers say in HELO
+    #[arg(long, value_name = "NAME")]
+    pub(crate) helo: Vec<String>,
+    /// An envelope sender of its mail; empty (`--sender ""`) for notices
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) sender: Vec<String>,
+    /// A DKIM selector its mail is signed with (may be given several times)
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) selector: Vec<String>,
+    /// The signer's private key of a selector, to compare with what DNS says: SELECTOR=FILE
+    #[arg(long, value_name = "SELECTOR=FILE")]
+    pub(crate) key: Vec<String>,
+    /// Mail leaves through this host, so that its addresses count and not ours
+    #[arg(long, value_name = "HOST")]
+    pub(crate) smarthost: Option<String>,
+    /// A name server to ask, with or without port; two of them confirm each other (default: those of this machine)
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) resolver: Vec<String>,
+    /// Ask DNS only: fetch no policy over HTTPS
+    #[arg(long)]
+    pub(crate) offline_transport: bool,
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }

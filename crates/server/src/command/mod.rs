@@ -2,6 +2,8 @@
 
 #[cfg(feature = "daemon")]
 mod bench_ingest;
+#[cfg(feature = "active")]
+pub(crate) mod check;
 #[cfg(feature = "daemon")]
 mod demo;
 mod events;
@@ -32,6 +34,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         Command::Records(arguments) => records::run(&arguments, now),
         Command::Trace(arguments) => trace::run(&arguments, now),
         Command::Explain(arguments) => explain::run(&arguments),
+        #[cfg(feature = "active")]
+        Command::Check(arguments) => check::run(&arguments, now),
         #[cfg(feature = "daemon")]
         Command::Serve(arguments) => serve::run(&arguments, now),
         #[cfg(feature = "daemon")]

@@ -1,0 +1,247 @@
+//! DNSSEC checked by ourselves (RFC 4033 to 4035): the chain of signatures from the root down, over a resolver that only carries it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::StreamExt;
+use futures_util::stream::{Stream, once};
+use hickory_resolver::net::dnssec::DnssecDnsHandle;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::xfer::DnsHandle;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
+use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
+use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Query};
+use hickory_resolver::proto::rr::RData;
+
+use super::network::Server;
+use super::{Boxed, Kind, Outcome, wire};
+
+/// What the signatures say about an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// The chain holds from the root down to the answer (or to the proof that there is none).
+    Secure,
+    /// The zone is not signed, and its parent says so.
+    Insecure,
+    /// There should be signatures that hold, and there are not.
+    Bogus(String),
+    /// It could not be found out.
+    Unknown(String),
+}
+
+/// A signature over the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// When it ends, in seconds since the epoch.
+    pub expiration: i64,
+    /// Its algorithm (the IANA registry of DNSSEC algorithm numbers).
+    pub algorithm: u8,
+}
+
+/// An answer and what its signatures say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The result.
+    pub security: Security,
+    /// The signatures over the records asked for.
+    pub signatures: Vec<Signature>,
+    /// Whose answers it rests on.
+    pub server: String,
+}
+
+/// Something that judges signatures.
+pub trait Judge: Send + Sync {
+    /// Judges the records of one kind at a name.
+    fn judge<'a>(&'a self, name: &'a str, kind: Kind) -> Boxed<'a, Judgement>;
+}
+
+/// Judges by asking one resolver for records, keys and signatures, and checking all of them here.
+pub struct Validator {
+    server: Server,
+    anchors: Arc<TrustAnchors>,
+}
+
+impl Validator {
+    /// Trusts the root keys of IANA.
+    pub fn new(server: Server) -> Self {
+        Validator { server, anchors: Arc::new(TrustAnchors::default()) }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn trusting(server: Server, anchors: TrustAnchors) -> Self {
+        Validator { server, anchors: Arc::new(anchors) }
+    }
+
+    async fn judged(&self, name: &str, kind: Kind) -> Judgement {
+        let server = self.server.address().to_string();
+        let unknown = |why: String| Judgement { security: Security::Unknown(why), signatures: Vec::new(), server: server.clone() };
+        let asked = match wire::to_wire(name) {
+            Ok(asked) => asked,
+            Err(defect) => return unknown(defect),
+        };
+        let carrier = Carrier { server: self.server.clone(), failures: Arc::default(), unsigned: Arc::default() };
+        let (failures, unsigned) = (Arc::clone(&carrier.failures), Arc::clone(&carrier.unsigned));
+        let handle = DnssecDnsHandle::with_trust_anchor(carrier, Arc::clone(&self.anchors));
+        let mut options = DnsRequestOptions::default();
+        options.use_edns = true;
+        options.edns_set_dnssec_ok = true;
+        let answer = handle.lookup(Query::query(asked, wire::record_type(kind)), options).next().await;
+        // A question that failed on the way looks like a broken chain to the checker: it is not one.
+        if failures.load(Ordering::Relaxed) > 0 {
+            return unknown("a question about keys or signatures was not answered".to_owned());
+        }
+        if unsigned.load(Ordering::Relaxed) > 0 {
+            return unknown("the resolver does not hand out signatures".to_owned());
+        }
+        match answer {
+            Some(Ok(response)) => Judgement { security: proof_of(&response), signatures: signatures(&response, kind), server },
+            Some(Err(error)) => Judgement { security: of_error(&error), signatures: Vec::new(), server },
+            None => unknown("no answer".to_owned()),
+        }
+    }
+}
+
+impl Judge for Validator {
+    fn judge<'a>(&'a self, name: &'a str, kind: Kind) -> Boxed<'a, Judgement> {
+        Box::pin(self.judged(name, kind))
+    }
+}
+
+/// The worst proof among the records of an answer, or of its denial.
+fn proof_of(response: &DnsResponse) -> Security {
+    let proofs = |records: &[hickory_resolver::proto::rr::Record]| -> Vec<Proof> {
+        records.iter().filter(|record| !matches!(record.data, RData::DNSSEC(DNSSECRData::RRSIG(_)))).map(|record| record.proof).collect()
+    };
+    let mut found = proofs(&response.answers);
+    if found.is_empty() {
+        found = proofs(&response.authorities);
+    }
+    if found.is_empty() {
+        return Security::Unknown("an answer without records or proof".to_owned());
+    }
+    if found.contains(&Proof::Bogus) {
+        return Security::Bogus("a signature is missing, run out or wrong".to_owned());
+    }
+    if found.contains(&Proof::Indeterminate) {
+        return Security::Unknown("no chain from the root could be followed".to_owned());
+    }
+    if found.contains(&Proof::Insecure) { Security::Insecure } else { Security::Secure }
+}
+
+fn of_error(error: &NetError) -> Security {
+    match error {
+        NetError::Dns(DnsError::Nsec { proof, .. }) => match proof {
+            Proof::Bogus => Security::Bogus("the proof that there is no such record does not hold".to_owned()),
+            Proof::Insecure => Security::Insecure,
+            Proof::Secure => Security::Secure,
+            Proof::Indeterminate => Security::Unknown(error.to_string()),
+        },
+        NetError::Dns(DnsError::DnssecBogus) => Security::Bogus("signatures do not hold".to_owned()),
+        _ => Security::Unknown(error.to_string()),
+    }
+}
+
+fn signatures(response: &DnsResponse, kind: Kind) -> Vec<Signature> {
+    let covered = wire::record_type(kind);
+    let rrsigs = response.answers.iter().filter_map(|record| match &record.data {
+        RData::DNSSEC(DNSSECRData::RRSIG(signature)) if signature.input().type_covered == covered => Some(signature.input()),
+        _ => None,
+    });
+    rrsigs.map(|input| Signature { expiration: i64::from(input.sig_expiration.get()), algorithm: u8::from(input.algorithm) }).collect()
+}
+
+/// Carries hickory's questions to one server, and remembers what went wrong on the way.
+#[derive(Clone)]
+struct Carrier {
+    server: Server,
+    failures: Arc<AtomicU32>,
+    unsigned: Arc<AtomicU32>,
+}
+
+impl Carrier {
+    async fn carry(self, request: DnsRequest) -> Result<DnsResponse, NetError> {
+        let Some(query) = request.queries.first().cloned() else { return Err(NetError::Message("no question")) };
+        let options = *request.options();
+        let answer = self.server.exchange(query.name(), query.query_type(), |id| wire::encode_for_validation(&query, &options, id)).await;
+        match answer {
+            Ok((decoded, _)) => {
+                // The root is signed: its keys without a signature mean that somebody on the way takes signatures away.
+                let stripped = query.name().is_root()
+                    && !decoded.message.answers.is_empty()
+                    && decoded.message.answers.iter().all(|record| !is_signature(record));
+                self.unsigned.fetch_add(u32::from(stripped), Ordering::Relaxed);
+                let refused = !matches!(
+                    decoded.message.metadata.response_code,
+                    hickory_resolver::proto::op::ResponseCode::NoError | hickory_resolver::proto::op::ResponseCode::NXDomain
+                );
+                self.failures.fetch_add(u32::from(refused), Ordering::Relaxed);
+                DnsResponse::from_message(decoded.message.into_response()).map_err(NetError::from)
+            }
+            Err(outcome) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                Err(if outcome == Outcome::Timeout { NetError::Timeout } else { NetError::Msg(outcome.to_string()) })
+            }
+        }
+    }
+}
+
+fn is_signature(record: &hickory_resolver::proto::rr::Record) -> bool {
+    matches!(record.data, RData::DNSSEC(DNSSECRData::RRSIG(_)))
+}
+
+impl DnsHandle for Carrier {
+    type Response = Pin<Box<dyn Stream<Item = Result<DnsResponse, NetError>> + Send>>;
+    type Runtime = TokioRuntimeProvider;
+
+    fn send(&self, request: DnsRequest) -> Self::Response {
+        Box::pin(once(self.clone().carry(request)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::lookup::loopback::{Loopback, Signed};
+    use crate::lookup::network::Patience;
+    use crate::lookup::scripted::block_on;
+
+    fn judge(signed: Signed, name: &str, kind: Kind) -> Judgement {
+        block_on(async {
+            let zone = Loopback::zone(signed).await;
+            let server = Server::new(zone.address, Patience { each: Duration::from_secs(10), tries: 1 });
+            Validator::trusting(server, zone.anchors).judge(name, kind).await
+        })
+    }
+
+    #[test]
+    fn a_signed_zone_is_secure() {
+        let judgement = judge(Signed::Yes, "example.test", Kind::Mx);
+        assert_eq!(judgement.security, Security::Secure);
+        assert_eq!(judgement.signatures.iter().map(|signature| signature.algorithm).collect::<Vec<_>>(), [13]);
+    }
+
+    #[test]
+    fn a_signed_proof_that_there_is_none_is_secure() {
+        assert_eq!(judge(Signed::Yes, "mx.example.test", Kind::Tlsa).security, Security::Secure);
+    }
+
+    #[test]
+    fn a_record_changed_after_signing_is_bogus() {
+        assert!(matches!(judge(Signed::Broken, "example.test", Kind::Mx).security, Security::Bogus(_)));
+        assert_eq!(judge(Signed::Broken, "example.test", Kind::Txt).security, Security::Secure);
+    }
+
+    #[test]
+    fn silence_is_unknown_and_never_bogus() {
+        let judgement = block_on(async {
+            let (address, _socket) = Loopback::silent().await;
+            let server = Server::new(address, Patience { each: Duration::from_millis(60), tries: 1 });
+            Validator::new(server).judge("example.test", Kind::Mx).await
+        });
+        assert!(matches!(judgement.security, Security::Unknown(_)), "{judgement:?}");
+    }
+}

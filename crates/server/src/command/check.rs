@@ -1,0 +1,182 @@
+//! `mailvane check`: everything DNS says about a domain that sends or receives mail, and what to do about it.
+
+mod text;
+
+use std::io::{IsTerminal, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use mailvane_model::Time;
+use mailvane_probe::fetch::{Fetch, Https, Offline};
+use mailvane_probe::lookup::name;
+use mailvane_probe::lookup::network::{self, Patience, Server};
+use mailvane_probe::plan::{GROUPS, plan};
+use mailvane_probe::sheet::{Line, sheet};
+use mailvane_probe::{Finding, Learned, Origin, Panel, State, Target};
+
+use super::output::Output;
+use crate::json::check::{Records, records};
+use crate::{Ending, cli, json};
+
+/// The port of name servers.
+const PORT: u16 = 53;
+
+/// What a run gave.
+pub(crate) struct Outcome {
+    /// The domain and what was known of it.
+    pub(crate) target: Target,
+    /// The groups that were asked for; empty means all.
+    pub(crate) only: Vec<String>,
+    /// What was found, the worst first.
+    pub(crate) findings: Vec<Finding>,
+    /// What the records are worth.
+    pub(crate) records: Records,
+    /// The rules of large receivers.
+    pub(crate) sheet: Vec<Line>,
+    /// The name servers that were asked.
+    pub(crate) resolvers: Vec<SocketAddr>,
+    /// Questions that were sent.
+    pub(crate) asked: u64,
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// When it began.
+    pub(crate) time: Time,
+}
+
+/// Runs it.
+pub(crate) fn run(arguments: &cli::Check, now: Time) -> Result<Ending> {
+    let target = target(arguments)?;
+    let resolvers = resolvers(&arguments.resolver)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start")?;
+    let outcome = runtime.block_on(look(target, arguments, resolvers, now));
+    let mut out = Output::new(std::io::stdout().lock());
+    if arguments.json {
+        json::check::outcome(&mut out.buffer, &outcome);
+        out.end_line();
+    } else {
+        out.buffer.extend_from_slice(text::outcome(&outcome, text::Style::of_stdout()).as_bytes());
+    }
+    out.finish()?;
+    ending(&outcome)
+}
+
+fn ending(outcome: &Outcome) -> Result<Ending> {
+    if outcome.findings.iter().any(|finding| finding.state == State::Problem) {
+        return Ok(Ending::Problems);
+    }
+    let known = outcome.findings.iter().any(|finding| finding.state != State::Unknown)
+        || outcome.records.spf.as_ref().is_some_and(|spf| spf.result.is_some());
+    if !known && !outcome.findings.is_empty() {
+        let asked: Vec<String> = outcome.resolvers.iter().map(ToString::to_string).collect();
+        bail!(
+            "nothing could be found out about {}: is the name server {} reachable? Another one: --resolver ADDRESS",
+            outcome.target.domain,
+            asked.join(", ")
+        );
+    }
+    Ok(Ending::Fine)
+}
+
+async fn look(target: Target, arguments: &cli::Check, resolvers: Vec<SocketAddr>, now: Time) -> Outcome {
+    let started = Instant::now();
+    let web: Arc<dyn Fetch> = if arguments.offline_transport { Arc::new(Offline) } else { Arc::new(Https) };
+    let servers: Vec<Server> = resolvers.iter().map(|address| Server::new(*address, Patience::default())).collect();
+    let panel = Panel::over_network(now, &servers, !arguments.resolver.is_empty(), &web);
+    let plan = plan(panel.first(), &target, &arguments.only).await;
+    let mut progress = Progress::new(plan.checks.len());
+    let (mut findings, records) =
+        tokio::join!(panel.run_all(&plan.checks, |_, _| progress.step()), records(panel.first(), &target, &arguments.only));
+    progress.end();
+    findings.extend(plan.findings);
+    findings.sort_by_key(|finding| std::cmp::Reverse((finding.state, finding.severity)));
+    let sheet = if arguments.only.is_empty() { sheet(&findings, &target) } else { Vec::new() };
+    let asked = panel.first().resolver.count().asked;
+    Outcome { target, only: arguments.only.clone(), findings, records, sheet, resolvers, asked, took: started.elapsed(), time: now }
+}
+
+fn target(arguments: &cli::Check) -> Result<Target> {
+    let mut target = Target::new(&arguments.domain);
+    if let Some(defect) = name::defect(&target.domain).filter(|_| arguments.only.is_empty()) {
+        bail!("`{}` is no domain: {defect}", arguments.domain);
+    }
+    for group in &arguments.only {
+        if !GROUPS.contains(&group.as_str()) {
+            bail!("--only {group}: there is no such check; there are {}", GROUPS.join(", "));
+        }
+    }
+    let given = |values: &[String]| values.iter().map(|value| Learned::new(value.clone(), Origin::CommandLine)).collect();
+    target.sending = arguments.ip.iter().map(|address| Learned::new(*address, Origin::CommandLine)).collect();
+    target.helo = given(&arguments.helo);
+    target.senders = given(&arguments.sender);
+    target.selectors = given(&arguments.selector);
+    target.smarthost = arguments.smarthost.as_deref().map(name::canonical);
+    for pair in &arguments.key {
+        let (selector, path) = pair.split_once('=').with_context(|| format!("--key {pair}: write SELECTOR=FILE"))?;
+        if !target.selectors.iter().any(|known| known.value == selector) {
+            target.selectors.push(Learned::new(selector.to_owned(), Origin::CommandLine));
+        }
+        target.signing_keys.push((selector.to_owned(), PathBuf::from(path)));
+    }
+    Ok(target)
+}
+
+fn resolvers(given: &[String]) -> Result<Vec<SocketAddr>> {
+    if given.is_empty() {
+        let found = network::of_this_machine().context("cannot read the name servers of this machine; name one with --resolver ADDRESS")?;
+        if found.is_empty() {
+            bail!("this machine has no name server in /etc/resolv.conf; name one with --resolver ADDRESS");
+        }
+        return Ok(found);
+    }
+    given.iter().map(|text| resolver(text)).collect()
+}
+
+fn resolver(text: &str) -> Result<SocketAddr> {
+    let with_port = text.parse::<SocketAddr>().ok();
+    let plain = text.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, PORT));
+    with_port.or(plain).with_context(|| format!("--resolver {text}: write an address, as 192.0.2.53 or 192.0.2.53:5353"))
+}
+
+/// A line on the terminal that says how far it is; nothing when there is no terminal.
+struct Progress {
+    done: usize,
+    total: usize,
+    shown: bool,
+}
+
+impl Progress {
+    fn new(total: usize) -> Self {
+        Progress { done: 0, total, shown: std::io::stderr().is_terminal() }
+    }
+
+    fn step(&mut self) {
+        self.done += 1;
+        if self.shown {
+            // When stderr is gone there is nobody to tell.
+            let _ = write!(std::io::stderr(), "\r{} of {} checks ", self.done, self.total);
+        }
+    }
+
+    fn end(&self) {
+        if self.shown {
+            let _ = write!(std::io::stderr(), "\r{:30}\r", "");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolvers_are_read_with_and_without_port() {
+        assert_eq!(resolver("192.0.2.53").unwrap().to_string(), "192.0.2.53:53");
+        assert_eq!(resolver("127.0.0.1:5353").unwrap().to_string(), "127.0.0.1:5353");
+        assert_eq!(resolver("2001:db8::53").unwrap().to_string(), "[2001:db8::53]:53");
+        assert_eq!(resolver("[2001:db8::53]:5353").unwrap().to_string(), "[2001:db8::53]:5353");
+        assert!(resolver("example.com").is_err());
+    }
+}
