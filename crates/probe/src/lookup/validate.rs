@@ -13,7 +13,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
 use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Query};
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
 use super::network::Server;
 use super::{Boxed, Kind, Outcome, wire};
@@ -61,17 +61,19 @@ pub trait Judge: Send + Sync {
 pub struct Validator {
     server: Server,
     anchors: Arc<TrustAnchors>,
+    /// The chain begins at the root, so a resolver that carries it has to hand out the signed keys of the root.
+    from_root: bool,
 }
 
 impl Validator {
     /// Trusts the root keys of IANA.
     pub fn new(server: Server) -> Self {
-        Validator { server, anchors: Arc::new(TrustAnchors::default()) }
+        Validator { server, anchors: Arc::new(TrustAnchors::default()), from_root: true }
     }
 
     #[cfg(test)]
     pub(crate) fn trusting(server: Server, anchors: TrustAnchors) -> Self {
-        Validator { server, anchors: Arc::new(anchors) }
+        Validator { server, anchors: Arc::new(anchors), from_root: false }
     }
 
     async fn judged(&self, name: &str, kind: Kind) -> Judgement {
@@ -83,6 +85,7 @@ impl Validator {
         };
         let carrier = Carrier { server: self.server.clone(), failures: Arc::default(), unsigned: Arc::default() };
         let (failures, unsigned) = (Arc::clone(&carrier.failures), Arc::clone(&carrier.unsigned));
+        let root = carrier.clone();
         let handle = DnssecDnsHandle::with_trust_anchor(carrier, Arc::clone(&self.anchors));
         let mut options = DnsRequestOptions::default();
         options.use_edns = true;
@@ -95,11 +98,17 @@ impl Validator {
         if unsigned.load(Ordering::Relaxed) > 0 {
             return unknown("the resolver does not hand out signatures".to_owned());
         }
-        match answer {
-            Some(Ok(response)) => Judgement { security: proof_of(&response), signatures: signatures(&response, kind), server },
-            Some(Err(error)) => Judgement { security: of_error(&error), signatures: Vec::new(), server },
-            None => unknown("no answer".to_owned()),
+        let judgement = match answer {
+            Some(Ok(response)) => {
+                Judgement { security: proof_of(&response), signatures: signatures(&response, kind), server: server.clone() }
+            }
+            Some(Err(error)) => Judgement { security: of_error(&error), signatures: Vec::new(), server: server.clone() },
+            None => return unknown("no answer".to_owned()),
+        };
+        if self.from_root && matches!(judgement.security, Security::Bogus(_)) && !root.reaches_root().await {
+            return unknown("the resolver does not hand out the signed keys of the root".to_owned());
         }
+        judgement
     }
 }
 
@@ -161,6 +170,15 @@ struct Carrier {
 }
 
 impl Carrier {
+    /// Does the server hand out the keys of the root with a signature?
+    async fn reaches_root(self) -> bool {
+        let mut options = DnsRequestOptions::default();
+        options.edns_set_dnssec_ok = true;
+        let query = Query::query(Name::root(), RecordType::DNSKEY);
+        let answer = self.carry(DnsRequest::from_query(query, options)).await;
+        answer.is_ok_and(|response| response.answers.iter().any(is_signature))
+    }
+
     async fn carry(self, request: DnsRequest) -> Result<DnsResponse, NetError> {
         let Some(query) = request.queries.first().cloned() else { return Err(NetError::Message("no question")) };
         let options = *request.options();
@@ -233,6 +251,16 @@ mod tests {
     fn a_record_changed_after_signing_is_bogus() {
         assert!(matches!(judge(Signed::Broken, "example.test", Kind::Mx).security, Security::Bogus(_)));
         assert_eq!(judge(Signed::Broken, "example.test", Kind::Txt).security, Security::Secure);
+    }
+
+    #[test]
+    fn a_server_that_does_not_know_the_root_is_no_proof_of_anything() {
+        let judgement = block_on(async {
+            let zone = Loopback::zone(Signed::No).await;
+            let server = Server::new(zone.address, Patience { each: Duration::from_secs(10), tries: 1 });
+            Validator::new(server).judge("example.test", Kind::Mx).await
+        });
+        assert!(matches!(judgement.security, Security::Unknown(_)), "{judgement:?}");
     }
 
     #[test]
