@@ -116,7 +116,7 @@ fn api_of(log: &str, folder: &std::path::Path, kept: Kept) -> Arc<Api> {
         coverage: Arc::new(coverage),
         sources: Arc::default(),
         troubles: Arc::new(vec![("/var/log/other".into(), "permission denied".into())]),
-        files: Arc::new(HashMap::from([(FileId(7), path.to_path_buf())])),
+        files: Arc::new(HashMap::from([(FileId(7), path.clone())])),
         gaps: Arc::new(vec![Gap { source: "mail.log".into(), from: 1, to: None, since: last, until: last, text: "truncated".into() }]),
         statistics: assembler.statistics(),
         feeds: mailvane_ingest::feed::FeedCounts::default(),

@@ -14,6 +14,8 @@ struct Side {
     parts: std::vec::IntoIter<Part>,
     lane: Option<Lane>,
     clock: Time,
+    /// Whether lines of it were assembled: a log that only repeats another one holds no clock back.
+    feeds: bool,
 }
 
 impl Side {
@@ -48,27 +50,26 @@ pub(super) fn read<W: Watcher>(
         if let Some(first) = log.parts.iter().find_map(|part| part.first_time) {
             feeds.starts_at(index, Time(first).seconds());
         }
-        sides.push(Side { parts: log.parts.into_iter(), lane: None, clock: Time(i64::MIN) });
+        sides.push(Side { parts: log.parts.into_iter(), lane: None, clock: Time(i64::MIN), feeds: false });
     }
     let mut unfinished: Vec<usize> = (0..sides.len()).collect();
     let (mut block, mut released) = (Block::new(), Vec::new());
+    let mut clock = Clock(Time(i64::MIN));
     while let Some(source) = feeds.next_source(unfinished.iter().copied()) {
         if watcher.is_done() {
             return Ok(());
         }
         if sides[source].next(job, &mut block, watcher, reading)? {
-            one_block(job, &block, source, &mut sides[source], &mut feeds, assembler, watcher, reading);
+            let others = unfinished.iter().filter(|other| **other != source && sides[**other].feeds);
+            let others = others.map(|other| sides[*other].clock).min().unwrap_or(Time(i64::MAX));
+            one_block(job, &block, source, &mut sides[source], others, &mut clock, &mut feeds, assembler, watcher, reading);
         } else {
             feeds.finish(source);
             unfinished.retain(|other| *other != source);
         }
         feeds.release(&mut released);
         for held in released.drain(..) {
-            feed_held(job, &held, assembler, watcher);
-        }
-        let slowest = unfinished.iter().map(|index| sides[*index].clock).min();
-        if let Some(slowest) = slowest.filter(|time| *time > Time(i64::MIN)) {
-            assembler.advance(slowest, watcher);
+            feed_held(job, &held, &mut clock, assembler, watcher);
         }
     }
     let counts = feeds.counts();
@@ -83,6 +84,9 @@ fn one_block<W: Watcher>(
     block: &Block,
     source: usize,
     side: &mut Side,
+    // How far the other logs that feed are read: log time goes no further.
+    others: Time,
+    clock: &mut Clock,
     feeds: &mut Feeds,
     assembler: &mut Assembler,
     watcher: &mut W,
@@ -116,13 +120,28 @@ fn one_block<W: Watcher>(
         side.clock = side.clock.max(time);
         let verdict = feeds.offer(source, stream_key(&record), time.seconds(), position, line, || line_key(&record, line));
         if verdict == Verdict::Feed && job.assemble {
+            side.feeds |= !matches!(record.body, Body::Ignored);
             assembler.record(&job.origin, position, time, &record, watcher);
+            clock.tick(time.min(others), assembler, watcher);
+        }
+    }
+}
+
+/// The clock of log time over all logs.
+struct Clock(Time);
+
+impl Clock {
+    /// Moves on second by second, as for a single log: what is assembled depends on the lines alone, not on where blocks end.
+    fn tick<W: Watcher>(&mut self, time: Time, assembler: &mut Assembler, watcher: &mut W) {
+        if self.0 == Time(i64::MIN) || time.seconds() > self.0.seconds() {
+            self.0 = time;
+            assembler.advance(time, watcher);
         }
     }
 }
 
 /// A line that was held and turned out to feed.
-fn feed_held<W: Watcher>(job: &Job, held: &HeldLine, assembler: &mut Assembler, watcher: &mut W) {
+fn feed_held<W: Watcher>(job: &Job, held: &HeldLine, clock: &mut Clock, assembler: &mut Assembler, watcher: &mut W) {
     let mut scratch = Vec::new();
     let record = head::record_of(wrap::plain(&held.line, &mut scratch), job.mta);
     let time = match record.when {
@@ -131,6 +150,7 @@ fn feed_held<W: Watcher>(job: &Job, held: &HeldLine, assembler: &mut Assembler, 
     };
     if job.assemble {
         assembler.record(&job.origin, held.position, time, &record, watcher);
+        clock.tick(time, assembler, watcher);
     }
 }
 
