@@ -151,15 +151,14 @@ fn compare(log: &Path) -> Vec<String> {
 }
 
 fn check(folder: &str) {
-    let mut failed = 0;
+    let mut wrong = Vec::new();
     for log in samples(folder) {
         let problems = compare(&log);
         if !problems.is_empty() {
-            failed += 1;
-            eprintln!("{}:\n  {}", log.file_name().unwrap().display(), problems.join("\n  "));
+            wrong.push(format!("{}:\n  {}", log.file_name().unwrap().display(), problems.join("\n  ")));
         }
     }
-    assert_eq!(failed, 0, "{failed} samples differ from the events written beside them");
+    assert!(wrong.is_empty(), "samples differ from the events written beside them:\n{}", wrong.join("\n"));
 }
 
 #[test]
