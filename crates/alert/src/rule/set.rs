@@ -152,7 +152,7 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../alerts");
         let mut names: Vec<String> =
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.retain(|name| name.ends_with(".toml"));
+        names.retain(|name| std::path::Path::new(name).extension().is_some_and(|ending| ending == "toml"));
         names.sort();
         assert_eq!(names, EMBEDDED.iter().map(|(file, _)| (*file).to_owned()).collect::<Vec<_>>());
     }
