@@ -54,7 +54,7 @@ pub(super) fn read<W: Watcher>(
     }
     let mut unfinished: Vec<usize> = (0..sides.len()).collect();
     let (mut block, mut released) = (Block::new(), Vec::new());
-    let mut clock = Clock(Time(i64::MIN));
+    let mut clock = Clock { now: Time(i64::MIN), others: Time(i64::MAX) };
     while let Some(source) = feeds.next_source(unfinished.iter().copied()) {
         if watcher.is_done() {
             return Ok(());
@@ -62,7 +62,8 @@ pub(super) fn read<W: Watcher>(
         if sides[source].next(job, &mut block, watcher, reading)? {
             let others = unfinished.iter().filter(|other| **other != source && sides[**other].feeds);
             let others = others.map(|other| sides[*other].clock).min().unwrap_or(Time(i64::MAX));
-            one_block(job, &block, source, &mut sides[source], others, &mut clock, &mut feeds, assembler, watcher, reading);
+            clock.others = others;
+            one_block(job, &block, source, &mut sides[source], &mut clock, &mut feeds, assembler, watcher, reading);
         } else {
             feeds.finish(source);
             unfinished.retain(|other| *other != source);
@@ -84,8 +85,6 @@ fn one_block<W: Watcher>(
     block: &Block,
     source: usize,
     side: &mut Side,
-    // How far the other logs that feed are read: log time goes no further.
-    others: Time,
     clock: &mut Clock,
     feeds: &mut Feeds,
     assembler: &mut Assembler,
@@ -122,19 +121,24 @@ fn one_block<W: Watcher>(
         if verdict == Verdict::Feed && job.assemble {
             side.feeds |= !matches!(record.body, Body::Ignored);
             assembler.record(&job.origin, position, time, &record, watcher);
-            clock.tick(time.min(others), assembler, watcher);
+            clock.tick(time, assembler, watcher);
         }
     }
 }
 
 /// The clock of log time over all logs.
-struct Clock(Time);
+struct Clock {
+    now: Time,
+    /// How far the other logs that feed are read: log time goes no further.
+    others: Time,
+}
 
 impl Clock {
     /// Moves on second by second, as for a single log: what is assembled depends on the lines alone, not on where blocks end.
     fn tick<W: Watcher>(&mut self, time: Time, assembler: &mut Assembler, watcher: &mut W) {
-        if self.0 == Time(i64::MIN) || time.seconds() > self.0.seconds() {
-            self.0 = time;
+        let time = time.min(self.others);
+        if self.now == Time(i64::MIN) || time.seconds() > self.now.seconds() {
+            self.now = time;
             assembler.advance(time, watcher);
         }
     }
