@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use mailvane_model::word::Mta;
 use mailvane_model::{Position, Sink, Time};
+use mailvane_parse::mta::exim;
 use mailvane_parse::mta::postfix::Event;
 use mailvane_parse::mta::{opensmtpd, sendmail};
 use mailvane_parse::{Body, Record};
@@ -175,6 +176,11 @@ impl Assembler {
                 let stream = self.streams.of(origin, record.host, b"", Mta::OpenSmtpd);
                 self.opensmtpd_line(Here { stream, position, time, pid: None, repeat: 0, line: record.text }, record, line, sink);
             }
+            Body::Exim(line) => {
+                let stream = self.streams.of(origin, record.host, b"", Mta::Exim);
+                let here = Here { stream, position, time, pid: record.pid, repeat: 0, line: record.text };
+                self.exim_line(here, record, line, sink);
+            }
             Body::Repeated { times } => {
                 let stream = self.streams.of(origin, record.host, b"", Mta::Unknown);
                 let here = Here { stream, position, time, pid: record.pid, repeat: 0, line: record.text };
@@ -189,13 +195,13 @@ impl Assembler {
     fn repeated_line(&mut self, origin: &str, position: Position, time: Time, record: &Record<'_>, sink: &mut impl Sink) {
         /// A line that claims more repeats than this is not believed further.
         const MOST_REPEATS: u32 = 10_000;
-        let (instance, mta): (&[u8], Mta) = match &record.body {
-            Body::Sendmail(_) => (b"", Mta::Sendmail),
-            Body::OpenSmtpd(_) => (b"", Mta::OpenSmtpd),
-            Body::Postfix(line) => (line.instance, Mta::Postfix),
-            _ => (b"", Mta::Postfix),
+        let mta = match &record.body {
+            Body::Exim(_) => Mta::Exim,
+            Body::Sendmail(_) => Mta::Sendmail,
+            Body::OpenSmtpd(_) => Mta::OpenSmtpd,
+            _ => Mta::Postfix,
         };
-        let stream = self.streams.of(origin, record.host, instance, mta);
+        let stream = self.streams.of(origin, record.host, record.instance(), mta);
         let here = Here { stream, position, time, pid: record.pid, repeat: 0, line: record.text };
         if !counts_when_repeated(&record.body) {
             return self.repeated(here, record.repeated, sink);
@@ -204,6 +210,7 @@ impl Assembler {
             let here = Here { repeat, ..here };
             match &record.body {
                 Body::Postfix(line) => self.postfix_line(here, record, line, sink),
+                Body::Exim(line) => self.exim_line(here, record, line, sink),
                 Body::Sendmail(line) => self.sendmail_line(here, record, line, sink),
                 Body::OpenSmtpd(line) => self.opensmtpd_line(here, record, line, sink),
                 _ => {}
@@ -367,6 +374,7 @@ impl Assembler {
 fn counts_when_repeated(body: &Body<'_>) -> bool {
     match body {
         Body::Postfix(line) => line.queue_id.is_none() && matches!(line.event, Event::AuthFailed { .. } | Event::Decision(_)),
+        Body::Exim(line) => line.message_id.is_none() && matches!(line.event, exim::Event::AuthFailed { .. } | exim::Event::Rejection(_)),
         Body::Sendmail(line) => {
             matches!(line.event, sendmail::Event::AuthFailed { .. } | sendmail::Event::AddressRefused { .. })
                 || line.queue_id.is_none() && matches!(line.event, sendmail::Event::Decision(_))

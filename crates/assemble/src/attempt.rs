@@ -37,6 +37,9 @@ pub(crate) struct Try<'a> {
     pub(crate) delay_ms: Option<u32>,
     pub(crate) delays_ms: Option<[u32; 4]>,
     pub(crate) tls: &'a [u8],
+    /// TLS version and cipher, where the line itself has them; else they come from the connection's own line.
+    pub(crate) tls_version: &'a str,
+    pub(crate) tls_cipher: &'a [u8],
     pub(crate) enhanced: &'a [u8],
     pub(crate) ended: Ended,
     pub(crate) text: &'a [u8],
@@ -168,7 +171,7 @@ impl Assembler {
             let recipient = &life.recipients[place];
             view.attempt_direction(life, place_of(route, recipient.place), life.address(recipient), life.original(recipient))
         };
-        let process = here.pid.filter(|_| line.agent.is_smtp()).map(|pid| (here.stream, pid));
+        let process = here.pid.filter(|_| line.agent.is_smtp() && line.tls_version.is_empty()).map(|pid| (here.stream, pid));
         let process = process.filter(|process| self.sessions.use_tls(*process, line.tls_peer, life_id, line.reused));
         let Some(life) = self.lives.get_mut(at) else { return };
         life.direct(direction);
@@ -177,7 +180,7 @@ impl Assembler {
         let view = self.view();
         let recipient = &life.recipients[place];
         let status = status(line, route);
-        let tls_summary = here.text(line.tls);
+        let (tls_summary, tls_cipher) = (here.text(line.tls), here.text(line.tls_cipher));
         sink.attempt(&AttemptRow {
             id: here.position.event(life.id, line.ordinal),
             message: life.id,
@@ -218,8 +221,8 @@ impl Assembler {
             previous: recipient.latest,
             first_deferral: status == Status::Deferred && !life.flags.has(Flags::DEFERRED),
             size: life.size,
-            tls_version: tls.map_or("", |tls| &tls.version),
-            tls_cipher: tls.map_or("", |tls| &tls.cipher),
+            tls_version: tls.map_or(line.tls_version, |tls| &tls.version),
+            tls_cipher: tls.map_or(&*tls_cipher, |tls| &tls.cipher),
             tls_verification: if tls_summary.is_empty() { tls.map_or("", |tls| &tls.verification) } else { &tls_summary },
         });
     }
@@ -303,7 +306,9 @@ impl Assembler {
         let Some(life) = self.lives.get(at) else { return };
         let state = self.streams.get_mut(life.stream);
         if route.place == Place::Here && delivered.accepted {
-            state.learned.domain(delivered.domain, Evidence::DeliveredHere);
+            // A program or a file behind an alias, or a bare local part, has no domain: that of the alias is ours.
+            let domain = if delivered.domain.is_empty() { original.address().domain } else { delivered.domain };
+            state.learned.domain(domain, Evidence::DeliveredHere);
         }
         if !delivered.agent.is_smtp() || route.filter || !delivered.accepted {
             return;

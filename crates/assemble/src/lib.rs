@@ -4,7 +4,7 @@
 //! * [`config`]: what is ours, and the limits.
 //! * Inside: `life`, `lives` (open messages), `chain` (hops joined), `attempt`, `ending` (how lives end), `outcome` (rows),
 //!   `session` (connections by process), `relay` (who took over), `ours` (what was found to be ours), `inbound` (what
-//!   the lines of any server come to), `postfix`, `sendmail`, `opensmtpd` (their lines).
+//!   the lines of any server come to), `postfix`, `exim`, `sendmail`, `opensmtpd` (their lines).
 
 mod assembler;
 mod attempt;
@@ -12,6 +12,7 @@ mod chain;
 pub mod config;
 mod encoding;
 mod ending;
+mod exim;
 mod inbound;
 mod life;
 mod lives;

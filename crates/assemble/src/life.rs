@@ -433,6 +433,24 @@ impl Life {
         self.mark(place);
     }
 
+    /// A recipient that waits, or could not be routed, turned out to be an alias: from now on it is the address that is tried.
+    pub(crate) fn unalias(&mut self, address: Address<'_>, original: Address<'_>) {
+        if original.is_unknown() || original == address || self.index.is_some() || self.find(address).is_some() {
+            return;
+        }
+        let Some(place) = self.find(original) else { return };
+        let recipient = &self.recipients[place];
+        let open = recipient.state == State::Waiting || recipient.state == State::Deferred && recipient.place != Place::Here;
+        if !open || !recipient.original_local.is_empty() {
+            return;
+        }
+        let (local, domain) = (self.texts.add(address.local), self.texts.add(address.domain));
+        let recipient = &mut self.recipients[place];
+        (recipient.original_local, recipient.original_domain) = (recipient.local, recipient.domain);
+        (recipient.local, recipient.domain) = (local, domain);
+        self.mark(place);
+    }
+
     /// Adds a recipient whose texts are already here.
     pub(crate) fn push(&mut self, recipient: Recipient) -> usize {
         let place = self.recipients.len();

@@ -12,6 +12,8 @@ use mailvane_parse::record::Severity;
 
 use crate::assembler::{Assembler, Here};
 
+pub(crate) use queue::set_sender;
+
 /// Ordinals that tell apart the events of one line in their ids.
 pub(crate) mod ordinal {
     pub(crate) const REJECTION: u32 = 1;

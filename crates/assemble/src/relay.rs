@@ -35,6 +35,10 @@ pub(crate) enum Agent {
     Error,
     /// The agent that throws away.
     Discard,
+    /// An automatic reply.
+    Reply,
+    /// No agent yet: the address could not be routed.
+    Router,
 }
 
 impl Agent {
@@ -81,6 +85,7 @@ pub(crate) struct Route<'a> {
 
 // Searchers are made once: making one costs more than a search.
 static FROM_MTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("from MTA("));
+static EXIM_ID: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("OK id="));
 static QUEUED_AS: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("queued as "));
 
 /// How Sendmail and OpenSMTPD end the reply that names a queue id.
@@ -103,6 +108,9 @@ pub(crate) fn route<'a>(config: &Config, learned: &Learned, delivered: &Delivere
         Agent::Pipe => pipe(delivered),
         Agent::File => Route { handed_to: HandedTo::File, place: Place::Here, ..Route::default() },
         Agent::Discard => Route { discarded: delivered.accepted, ..Route::default() },
+        Agent::Reply => Route { handed_to: HandedTo::Command, ..Route::default() },
+        // What is ours has another agent, or is known by its domain.
+        Agent::Router => Route { place: Place::Remote, ..Route::default() },
         Agent::Error => Route { place: suspended(delivered.text), ..Route::default() },
         Agent::Other => Route::default(),
     }
@@ -224,9 +232,18 @@ pub(crate) fn next_queue_id(text: &str) -> &str {
         return token(&text[at + QUEUED_AS.needle().len()..]);
     }
     // Sendmail and OpenSMTPD: `250 2.0.0 5AN8F1aB005133 Message accepted for delivery`.
-    let Some(before) = text.strip_suffix(ACCEPTED) else { return "" };
-    let id = before.rsplit(' ').next().unwrap_or("");
-    if token(id).len() == id.len() { id } else { "" }
+    if let Some(before) = text.strip_suffix(ACCEPTED) {
+        let id = before.rsplit(' ').next().unwrap_or("");
+        return if token(id).len() == id.len() { id } else { "" };
+    }
+    EXIM_ID.rfind(text.as_bytes()).map_or("", |at| exim_id(&text[at + EXIM_ID.needle().len()..]))
+}
+
+/// The id in Exim's `250 OK id=1rABCD-000000001bo-D342`.
+fn exim_id(text: &str) -> &str {
+    let end = text.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'-').unwrap_or(text.len());
+    let is_id = matches!(end, 16 | 23) && text.as_bytes()[6] == b'-' && text[..end].bytes().filter(|byte| *byte == b'-').count() == 2;
+    if is_id { &text[..end] } else { "" }
 }
 
 /// The letters and digits that a text begins with, if they are as many as a queue id has at least.

@@ -10,6 +10,7 @@ use mailvane_model::word::Stage;
 static SAID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" said: "));
 static REFUSED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" refused to talk to me: "));
 static IN_REPLY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("(in reply to "));
+static EXIM_AFTER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" error from remote mail server after "));
 static WHILE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" while "));
 
 /// The codes in a delivery or refusal text.
@@ -34,6 +35,10 @@ pub(crate) fn read(text: &str) -> Reply<'_> {
     }
     if let Some(at) = REFUSED.find(bytes) {
         return Reply { stage: Stage::Connect, ..codes(&text[at + REFUSED.needle().len()..]) };
+    }
+    if EXIM_AFTER.find(bytes).is_some() || bytes.starts_with(b"SMTP ") || bytes.starts_with(b"Remote host ") {
+        let said = mailvane_reply::codes::said(text);
+        return Reply { stage: said.stage, ..codes(said.reply) };
     }
     Reply { stage: stage_of_local_text(bytes), ..Reply::default() }
 }

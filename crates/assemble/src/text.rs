@@ -54,8 +54,8 @@ impl<'a> Mailbox<'a> {
     fn split(text: &str) -> Mailbox<'_> {
         let text = text.strip_prefix('<').map_or(text, |inner| inner.strip_suffix('>').unwrap_or(inner));
         let (local, domain) = match memchr::memrchr(b'@', text.as_bytes()) {
-            Some(at) => (&text[..at], &text[at + 1..]),
-            None => (text, ""),
+            Some(at) if !is_place(text, at) => (&text[..at], &text[at + 1..]),
+            _ => (text, ""),
         };
         let domain = if domain.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
             Cow::Owned(domain.to_lowercase())
@@ -69,6 +69,16 @@ impl<'a> Mailbox<'a> {
     #[inline]
     pub(crate) fn address(&self) -> Address<'_> {
         Address { local: &self.local, domain: &self.domain }
+    }
+}
+
+/// Whether an address is a command, or a file, that has an `@` in it at `at`.
+#[inline]
+fn is_place(text: &str, at: usize) -> bool {
+    match text.as_bytes()[0] {
+        b'|' => true,
+        b'/' => text[at..].contains('/'),
+        _ => false,
     }
 }
 

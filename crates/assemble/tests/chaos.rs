@@ -108,7 +108,44 @@ const OTHERS: &[&str] = &[
     "smtpd[9]: 00000001c0ffee01 smtp disconnected reason=quit",
 ];
 
+/// The same for Exim.
+const EXIM_LINES: &[&str] = &[
+    "exim[1]: {a} <= joe@example.org H=mail.example.org [192.0.2.7] P=esmtp S=100 id=1@example.org",
+    "exim[1]: {a} <= joe@example.org H=mail.example.org [192.0.2.7] P=esmtp S=100 id=1@example.org for all@example.com {r}@example.net",
+    "exim[1]: {a} <= ann@example.org H=desk.example.org [198.51.100.7] P=esmtpsa A=plain:ann S=100 id=2@example.org",
+    "exim[1]: {a} <= joe@example.org H=localhost [127.0.0.1] P=esmtp S=120 id=1@example.org",
+    "exim[1]: {a} <= joe@example.org U=nobody P=spam-scanned S=120 id=1@example.org",
+    "exim[1]: {a} <= www@example.org U=www P=local S=100",
+    "exim[1]: {a} <= <> R={b} U=exim P=local S=100",
+    "exim[2]: {a} => {r}@example.net R=dnslookup T=remote_smtp H=mx.example.net [203.0.113.1] C=\"250 ok\"",
+    "exim[2]: {a} -> {r}@example.net <all@example.com> R=dnslookup T=remote_smtp H=mx.example.net [203.0.113.1] C=\"250 ok\"",
+    "exim[2]: {a} >> {r}@example.net R=dnslookup T=remote_smtp H=mx.example.net [203.0.113.1] C=\"250 ok\"",
+    "exim[2]: {a} => {r}@example.net R=amavis T=amavis_smtp H=127.0.0.1 [127.0.0.1]:10024 C=\"250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 OK id={b}\"",
+    "exim[2]: {a} => {r} <{r}@example.com> R=spamcheck_router T=spamcheck",
+    "exim[2]: {a} => {r} <{r}@example.com> R=local_user T=mail_spool",
+    "exim[2]: {a} => {r} <all@example.com> R=local_user T=mail_spool",
+    "exim[2]: {a} => |/bin/{r} <all@example.com> R=system_aliases T=address_pipe",
+    "exim[2]: {a} => :blackhole: <{r}@example.com> R=system_aliases",
+    "exim[2]: {a} => blackhole (DATA ACL discarded recipients): no",
+    "exim[2]: {a} == {r}@example.net R=dnslookup T=remote_smtp defer (-44) H=mx.example.net [203.0.113.1]: SMTP error from remote mail server after RCPT TO:<{r}@example.net>: 450 4.2.0 Greylisted",
+    "exim[2]: {a} == all@example.com R=system_aliases defer (-1): lookup failed",
+    "exim[2]: {a} == {r}@example.net R=dnslookup T=remote_smtp defer (-53): retry time not reached for any host",
+    "exim[2]: {a} ** {r}@example.net R=dnslookup T=remote_smtp H=mx.example.net [203.0.113.1]: SMTP error from remote mail server after RCPT TO:<{r}@example.net>: 550 5.1.1 no such user",
+    "exim[2]: {a} ** {r}@example.net: retry timeout exceeded",
+    "exim[2]: {a} Frozen (delivery error message)",
+    "exim[2]: {a} Message is frozen",
+    "exim[2]: {a} Unfrozen by forced delivery",
+    "exim[2]: {a} removed by root",
+    "exim[2]: {a} cancelled by timeout_frozen_after",
+    "exim[2]: {a} address <{r}@example.net> marked delivered by root",
+    "exim[2]: {a} {r}@example.net: error ignored",
+    "exim[1]: {a} H=mail.example.org [192.0.2.7] F=<joe@example.org> rejected after DATA: spam",
+    "exim[2]: {a} Completed",
+    "exim[2]: {a} Completed",
+];
+
 const QUEUE_IDS: [&str; 4] = ["4A000001", "4A000002", "4A000003", "4A000004"];
+const EXIM_IDS: [&str; 4] = ["1rABCD-0000A1-00", "1rABCD-0000A2-00", "1rABCD-000000000A3-0000", "1rABCD-000000000A4-0000"];
 const PEOPLE: [&str; 3] = ["ann", "bob", "all"];
 
 #[derive(Clone, Debug)]
@@ -127,7 +164,7 @@ struct Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let pause = prop_oneof![8 => 0_u32..3, 2 => 3_u32..40, 1 => 400_u32..800, 1 => 3_000_u32..5_000];
     let step = (
-        0..LINES.len().max(OTHERS.len()),
+        0..LINES.len() * OTHERS.len() * EXIM_LINES.len(),
         0..4_usize,
         0..4_usize,
         0..3_usize,
@@ -152,8 +189,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn text(kinds: &[&str], step: &Step) -> String {
-    let (first, second) = (QUEUE_IDS[step.first], QUEUE_IDS[step.second]);
-    let text = kinds[step.line % kinds.len()].replace("{a}", first).replace("{b}", second).replace("{r}", PEOPLE[step.who]);
+    let line = kinds[step.line % kinds.len()];
+    let ids = if line.starts_with("exim") { EXIM_IDS } else { QUEUE_IDS };
+    let (first, second) = (ids[step.first], ids[step.second]);
+    let text = line.replace("{a}", first).replace("{b}", second).replace("{r}", PEOPLE[step.who]);
     let text = text.replace("{x}", &first.to_lowercase());
     if step.out { text.replacen("postfix/", "postfix-out/", 1) } else { text }
 }
@@ -224,6 +263,15 @@ proptest! {
         for disturbed in [false, true] {
             let (_, open) = run(OTHERS, &steps, disturbed);
             prop_assert_eq!(open, 0, "{:#?}", told(OTHERS, &steps));
+        }
+    }
+
+    #[test]
+    fn revisions_are_right_and_everything_ends_for_exim(steps in steps(), both in any::<bool>()) {
+        let kinds = if both { [LINES, EXIM_LINES].concat() } else { EXIM_LINES.to_vec() };
+        for disturbed in [false, true] {
+            let (_, open) = run(&kinds, &steps, disturbed);
+            prop_assert_eq!(open, 0, "{:#?}", told(&kinds, &steps));
         }
     }
 }

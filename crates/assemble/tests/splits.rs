@@ -119,6 +119,13 @@ const OUT: &str = include_str!("out.log");
 
 /// Logs of other MTAs, and of several in one file.
 const OTHERS: &[&str] = &[
+    include_str!("../../../sample-logs/exim/simple-delivery.log"),
+    include_str!("../../../sample-logs/exim/deferral-and-expiry.log"),
+    include_str!("../../../sample-logs/exim/bounce.log"),
+    include_str!("../../../sample-logs/exim/local-targets.log"),
+    include_str!("../../../sample-logs/exim/frozen-and-removed.log"),
+    include_str!("../../../sample-logs/exim/cutthrough-and-fakes.log"),
+    include_str!("../../../sample-logs/exim/filter-reinjection.log"),
     include_str!("../../../sample-logs/sendmail/multi-recipient.log"),
     include_str!("../../../sample-logs/sendmail/submission-hand-over.log"),
     include_str!("../../../sample-logs/sendmail/notices-and-expiry.log"),

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use mailvane_parse::head::read;
-use mailvane_parse::mta::{dovecot, postfix};
+use mailvane_parse::mta::{dovecot, exim, postfix};
 use mailvane_parse::{Body, Record, record};
 
 /// Lines parsed into one vector, as a worker does with a block.
@@ -72,6 +72,7 @@ fn kinds(bytes: &[u8]) {
         let known = match record(line).body {
             Body::Unparsed => false,
             Body::Postfix(line) => line.event != postfix::Event::Unknown,
+            Body::Exim(line) => line.event != exim::Event::Unknown,
             Body::Ignored | Body::Empty => {
                 ignored += 1;
                 continue;

@@ -8,6 +8,7 @@
 //! | RFC 5424 | `<22>1 2026-11-02T08:15:01.12Z host program pid msgid data message` |
 //! | Solaris | `... program[pid]: [ID 801593 mail.notice] message` |
 //! | a daemon's own file | `Nov 22 02:56:20 program: message`, no host |
+//! | Exim's own files | `2026-11-22 02:56:20[.123] [+0100] [pid] message`, no host and no program |
 //! | multilog | `@400000004c91b044077a9e94 program: message`, TAI64N |
 //! | CRI (containers) | `2026-11-02T08:15:01.1Z stdout F ` before any of these, or before a bare message |
 //!
@@ -83,6 +84,7 @@ fn read_bytes<'a>(line: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) 
             set(record, &head);
             mta::read(head.message, forced, record);
         }
+        None if mta::exim::head::is_continuation(line) => record.body = Body::Ignored,
         None => record.body = Body::Unparsed,
     }
 }
@@ -186,6 +188,9 @@ fn with_priority(line: &[u8]) -> Option<Head<'_>> {
 #[inline]
 fn dated(line: &[u8]) -> Option<Head<'_>> {
     if line.get(4) == Some(&b'-') {
+        if let Some((when, message)) = mta::exim::head::of_own_file(line) {
+            return Some(Head { when, program: b"exim", message, ..Head::default() });
+        }
         let (when, rest) = rfc3339(line)?;
         let rest = rest.strip_prefix(b" ").or_else(|| rest.strip_prefix(b"\t"))?;
         return Some(match cri(rest) {
@@ -438,7 +443,13 @@ fn solaris(message: &[u8]) -> &[u8] {
 fn bare(line: &[u8]) -> Option<Head<'_>> {
     let (program, pid, message) = program(line);
     let known = pid.is_some() || program.len() < line.len() && line.get(program.len()) == Some(&b':');
-    known.then(|| Head { when: When::Missing, host: b"", program, pid, message: solaris(message) })
+    if known {
+        return Some(Head { when: When::Missing, host: b"", program, pid, message: solaris(message) });
+    }
+    // Exim writes its own time into the message, so that a head may do without: `host exim[812]: 2026-11-02 08:15:01 message`.
+    let end = find_byte(line, b' ')?;
+    let head = with_program(When::Missing, &line[..end], &line[end + 1..]);
+    (head.pid.is_some() && mta::exim::is_program(head.program)).then_some(head)
 }
 
 type Parsed<'a, T> = IResult<&'a [u8], T>;

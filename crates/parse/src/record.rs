@@ -1,6 +1,6 @@
 //! What a line has become: its head and the message of one daemon, borrowed from the line.
 
-use crate::mta::{dovecot, opensmtpd, postfix, sendmail};
+use crate::mta::{dovecot, exim, opensmtpd, postfix, sendmail};
 
 /// The time of a head, before a year and a zone are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub struct Record<'a> {
     pub when: When,
     /// The host word; empty where the form has none.
     pub host: &'a [u8],
-    /// The program as written: `postfix/submission/smtpd`.
+    /// The program as written: `postfix/submission/smtpd`. Exim's own files name none: then it is `exim`.
     pub program: &'a [u8],
     /// The process id.
     pub pid: Option<u32>,
@@ -95,6 +95,8 @@ pub enum Body<'a> {
     },
     /// A Postfix line.
     Postfix(postfix::Line<'a>),
+    /// An Exim line.
+    Exim(exim::Line<'a>),
     /// A Dovecot line.
     Dovecot(dovecot::Line<'a>),
     /// A Sendmail line.
@@ -103,4 +105,15 @@ pub enum Body<'a> {
     OpenSmtpd(opensmtpd::Line<'a>),
     /// Neither known nor somebody else's: it is counted and shown.
     Unparsed,
+}
+
+impl<'a> Record<'a> {
+    /// The instance of the MTA that wrote the line; empty where there is only one.
+    #[inline]
+    pub fn instance(&self) -> &'a [u8] {
+        match &self.body {
+            Body::Postfix(line) => line.instance,
+            _ => b"",
+        }
+    }
 }

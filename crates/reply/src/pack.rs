@@ -18,7 +18,7 @@ macro_rules! packs {
 packs! {
     "apple" "barracuda" "charter" "cisco" "comcast" "cox" "docomo" "exchange_online" "free" "gmx" "godaddy" "google" "mailru"
     "messagelabs" "microsoft_consumer" "mimecast" "netease" "orange" "proofpoint" "qq" "smarthosts" "spamexperts" "telekom"
-    "trendmicro" "yahoo" "yandex" "zoho" "sendmail" "opensmtpd" "local" "recipient" "sender" "content" "remote" "code"
+    "trendmicro" "yahoo" "yandex" "zoho" "sendmail" "opensmtpd" "exim" "local" "recipient" "sender" "content" "remote" "code"
 }
 
 /// A pack with its name and owner.

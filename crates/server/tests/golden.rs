@@ -167,6 +167,11 @@ fn postfix_samples_give_the_events_written_beside_them() {
 }
 
 #[test]
+fn exim_samples_give_the_events_written_beside_them() {
+    check("exim");
+}
+
+#[test]
 fn sendmail_samples_give_the_events_written_beside_them() {
     check("sendmail");
 }

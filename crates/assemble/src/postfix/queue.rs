@@ -128,6 +128,8 @@ impl Assembler {
             delay_ms: delivery.delay_ms,
             delays_ms: delivery.delays_ms,
             tls: delivery.tls,
+            tls_version: "",
+            tls_cipher: b"",
             enhanced: delivery.dsn,
             ended,
             text: delivery.text,

@@ -1,6 +1,7 @@
 //! Everything understood of a line, by name: for `mailvane records`, and for whoever wants to see what a parser saw.
 //! Time, host, program, process id and queue id are fields of [`Record`] and are not told again.
 
+mod exim;
 mod opensmtpd;
 mod peer;
 mod postfix;
@@ -78,6 +79,7 @@ impl Record<'_> {
             Body::Empty | Body::Ignored | Body::Unparsed => {}
             Body::Repeated { times } => see.number("repeated", *times),
             Body::Postfix(line) => postfix::line(line, &mut see),
+            Body::Exim(line) => exim::line(line, &mut see),
             Body::Dovecot(line) => dovecot_line(line, &mut see),
             Body::Sendmail(line) => sendmail::line(line, &mut see),
             Body::OpenSmtpd(line) => opensmtpd::line(line, &mut see),
@@ -91,6 +93,7 @@ impl Record<'_> {
             Body::Ignored => "ignored",
             Body::Repeated { .. } => "repeated",
             Body::Postfix(line) => postfix::kind(&line.event),
+            Body::Exim(line) => exim::kind(&line.event),
             Body::Dovecot(line) => match line.event {
                 dovecot::Event::Ignored => "ignored",
                 dovecot::Event::Login { .. } => "login",
@@ -107,6 +110,7 @@ impl Record<'_> {
     pub fn queue_id(&self) -> &[u8] {
         match &self.body {
             Body::Postfix(line) => line.queue_id.unwrap_or_default(),
+            Body::Exim(line) => line.message_id.unwrap_or_default(),
             Body::Sendmail(line) => line.queue_id.unwrap_or_default(),
             Body::OpenSmtpd(line) => line.message(),
             _ => b"",

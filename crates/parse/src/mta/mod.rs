@@ -1,6 +1,7 @@
 //! One file (or folder) per MTA, and the choice between them by the program of a line.
 
 pub mod dovecot;
+pub mod exim;
 pub mod opensmtpd;
 pub mod postfix;
 pub mod sendmail;
@@ -28,23 +29,22 @@ fn by_program<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a
         Some(Mta::Postfix) => postfix::tag(program).or_else(|| (!dovecot::is_program(program, message)).then(|| postfix::tag_of(program))),
         Some(Mta::Sendmail) => return sendmail::read(message, record),
         Some(Mta::OpenSmtpd) => return opensmtpd::read(message, record),
-        Some(_) => {
-            record.body = Body::Ignored;
-            return;
-        }
+        Some(_) => None,
     };
     if let Some(tag) = tag {
         postfix::read(tag, message, record);
     } else {
-        others(message, record);
+        others(message, forced, record);
     }
 }
 
 /// The lines of everybody but Postfix, whose tag is looked at first.
 #[inline(never)]
-fn others<'a>(message: &'a [u8], record: &mut Record<'a>) {
+fn others<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a>) {
     let program = record.program;
-    if sendmail::is_program(program) {
+    if exim::is_program(program) || forced == Some(Mta::Exim) && !dovecot::is_program(program, message) {
+        exim::read(message, record);
+    } else if sendmail::is_program(program) {
         sendmail::read(message, record);
     } else if opensmtpd::is_program(program) {
         opensmtpd::read(message, record);

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 /// Every text of a record lies inside the line, or is one of the constant words of the field list.
 fn check(line: &[u8], record: &Record<'_>) {
     let inside = |text: &[u8]| text.is_empty() || line.as_ptr_range().contains(&text.as_ptr()) && text.len() <= line.len();
-    assert!(inside(record.host) && inside(record.program));
+    assert!(inside(record.host) && (inside(record.program) || record.program == b"exim"));
     if let Body::Postfix(postfix) = &record.body {
         assert!(inside(postfix.instance) && inside(postfix.service) && postfix.queue_id.is_none_or(inside));
     }
@@ -29,6 +29,7 @@ fn read(line: &[u8]) {
     check(line, &head::record_of(line, Some(Mta::Postfix)));
     check(line, &head::record_of(line, Some(Mta::Sendmail)));
     check(line, &head::record_of(line, Some(Mta::OpenSmtpd)));
+    check(line, &head::record_of(line, Some(Mta::Exim)));
     let mut scratch = Vec::new();
     let plain = wrap::plain(line, &mut scratch);
     check(plain, &record(plain));
@@ -109,6 +110,12 @@ proptest! {
     #[test]
     fn no_message_of_another_mta_panics(opening in prop::sample::select(lines::OPENINGS), message in "\\PC{0,80}") {
         read(format!("Nov  2 08:15:01 mx1 {opening}{message}").as_bytes());
+    }
+
+    #[test]
+    fn no_text_of_exim_panics(id in prop_oneof![Just(""), Just("1rABCD-0005MB-00 ")], message in "(<=|=>|\\*\\*|==|H=h|rejected|SMTP)?\\PC{0,80}") {
+        read(format!("2026-11-02 08:15:01 {id}{message}").as_bytes());
+        read(format!("Nov  2 08:15:01 mx1 exim[8]: {id}{message}").as_bytes());
     }
 
     #[test]

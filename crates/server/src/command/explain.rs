@@ -5,6 +5,7 @@ use std::io::BufRead;
 use anyhow::{Context, Result};
 use mailvane_model::verdict::Verdict;
 use mailvane_model::word::Stage;
+use mailvane_parse::mta::exim;
 use mailvane_parse::mta::postfix::{DeliveryStatus, Event};
 use mailvane_parse::mta::{opensmtpd, sendmail};
 use mailvane_parse::{Body, head};
@@ -110,6 +111,21 @@ impl Explainer {
                         ..Asked::default()
                     },
                     opensmtpd::Event::FailedCommand { result, .. } => Asked { text: own(result), ..plain },
+                    _ => plain,
+                };
+            }
+            Body::Exim(line) => {
+                return match &line.event {
+                    exim::Event::Delivery(delivery) => Asked {
+                        text: own(delivery.text),
+                        provider: with_provider(delivery.host.name),
+                        deferred: Some(delivery.flag == exim::Flag::Deferred),
+                        ..Asked::default()
+                    },
+                    exim::Event::HostFailed { host, text } => {
+                        Asked { text: own(text), provider: with_provider(host.name), deferred: Some(true), ..Asked::default() }
+                    }
+                    exim::Event::Rejection(refusal) => Asked { text: own(refusal.text), deferred: Some(refusal.temporary), ..plain },
                     _ => plain,
                 };
             }

@@ -15,7 +15,7 @@ use mailvane_ingest::{Feeds, FileState, HeadLine, Notice, Spec, TailBlock, Taile
 use mailvane_model::word::{Level, Mta};
 use mailvane_model::{Batch, FileId, NoticeRow, Position, Sink, Stream, Time, hash, id};
 use mailvane_parse::calendar::{Calendar, Zone};
-use mailvane_parse::{Body, Record, head, wrap};
+use mailvane_parse::{Record, head, wrap};
 use mailvane_store::{Commit, Disk, Store};
 
 use super::lanes::{CALENDARS, Lanes};
@@ -523,9 +523,5 @@ fn line_time(zone: Tz, year: Option<i32>, mta: Option<Mta>) -> Box<mailvane_inge
 
 /// What tells streams apart for the feeds: origin, host word and instance.
 fn stream_key(origin: &str, record: &Record<'_>) -> u64 {
-    let instance = match &record.body {
-        Body::Postfix(line) => line.instance,
-        _ => b"",
-    };
-    hash::words(&[hash::bytes(origin.as_bytes()), hash::bytes(record.host), hash::bytes(instance)])
+    hash::words(&[hash::bytes(origin.as_bytes()), hash::bytes(record.host), hash::bytes(record.instance())])
 }

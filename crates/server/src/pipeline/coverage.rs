@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mailvane_parse::mta::exim;
 use mailvane_parse::mta::postfix::Event;
 use mailvane_parse::{Body, Record};
 
@@ -32,6 +33,10 @@ pub(crate) fn understanding(record: &Record<'_>) -> Understanding {
         Body::Postfix(line) => match line.event {
             Event::Unknown => Understanding::Unparsed,
             Event::Ignored => Understanding::Ignored,
+            _ => Understanding::Recognised,
+        },
+        Body::Exim(line) => match line.event {
+            exim::Event::Unknown => Understanding::Unparsed,
             _ => Understanding::Recognised,
         },
         _ => Understanding::Recognised,

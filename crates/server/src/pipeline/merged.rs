@@ -5,7 +5,7 @@ use mailvane_assemble::Assembler;
 use mailvane_ingest::feed::{HeldLine, Policy, Verdict, usual_priority};
 use mailvane_ingest::{Block, Feeds, LogicalLog, Part};
 use mailvane_model::{Position, Time, hash};
-use mailvane_parse::{Body, Record, head, wrap};
+use mailvane_parse::{Record, head, wrap};
 
 use super::files::{Job, Lane, Reading, Seen, Watcher};
 
@@ -160,11 +160,7 @@ fn feed_held<W: Watcher>(job: &Job, held: &HeldLine, clock: &mut Clock, assemble
 
 /// What tells streams apart: host word and instance (all logs of a command line have one origin).
 fn stream_key(record: &Record<'_>) -> u64 {
-    let instance = match &record.body {
-        Body::Postfix(line) => line.instance,
-        _ => b"",
-    };
-    hash::words(&[hash::bytes(record.host), hash::bytes(instance)])
+    hash::words(&[hash::bytes(record.host), hash::bytes(record.instance())])
 }
 
 /// What makes two lines of one second the same: program, pid and text, whatever the form of the head.
