@@ -13,7 +13,7 @@ pub(super) fn event(fake_reject: bool, text: &[u8]) -> Event<'_> {
         match tag.key {
             b"H" => {
                 (arrival.host.name, arrival.host.helo, arrival.host.ip, arrival.host.port) =
-                    (tag.host.name, tag.host.helo, tag.host.ip, tag.host.port)
+                    (tag.host.name, tag.host.helo, tag.host.ip, tag.host.port);
             }
             b"I" => arrival.server_port = tag.host.port,
             b"U" => arrival.host.user = tag.value,

@@ -106,7 +106,7 @@ pub(crate) struct Tag<'a> {
 }
 
 /// The tags of a line, one by one. They end at a colon before a blank (the text follows), at a word that is no tag, or with the line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tags<'a> {
     rest: &'a [u8],
     /// The text after a colon.
@@ -203,7 +203,8 @@ impl<'a> Iterator for Tags<'a> {
             Some(bare) => (bare, true),
             None => (word, false),
         };
-        if !is_bare(bare) && !(ends && bare.is_empty()) {
+        let alone = ends && bare.is_empty();
+        if !is_bare(bare) && !alone {
             return None;
         }
         if ends {
