@@ -5,7 +5,7 @@ use mailvane_assemble::Assembler;
 use mailvane_ingest::feed::{HeldLine, Policy, Verdict, usual_priority};
 use mailvane_ingest::{Block, Feeds, LogicalLog, Part};
 use mailvane_model::{Position, Time, hash};
-use mailvane_parse::{Record, head, wrap};
+use mailvane_parse::{Body, Record, head, wrap};
 
 use super::files::{Job, Lane, Reading, Seen, Watcher};
 
