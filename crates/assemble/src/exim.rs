@@ -37,12 +37,9 @@ impl Assembler {
             Event::Dropped { host, text } => self.exim_dropped(here, host, text, sink),
             Event::Misbehaved { host, text } => self.exim_misbehaved(here, host, text, sink),
             Event::TlsFailed { text, .. } => self.notice(here, DAEMON, Level::Info, &text::lossy(text), sink),
-            Event::Lifecycle { what, .. } => {
-                // A queue run begins and ends every few minutes: that is no news.
-                if !what.starts_with(b"Start queue run") && !what.starts_with(b"End queue run") {
-                    self.notice(here, DAEMON, Level::Info, &text::lossy(what), sink);
-                }
-            }
+            // A queue run begins and ends every few minutes: that is no news.
+            Event::Lifecycle { what, .. } if what.starts_with(b"Start queue run") || what.starts_with(b"End queue run") => {}
+            Event::Lifecycle { what, .. } => self.notice(here, DAEMON, Level::Info, &text::lossy(what), sink),
             Event::Trouble { text } => {
                 self.exim_line_of(here, line.message_id, sink);
                 let level = if record.severity >= Severity::Error { Level::Error } else { Level::Warning };

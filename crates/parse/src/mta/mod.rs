@@ -26,7 +26,10 @@ fn by_program<'a>(message: &'a [u8], forced: Option<Mta>, record: &mut Record<'a
     let program = record.program;
     let tag = match forced {
         None => postfix::tag(program),
-        Some(Mta::Postfix) => postfix::tag(program).or_else(|| (!dovecot::is_program(program, message)).then(|| postfix::tag_of(program))),
+        Some(Mta::Postfix) => {
+            let others = || dovecot::is_program(program, message) || exim::is_program(program);
+            postfix::tag(program).or_else(|| (!others()).then(|| postfix::tag_of(program)))
+        }
         Some(Mta::Sendmail) => return sendmail::read(message, record),
         Some(Mta::OpenSmtpd) => return opensmtpd::read(message, record),
         Some(_) => None,
