@@ -28,6 +28,9 @@ pub(crate) enum Command {
     /// Check a domain: MX, SPF, DKIM, DMARC, MTA-STS, DNSSEC, names of addresses, block lists, what Gmail, Yahoo and Microsoft ask for
     #[cfg(feature = "active")]
     Check(Check),
+    /// Validate alert rules, or replay logs through them
+    #[command(subcommand)]
+    Alerts(Alerts),
     /// Follow the mail log of this machine: ingest, dashboard, API
     #[cfg(feature = "daemon")]
     Serve(Serve),
@@ -206,6 +209,39 @@ pub(crate) struct Check {
     #[arg(long)]
     pub(crate) offline_transport: bool,
     /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to do with alert rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Validate the rules: typos, unknown metrics and impossible windows with file, line and the nearest right name
+    Check(AlertsCheck),
+    /// Replay logs through the rules: what would have fired, when, for how long, and why
+    Backtest(AlertsBacktest),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AlertsCheck {
+    /// A folder of rules that override those that ship, by file name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AlertsBacktest {
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// A folder of rules that override those that ship, by file name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Print JSON: one object with every incident and every change of state
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod alerts;
 #[cfg(feature = "daemon")]
 mod bench_ingest;
 #[cfg(feature = "active")]
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         Command::Explain(arguments) => explain::run(&arguments),
         #[cfg(feature = "active")]
         Command::Check(arguments) => check::run(&arguments, now),
+        Command::Alerts(arguments) => alerts::run(&arguments, now),
         #[cfg(feature = "daemon")]
         Command::Serve(arguments) => serve::run(&arguments, now),
         #[cfg(feature = "daemon")]
