@@ -28,6 +28,8 @@ usage: cargo xtask COMMAND
                                live ingest with commits
   bench verdicts [--megabytes N] [--light]
                                verdicts for the replies of a simulated log
+  bench alerts [--half train|test] [--every N] [--verbose] [--speed]
+                               simulated months with known incidents through the alert rules: recall, delay, false alarms
   bench sample --out FILE [--megabytes N] [--seed N]
                                write a simulated log
   dist                         a stripped binary, a Debian package and a systemd unit";

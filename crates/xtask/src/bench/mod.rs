@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures of the built program on a simulated log.
 
+mod alerts;
 mod ingest;
 mod measure;
 mod report;
@@ -56,14 +57,18 @@ impl Wanted {
 
 /// Runs one bench.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let Some((which, rest)) = arguments.split_first() else { bail!("bench what? report, ingest, verdicts or sample") };
+    let Some((which, rest)) = arguments.split_first() else { bail!("bench what? report, ingest, verdicts, alerts or sample") };
+    if which == "alerts" {
+        alerts::run(rest)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let wanted = Wanted::parse(rest)?;
     match which.as_str() {
         "report" => report::run(&wanted)?,
         "ingest" => ingest::run(&wanted)?,
         "verdicts" => verdicts::run(&wanted)?,
         "sample" => sample::write_out(&wanted)?,
-        other => bail!("no bench {other:?}: report, ingest, verdicts or sample"),
+        other => bail!("no bench {other:?}: report, ingest, verdicts, alerts or sample"),
     }
     Ok(ExitCode::SUCCESS)
 }
