@@ -61,7 +61,7 @@ impl Silence {
                 continue;
             }
             let mut reading = Reading::clear(group);
-            for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
+            for window in self.scope.windows.iter().filter(|window| self.is_due(scene, **window, is_open)) {
                 if self.judge(series, scene, *window, &mut reading) {
                     break;
                 }
@@ -70,6 +70,11 @@ impl Silence {
                 out.push(reading);
             }
         }
+    }
+
+    /// Windows of whole hours change with the hour only.
+    fn is_due(&self, scene: &Scene<'_>, window: i64, is_open: bool) -> bool {
+        is_open || window < LONG || scene.from.floor(Time::HOUR) < scene.now.floor(Time::HOUR)
     }
 
     /// What a window usually brings. Of a short one: the least of this hour and those beside it, since nobody knows in which part
@@ -81,6 +86,9 @@ impl Silence {
 
     /// Judges one window; `true` when it was long enough to decide.
     fn judge(&self, series: &Series, scene: &Scene<'_>, window: i64, reading: &mut Reading) -> bool {
+        if series.at_most(self.measure, window) < self.min_expected {
+            return false;
+        }
         // What is usual is known by the hour: long windows are whole hours, so that a batch at ten is inside or outside of them.
         let until = if window >= LONG { scene.now.floor(Time::HOUR) } else { scene.now };
         let from = until.plus(-window);

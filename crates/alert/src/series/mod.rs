@@ -49,6 +49,8 @@ pub struct Series {
     pub(crate) season: Season,
     /// Sums of the hours that have settled but are not in the season yet, and the hour for which that was worked out.
     settled: (i32, Counts, Counts),
+    /// The most that an hour of the last week brought, once it was worked out.
+    busiest: Option<Counts>,
 }
 
 impl Series {
@@ -58,6 +60,7 @@ impl Series {
             history: History::default(),
             season: Season::new(minute.div_euclid(60)),
             settled: (i32::MIN, Counts::default(), Counts::default()),
+            busiest: None,
         }
     }
 
@@ -139,6 +142,15 @@ impl Series {
         learned.max(f64::from(recent.unwrap_or(0)))
     }
 
+    /// More of a count than this was never seen in a window of this length, and so cannot be expected.
+    pub fn at_most(&self, measure: Measure, length: i64) -> f64 {
+        let hours = (length as f64 / Time::HOUR as f64).max(1.0);
+        match (self.busiest, measure.slot()) {
+            (Some(busiest), Some(slot)) => f64::from(busiest.0[slot].max(self.season.peaks[1][slot].ceil() as i32)) * hours,
+            _ => f64::INFINITY,
+        }
+    }
+
     /// How much its hours vary.
     pub fn dispersion(&self, measure: Measure) -> f64 {
         measure.slot().map_or(1.0, |slot| self.season.dispersion(slot))
@@ -151,7 +163,7 @@ impl Series {
 
     /// Passes on what is old enough to learn from.
     fn settle(&mut self, minute: i32) {
-        let Series { history, season, settled, .. } = self;
+        let Series { history, season, settled, busiest, .. } = self;
         history.expire(minute, &mut |gone| match gone {
             Gone::Quarter(entry) => season.peak(0, &entry),
             Gone::Hour(entry) => {
@@ -166,6 +178,11 @@ impl Series {
                 recent.add(&entry.counts);
             }
             *settled = (hour, season.total(hour), recent);
+            let mut most = Counts::default();
+            for entry in &history.hours {
+                most.0.iter_mut().zip(&entry.counts.0).for_each(|(most, count)| *most = (*most).max(*count));
+            }
+            *busiest = Some(most);
         }
     }
 }
