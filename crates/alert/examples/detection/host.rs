@@ -283,7 +283,7 @@ impl Host {
         if message.provider >= self.providers.len() - DEAD {
             return End::Deferred { block: false, greylisted: false };
         }
-        if small && first && message.provider % 3 == 0 {
+        if small && first && message.provider.is_multiple_of(3) {
             return End::Deferred { block: false, greylisted: true };
         }
         let (bounces, deferrals) = self.trouble_share[message.provider];

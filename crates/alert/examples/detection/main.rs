@@ -119,7 +119,7 @@ fn main() {
     // The largest first, so that the threads end together.
     for (size, count) in HOSTS.into_iter().rev().filter(|(size, _)| *size <= wanted.largest) {
         for number in (0..count).filter(|number| number % wanted.every == 0) {
-            jobs.push((u64::from(size) * 1_000 + number * 2 + wanted.half, size, number / wanted.every % 2 == 0));
+            jobs.push((u64::from(size) * 1_000 + number * 2 + wanted.half, size, (number / wanted.every).is_multiple_of(2)));
         }
     }
     let mut score = Score::default();
