@@ -108,7 +108,7 @@ function Chart({ parameters, metric, by, compare, turn }: { parameters: Paramete
           sum={unit === 'count' || unit === 'bytes'}
           onBrush={(since, until) => change(fixedRange(since, until))}
         />
-      ) : <div class="chart" />}
+      ) : <><div class="legend" /><div class="chart" /></>}
     </Card>
   );
 }

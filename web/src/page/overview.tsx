@@ -67,7 +67,7 @@ function OutcomesOverTime({ url, turn }: { url: string; turn: number }) {
     <Card title="Outcomes over time" note="Drag over the chart to set the range" stale={loading}>
       {error && !data ? <Failure error={error} again={again} /> : data ? (
         <TimeChart title="Outcomes over time" times={data.times} stepSeconds={data.step_s} layers={layers} onBrush={(since, until) => change(fixedRange(since, until))} />
-      ) : <div class="chart" />}
+      ) : <><div class="legend" /><div class="chart" /></>}
     </Card>
   );
 }
