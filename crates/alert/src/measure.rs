@@ -94,6 +94,14 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// Adds the sums of other steps of the same window.
+    pub fn add(&mut self, other: &Sums) {
+        self.counts.add(&other.counts);
+        self.recipients += other.recipients;
+        self.deferred += other.deferred;
+        self.greylisted += other.greylisted;
+    }
+
     /// The rates, as `metric` defines them.
     pub fn rates(&self) -> Rates {
         Rates::with_recipients(&self.counts.figures(), self.recipients, self.deferred, self.greylisted)

@@ -15,6 +15,9 @@ use crate::statistics::lack_chance;
 
 const WINDOWS: [i64; 5] = [2 * Time::MINUTE, 5 * Time::MINUTE, 15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
 
+/// Of more recipients than this a quarter of the share is far less without any doubt.
+const QUICK: f64 = 40.0;
+
 /// The condition.
 #[derive(Clone, Debug)]
 pub struct ProviderBlock {
@@ -55,6 +58,9 @@ impl ProviderBlock {
                     self.fill(&mut reading, (refused, of), *window, series, scene);
                     break;
                 }
+                if of > QUICK && refused < of * self.share / 4.0 {
+                    break;
+                }
                 // Far fewer refusals than such a block would give: it is over, whatever longer windows remember.
                 if lack_chance(refused, of * self.share, 1.0) < 0.01 {
                     break;
@@ -73,7 +79,7 @@ impl ProviderBlock {
     fn refused(&self, series: &Series, scene: &Scene<'_>, window: i64) -> (f64, f64) {
         let sums = series.window(scene.now, window);
         let any = Measure::Ratio(Ratio::Refusal).of(&sums);
-        if !self.blocks_only {
+        if !self.blocks_only || any.count == 0 {
             return (any.count as f64, any.of as f64);
         }
         let blocked = scene.book.get(series.name.class, Dimension::Blocked, &series.name.key);

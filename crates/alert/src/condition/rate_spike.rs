@@ -89,13 +89,17 @@ impl RateSpike {
         if of < self.min_of {
             return None;
         }
+        let mut look = Look { window, count, of, usual: 0.0, limit: self.above, holds: false };
+        // Nearly always nothing is wrong: then nobody needs to know what is usual.
+        if count < self.min_count || count / of <= self.above {
+            return Some(look);
+        }
         let (before, before_of) = series.usual(self.measure, window);
-        let usual = (before + self.usual * WEIGHT.0) / (before_of + WEIGHT.0);
-        let limit = self.above.max(self.times_usual * usual).min(0.9);
-        let mut look = Look { window, count, of, usual, limit, holds: false };
-        if count >= self.min_count && count / of > limit && wilson_lower(count, of, 1.96) > limit {
+        look.usual = (before + self.usual * WEIGHT.0) / (before_of + WEIGHT.0);
+        look.limit = self.above.max(self.times_usual * look.usual).min(0.9);
+        if count / of > look.limit && wilson_lower(count, of, 1.96) > look.limit {
             let weight = (WEIGHT.0 + before_of / 4.0).clamp(WEIGHT.0, WEIGHT.1);
-            look.holds = excess_chance(count, of, usual, weight) < self.chance;
+            look.holds = excess_chance(count, of, look.usual, weight) < self.chance;
         }
         Some(look)
     }

@@ -23,11 +23,22 @@ impl Engine {
         }
         let keys: Vec<String> = self.incidents.keys().cloned().collect();
         for key in keys {
+            if self.is_settled(&key, wall) {
+                continue;
+            }
             self.tell_one(&key, behind, wall, step);
         }
         if !behind && self.trained {
             self.tell_summary(wall, step);
         }
+    }
+
+    /// Whether an incident goes on, was told, and nothing about it is due: the usual case, and a cheap one.
+    fn is_settled(&self, key: &str, wall: Time) -> bool {
+        let Some(incident) = self.incidents.get(key) else { return true };
+        let firing = || incident.alerts.iter().filter_map(|key| self.alerts.get(key)).filter(|alert| alert.state == State::Firing);
+        let gravest = firing().map(|alert| alert.severity).max();
+        incident.told.is_some() && gravest.is_some_and(|severity| due(incident, severity, &self.settings, wall.0) == Due::Nothing)
     }
 
     fn tell_one(&mut self, key: &str, behind: bool, wall: Time, step: &mut Step) {

@@ -1,5 +1,6 @@
 //! The recent past of one series: its last minutes, quarters of an hour and hours, each with anything in it.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use mailvane_metric::histogram::Histogram;
@@ -82,6 +83,27 @@ pub(crate) struct History {
     pub(crate) minutes: VecDeque<Entry>,
     pub(crate) quarters: VecDeque<Entry>,
     pub(crate) hours: VecDeque<Entry>,
+    cache: Cache,
+}
+
+/// Sums of long windows without their last step: they change with the quarter or the hour only, and many rules ask for them.
+#[derive(Clone, Debug, Default)]
+struct Cache(RefCell<Vec<Cached>>);
+
+impl PartialEq for Cache {
+    /// What was worked out says nothing about the history.
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+/// The sums of the steps of a window of `length` from one minute up to another.
+#[derive(Clone, Copy, Debug)]
+struct Cached {
+    length: i64,
+    from: i32,
+    until: i32,
+    sums: Sums,
 }
 
 /// What fell out of the kept time and can be learned from.
@@ -93,8 +115,15 @@ pub(crate) enum Gone {
 }
 
 impl History {
+    /// Of kept minutes, quarters and hours.
+    pub(crate) fn of([minutes, quarters, hours]: [VecDeque<Entry>; 3]) -> Self {
+        History { minutes, quarters, hours, cache: Cache::default() }
+    }
+
     /// Adds what happened in a minute; `door` counts have no recipients.
     pub(crate) fn add(&mut self, minute: i32, counts: Counts, figures: Option<&Figures>) {
+        // What comes late changes sums that were worked out.
+        self.cache.0.get_mut().retain(|known| known.until <= minute);
         let gaps = figures.and_then(Gaps::of);
         let fresh = Entry { at: minute, counts, gaps, bad: false };
         for (minutes, tier) in [(15, &mut self.quarters), (60, &mut self.hours)] {
@@ -144,22 +173,28 @@ impl History {
             start = start.plus(Time::MINUTE);
         }
         let (from, until) = (minute_of(start), minute_of(end.plus(-1)) + 1);
-        let mut window = Window::new(start);
-        let mut sums = Sums::default();
-        for entry in tier.iter().rev().skip_while(|entry| entry.at >= until).take_while(|entry| entry.at >= from) {
-            sums.counts.add(&entry.counts);
-            if entry.gaps.is_none() {
-                // Without retries each recipient is in its step once: the short way to the same numbers.
-                sums.recipients += entry.counts.get(Figure::Recipients);
-                sums.deferred += entry.counts.get(Figure::RecipientsDeferred);
-                sums.greylisted += entry.counts.get(Figure::RecipientsGreylisted);
-            } else {
-                window.add_step(time_of(entry.at), width, &entry.step());
-            }
+        if width == Width::Minute {
+            return sum(tier, width, start, (from, until));
         }
-        sums.recipients += window.recipients();
-        sums.deferred += window.deferred();
-        sums.greylisted += window.greylisted();
+        let last = minute_of(width.floor(end.plus(-1)));
+        let mut sums = self.closed(tier, width, start, (from, last), length);
+        sums.add(&sum(tier, width, start, (last.max(from), until)));
+        sums
+    }
+
+    /// The sums of the steps of a long window that do not change any more.
+    fn closed(&self, tier: &VecDeque<Entry>, width: Width, start: Time, (from, until): (i32, i32), length: i64) -> Sums {
+        let mut cache = self.cache.0.borrow_mut();
+        let known = cache.iter().position(|known| known.length == length);
+        if let Some(found) = known.map(|at| cache[at]).filter(|found| found.from == from && found.until == until) {
+            return found.sums;
+        }
+        let sums = sum(tier, width, start, (from, until));
+        let fresh = Cached { length, from, until, sums };
+        match known {
+            Some(at) => cache[at] = fresh,
+            None => cache.push(fresh),
+        }
         sums
     }
 
@@ -191,6 +226,27 @@ impl History {
     pub(crate) fn last(&self) -> Option<i32> {
         self.hours.back().map(|hour| self.minutes.back().map_or(hour.at, |minute| minute.at))
     }
+}
+
+/// The sums of the steps from one minute up to another, of a window that begins at `start`.
+fn sum(tier: &VecDeque<Entry>, width: Width, start: Time, (from, until): (i32, i32)) -> Sums {
+    let mut window = Window::new(start);
+    let mut sums = Sums::default();
+    for entry in tier.iter().rev().skip_while(|entry| entry.at >= until).take_while(|entry| entry.at >= from) {
+        sums.counts.add(&entry.counts);
+        if entry.gaps.is_none() {
+            // Without retries each recipient is in its step once: the short way to the same numbers.
+            sums.recipients += entry.counts.get(Figure::Recipients);
+            sums.deferred += entry.counts.get(Figure::RecipientsDeferred);
+            sums.greylisted += entry.counts.get(Figure::RecipientsGreylisted);
+        } else {
+            window.add_step(time_of(entry.at), width, &entry.step());
+        }
+    }
+    sums.recipients += window.recipients();
+    sums.deferred += window.deferred();
+    sums.greylisted += window.greylisted();
+    sums
 }
 
 /// In a wider step a recipient that is tried again counts once: takes away what the minute counts and the wider step must not.

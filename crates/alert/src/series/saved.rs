@@ -69,7 +69,7 @@ fn restore(saved: SavedSeries) -> Series {
     let name = Name { class: saved.class, dimension: saved.dimension, key: Arc::from(saved.key) };
     let mut series = Series::new(name, saved.first_hour.saturating_mul(60));
     let tier = |steps: &[Vec<i64>]| steps.iter().filter_map(|numbers| entry(numbers)).collect();
-    series.history = History { minutes: tier(&saved.steps[0]), quarters: tier(&saved.steps[1]), hours: tier(&saved.steps[2]) };
+    series.history = History::of(saved.steps.each_ref().map(|steps| tier(steps)));
     let season = &mut series.season;
     for numbers in &saved.weeks {
         if let [hour, week, rest @ ..] = numbers.as_slice() {
