@@ -123,6 +123,8 @@ pub enum Ratio {
     Deferral,
     /// Recipients not accepted / recipients tried, without greylisting: what is missing to *acceptance now*.
     Refusal,
+    /// The same at their first try: what has been waiting for days and is tried again and again is not in it.
+    FirstRefusal,
 }
 
 /// A number that rules may name.
@@ -136,13 +138,14 @@ pub enum Measure {
     Door(Door),
 }
 
-const RATIOS: [(&str, Ratio); 6] = [
+const RATIOS: [(&str, Ratio); 7] = [
     ("bounce_rate", Ratio::Bounce),
     ("hard_bounce_rate", Ratio::HardBounce),
     ("expiry_rate", Ratio::Expiry),
     ("failure_rate", Ratio::Failure),
     ("deferral_rate", Ratio::Deferral),
     ("refusal_rate", Ratio::Refusal),
+    ("first_refusal_rate", Ratio::FirstRefusal),
 ];
 
 impl Measure {
@@ -204,6 +207,7 @@ impl Measure {
             Ratio::Failure => rates.failure,
             Ratio::Deferral => rates.deferral_without_greylisting,
             Ratio::Refusal => rates.refusal,
+            Ratio::FirstRefusal => rates.first_refusal,
         }
     }
 }

@@ -308,6 +308,9 @@ pub struct Rates {
     pub acceptance: Rate,
     /// The other side of it for alerts, without those that were greylisted: not accepted / recipients with an attempt.
     pub refusal: Rate,
+    /// Refused, or deferred at their first try / recipients tried for the first time, without those that were greylisted. Unlike
+    /// the rates above it says nothing of what has been waiting for days and is tried again and again.
+    pub first_refusal: Rate,
 }
 
 impl Rates {
@@ -323,6 +326,10 @@ impl Rates {
         let finals = figures.finals();
         let (bounced, expired) = (figures.get(Figure::Bounced), figures.get(Figure::Expired));
         let accepted = figures.get(Figure::Accepted).min(recipients);
+        let first_deferred = figures.get(Figure::RecipientsFirstDeferred);
+        let first_greylisted = greylisted.min(first_deferred);
+        let first_tried = figures.get(Figure::RecipientsFirstTried) - first_greylisted;
+        let first_refused = figures.get(Figure::RefusedAttempts) + first_deferred - first_greylisted;
         Rates {
             bounce: Rate::of(bounced, finals),
             hard_bounce: Rate::of(figures.get(Figure::BouncedHard), finals),
@@ -332,6 +339,7 @@ impl Rates {
             deferral_without_greylisting: Rate::of(deferred - greylisted, recipients),
             acceptance: Rate::of(accepted, recipients),
             refusal: Rate::of(recipients - greylisted - accepted, recipients - greylisted),
+            first_refusal: Rate::of(first_refused.min(first_tried), first_tried),
         }
     }
 }

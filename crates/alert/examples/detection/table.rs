@@ -6,7 +6,7 @@ use crate::incident::Kind;
 use crate::score::{Score, Tally, median};
 
 /// Hosts from this size on are busy.
-const BUSY: u32 = 20_000;
+const BUSY: u32 = 200_000;
 
 fn percent(part: u32, of: u32) -> String {
     if of == 0 { "-".to_owned() } else { format!("{:.1} %", f64::from(part) * 100.0 / f64::from(of)) }

@@ -3,11 +3,14 @@
 //! Depth, growth and drain are known from the log alone (recipients deferred and not ended yet); ages, active mail and the expiry
 //! forecast need a look at the live queue. Held, frozen and null-sender mail is left out.
 
+use mailvane_metric::Figure;
 use mailvane_model::Time;
 
 use super::{Group, Reading, Scene, Verdict};
+use crate::input::Dimension;
 use crate::rule::read::Reader;
 use crate::rule::span_text;
+use crate::series::outbound;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct Backlog {
     window: i64,
     longer_than: i64,
     within: i64,
+    /// What begins to wait must be so much of what is sent: a few in a hundred wait after every mailing.
+    share: f64,
 }
 
 impl Backlog {
@@ -62,6 +67,7 @@ impl Backlog {
             window,
             longer_than: reader.span("longer_than", Time::HOUR),
             within: reader.span("within", Time::DAY),
+            share: reader.share("share", 0.15),
         }
     }
 
@@ -95,7 +101,7 @@ impl Backlog {
             return;
         }
         let holds = match self.of {
-            Of::Growth => growth > depth * 0.2,
+            Of::Growth => growth > depth * 0.2 && growth >= self.share * self.tried(scene),
             Of::Drain => growth >= 0.0 || depth / (-growth / self.window as f64) > self.longer_than as f64,
             _ => true,
         };
@@ -105,6 +111,12 @@ impl Backlog {
             if growth < 0.0 { "fewer by" } else { "more by" },
             growth.abs()
         );
+    }
+
+    /// Recipients tried for the first time in the window.
+    fn tried(&self, scene: &Scene<'_>) -> f64 {
+        let total = scene.book.get(outbound(), Dimension::All, "");
+        total.map_or(0.0, |total| total.window(scene.now, self.window).counts.get(Figure::RecipientsFirstTried) as f64)
     }
 
     fn depth(&self, scene: &Scene<'_>) -> f64 {

@@ -71,9 +71,9 @@ impl Burst {
     /// What says that it is abuse, beside the number.
     fn signs(&self, series: &Series, scene: &Scene<'_>, window: i64) -> Vec<String> {
         let mut signs = Vec::new();
-        let refusal = Measure::Ratio(Ratio::Refusal).of(&series.window(scene.now, window));
+        let refusal = Measure::Ratio(Ratio::FirstRefusal).of(&series.window(scene.now, window));
         let refused = refusal.value().unwrap_or(0.0);
-        let (before, of) = series.usual(Measure::Ratio(Ratio::Refusal), Time::DAY);
+        let (before, of) = series.usual(Measure::Ratio(Ratio::FirstRefusal), Time::DAY);
         let usual = (before + 1.0) / (of + 20.0);
         if refused >= self.refused.max(2.0 * usual) && refusal.count >= 8 {
             signs.push(format!("{} of its recipients refused", percent(refused)));

@@ -34,7 +34,7 @@ pub struct ProviderBlock {
 
 impl ProviderBlock {
     pub(crate) fn read(reader: &Reader<'_>) -> Self {
-        let refusal = Measure::Ratio(Ratio::Refusal);
+        let refusal = Measure::Ratio(Ratio::FirstRefusal);
         ProviderBlock {
             scope: Scope::read(reader, refusal, Dimension::Provider, &WINDOWS),
             blocks_only: reader.word("reasons", Some(true), &[("block", true), ("any", false)]).unwrap_or(true),
@@ -78,13 +78,12 @@ impl ProviderBlock {
     /// Recipients that were refused, and out of how many, without greylisting.
     fn refused(&self, series: &Series, scene: &Scene<'_>, window: i64) -> (f64, f64) {
         let sums = series.window(scene.now, window);
-        let any = Measure::Ratio(Ratio::Refusal).of(&sums);
+        let any = Measure::Ratio(Ratio::FirstRefusal).of(&sums);
         if !self.blocks_only || any.count == 0 {
             return (any.count as f64, any.of as f64);
         }
         let blocked = scene.book.get(series.name.class, Dimension::Blocked, &series.name.key);
-        let refused = blocked.map_or(0, |blocked| blocked.window(scene.now, window).recipients);
-        // What was refused first and accepted later is no block any more.
+        let refused = blocked.map_or(0, |blocked| any_of(blocked, scene, window));
         ((refused as f64).min(any.count as f64), any.of as f64)
     }
 
@@ -99,7 +98,7 @@ impl ProviderBlock {
         if of_our_mail < self.considerable {
             reading.severity = Some(Severity::Ticket);
         }
-        let is_bad = |sums: &crate::measure::Sums| Measure::Ratio(Ratio::Refusal).of(sums).count > 0;
+        let is_bad = |sums: &crate::measure::Sums| Measure::Ratio(Ratio::FirstRefusal).of(sums).count > 0;
         reading.since = series.history.first(scene.now, window, is_bad).map(|time| time.0);
         let what = if self.blocks_only { "refused because of us" } else { "refused or deferred" };
         reading.text = format!(
@@ -113,11 +112,17 @@ impl ProviderBlock {
     }
 }
 
+/// How many recipients were refused, or deferred at their first try.
+fn any_of(series: &Series, scene: &Scene<'_>, window: i64) -> u64 {
+    Measure::Ratio(Ratio::FirstRefusal).of(&series.window(scene.now, window)).count
+}
+
 /// The share of our recipients that belong to a group, over the past, or over the last day while there is none.
 fn share_of_mail(series: &Series, scene: &Scene<'_>) -> f64 {
     let Some(total) = scene.book.get(series.name.class, Dimension::All, &Group::default().key) else { return 1.0 };
-    let refusal = Measure::Ratio(Ratio::Refusal);
-    let (part, whole) = (series.usual(refusal, Time::DAY).1, total.usual(refusal, Time::DAY).1);
+    // First tries again: what waits for long and is tried every hour is not more of our mail for that.
+    let first = Measure::Ratio(Ratio::FirstRefusal);
+    let (part, whole) = (series.usual(first, Time::DAY).1, total.usual(first, Time::DAY).1);
     if whole >= 100.0 {
         return part / whole;
     }

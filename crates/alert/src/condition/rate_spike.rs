@@ -16,7 +16,7 @@ use crate::statistics::{excess_chance, lack_chance, wilson_lower};
 
 const WINDOWS: [i64; 7] = [2 * Time::MINUTE, 5 * Time::MINUTE, 15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR, Time::DAY, 7 * Time::DAY];
 /// The past counts for at least and at most so many messages: even a long past says only so much about batches.
-const WEIGHT: (f64, f64) = (20.0, 150.0);
+const WEIGHT: (f64, f64) = (30.0, 150.0);
 /// How sure a short window must be that the rate of a longer one is over.
 const OVER: f64 = 0.01;
 
@@ -46,7 +46,7 @@ struct Look {
 
 impl RateSpike {
     pub(crate) fn read(reader: &Reader<'_>) -> Self {
-        let measure = scope::measure(reader, Some(Measure::Ratio(Ratio::Refusal)), Some(true));
+        let measure = scope::measure(reader, Some(Measure::Ratio(Ratio::FirstRefusal)), Some(true));
         RateSpike {
             scope: Scope::read(reader, measure, Dimension::Provider, &WINDOWS),
             measure,
@@ -55,7 +55,7 @@ impl RateSpike {
             chance: reader.share("chance", 1e-6),
             min_count: reader.number("min_count", 5.0),
             min_of: reader.number("min_of", 6.0),
-            usual: reader.share("usual", 0.05),
+            usual: reader.share("usual", 0.03),
         }
     }
 

@@ -11,10 +11,19 @@ use crate::rule::span_text;
 use crate::series::Series;
 use crate::statistics::lack_chance;
 
-const WINDOWS: [i64; 8] =
-    [10 * Time::MINUTE, 30 * Time::MINUTE, Time::HOUR, 3 * Time::HOUR, 12 * Time::HOUR, Time::DAY, 3 * Time::DAY, 7 * Time::DAY];
+const WINDOWS: [i64; 9] = [
+    10 * Time::MINUTE,
+    30 * Time::MINUTE,
+    Time::HOUR,
+    3 * Time::HOUR,
+    6 * Time::HOUR,
+    12 * Time::HOUR,
+    Time::DAY,
+    3 * Time::DAY,
+    7 * Time::DAY,
+];
 /// Hours that follow each other vary together, up to this factor.
-const MOST_HOURS: f64 = 3.0;
+const MOST_HOURS: f64 = 2.0;
 /// Windows from this length on are whole hours.
 const LONG: i64 = 3 * Time::HOUR;
 /// Nothing comes more evenly than this.
@@ -98,7 +107,7 @@ impl Silence {
             return count > mean * self.drop_to && mean >= self.min_expected;
         }
         let hours = (window as f64 / Time::HOUR as f64).max(1.0);
-        let dispersion = series.dispersion(self.measure).max(LEAST_DISPERSION) * hours.sqrt().min(MOST_HOURS);
+        let dispersion = series.dispersion_below(self.measure).max(LEAST_DISPERSION) * hours.sqrt().min(MOST_HOURS);
         if lack_chance(count, mean, dispersion) >= self.chance {
             return false;
         }

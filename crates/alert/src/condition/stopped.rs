@@ -1,4 +1,5 @@
-//! Outbound mail as a whole not moving: nearly every recipient is refused or deferred, at several destinations.
+//! Outbound mail as a whole not moving: nearly every recipient is refused or deferred at its first try, at several destinations.
+//! First tries, because at night the retries of a few dead destinations are most of what is tried at all.
 
 use mailvane_metric::Figure;
 use mailvane_model::Time;
@@ -12,7 +13,7 @@ use crate::rule::span_text;
 use crate::statistics::lack_chance;
 
 const WINDOWS: [i64; 5] = [2 * Time::MINUTE, 5 * Time::MINUTE, 15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
-const REFUSAL: Measure = Measure::Ratio(Ratio::Refusal);
+const REFUSAL: Measure = Measure::Ratio(Ratio::FirstRefusal);
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -73,7 +74,7 @@ impl Stopped {
     fn destinations(&self, scene: &Scene<'_>, window: i64) -> f64 {
         let failing = scene.book.all(self.scope.class, Dimension::Provider).filter(|series| {
             let sums = series.window(scene.now, window);
-            sums.counts.get(Figure::Attempts) > 0 && REFUSAL.of(&sums).value().is_some_and(|value| value > 0.5)
+            sums.counts.get(Figure::RecipientsFirstTried) > 0 && REFUSAL.of(&sums).value().is_some_and(|value| value > 0.5)
         });
         failing.count() as f64
     }

@@ -14,6 +14,8 @@ use crate::statistics::surge_chance;
 const WINDOWS: [i64; 3] = [15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
 /// Nothing comes more evenly than this.
 const LEAST_DISPERSION: f64 = 3.0;
+/// Fewer than this in a window are hardly anything.
+const FEW: f64 = 10.0;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -62,7 +64,8 @@ impl Surge {
         mean = mean.max(peak / 2.0).max(1.0);
         let dispersion = series.dispersion(self.measure).max(LEAST_DISPERSION) * (window as f64 / Time::HOUR as f64).max(1.0).sqrt();
         let limit = (self.times_usual * mean).max(self.min_count);
-        if count > limit && surge_chance(count, mean, dispersion) < self.chance {
+        // Where hardly anything is usual, the limit alone says enough: one wave of the past must not hide the next.
+        if count > limit && (mean < FEW || surge_chance(count, mean, dispersion) < self.chance) {
             reading.verdict = Verdict::Holds;
             (reading.value, reading.limit, reading.count, reading.window) = (count, limit, count, window);
             reading.usual = Some(mean);

@@ -156,6 +156,11 @@ impl Series {
         measure.slot().map_or(1.0, |slot| self.season.dispersion(slot))
     }
 
+    /// How much its hours fall short of what is usual.
+    pub fn dispersion_below(&self, measure: Measure) -> f64 {
+        measure.slot().map_or(1.0, |slot| self.season.dispersion_below(slot))
+    }
+
     /// The minute it was first seen.
     pub fn first(&self) -> Time {
         Time(i64::from(self.season.first_hour) * Time::HOUR)

@@ -23,8 +23,8 @@ pub struct SavedSeries {
     first_hour: i32,
     /// Hour of the week, week, then slot and value in hundredths.
     weeks: Vec<Vec<i64>>,
-    /// Spread, expected, and the peaks of quarter and hour: slot and value in hundredths.
-    learned: [Vec<(u8, i64)>; 4],
+    /// Spread, expected, the peaks of quarter and hour, lack: slot and value in hundredths.
+    learned: [Vec<(u8, i64)>; 5],
     peak_day: i32,
 }
 
@@ -60,7 +60,13 @@ fn save(series: &Series) -> SavedSeries {
                 numbers
             })
             .collect(),
-        learned: [sparse(&season.spread), sparse(&season.expected), sparse(&season.peaks[0]), sparse(&season.peaks[1])],
+        learned: [
+            sparse(&season.spread),
+            sparse(&season.expected),
+            sparse(&season.peaks[0]),
+            sparse(&season.peaks[1]),
+            sparse(&season.lack),
+        ],
         peak_day: season.peak_day,
     }
 }
@@ -81,6 +87,7 @@ fn restore(saved: SavedSeries) -> Series {
     season.spread = dense(&saved.learned[0]);
     season.expected = dense(&saved.learned[1]);
     season.peaks = [dense(&saved.learned[2]), dense(&saved.learned[3])];
+    season.lack = dense(&saved.learned[4]);
     season.peak_day = saved.peak_day;
     series
 }

@@ -34,6 +34,8 @@ pub(crate) struct Season {
     /// Squared distance from what was expected, and what was expected.
     pub(crate) spread: [f32; SLOTS],
     pub(crate) expected: [f32; SLOTS],
+    /// As `spread`, of hours below what was expected.
+    pub(crate) lack: [f32; SLOTS],
     /// The busiest quarter and hour: value and day.
     pub(crate) peaks: [[f32; SLOTS]; 2],
     pub(crate) peak_day: i32,
@@ -46,6 +48,7 @@ impl Season {
             buckets: Vec::new(),
             spread: [0.0; SLOTS],
             expected: [0.0; SLOTS],
+            lack: [0.0; SLOTS],
             peaks: [[0.0; SLOTS]; 2],
             peak_day: i32::MIN,
         }
@@ -73,6 +76,8 @@ impl Season {
             bucket.sum[slot] = bucket.sum[slot] * DECAY.powi(gap) + if bad { mean } else { value };
             if !bad && weight > 0.0 {
                 self.spread[slot] = self.spread[slot] * SPREAD_DECAY + (value - mean) * (value - mean);
+                let lack = (mean - value).max(0.0);
+                self.lack[slot] = self.lack[slot] * SPREAD_DECAY + lack * lack;
                 self.expected[slot] = self.expected[slot] * SPREAD_DECAY + mean;
             }
         }
@@ -112,6 +117,11 @@ impl Season {
     /// How much the hours vary: variance by mean, at least 1.
     pub(crate) fn dispersion(&self, slot: usize) -> f64 {
         if self.expected[slot] < 1.0 { 1.0 } else { f64::from(self.spread[slot] / self.expected[slot]).max(1.0) }
+    }
+
+    /// How much the hours fall short of what is usual: as [`Season::dispersion`], without what batches bring on top.
+    pub(crate) fn dispersion_below(&self, slot: usize) -> f64 {
+        if self.expected[slot] < 1.0 { 1.0 } else { f64::from(2.0 * self.lack[slot] / self.expected[slot]).max(1.0) }
     }
 
     /// Everything that was learned, in sixteenths, with whole hours as windows.
