@@ -15,4 +15,16 @@ pub enum Error {
     /// There is no such incident.
     #[error("there is no open incident {0}")]
     NoIncident(String),
+    /// A route of notices says something that cannot be, or its secret cannot be read.
+    #[error("{0}")]
+    Route(String),
+    /// A template of notices cannot be used.
+    #[error("{0}")]
+    Template(String),
+    /// The picture of a notice could not be drawn.
+    #[error("{0}")]
+    Picture(String),
+    /// A notice could not be written as a mail.
+    #[error("the notice cannot be written as a mail: {0}")]
+    Mail(String),
 }

@@ -123,6 +123,26 @@ pub struct Line {
     pub runbook: String,
 }
 
+/// How a group did over the time of an incident and before it: what a notice draws.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trend {
+    /// The start of the first step, microseconds.
+    pub from: i64,
+    /// The length of a step, microseconds.
+    pub step: i64,
+    /// By step: attempts that were accepted.
+    pub accepted: Vec<u32>,
+    /// By step: attempts that were refused or deferred.
+    pub refused: Vec<u32>,
+}
+
+impl Trend {
+    /// Whether there is nothing to draw.
+    pub fn is_empty(&self) -> bool {
+        self.accepted.iter().chain(&self.refused).all(|count| *count == 0)
+    }
+}
+
 /// Something to be sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
@@ -154,4 +174,10 @@ pub struct Notice {
     pub young: bool,
     /// Of a summary: what began and ended.
     pub summary: Vec<String>,
+    /// What is drawn.
+    #[serde(default)]
+    pub trend: Trend,
+    /// What changed shortly before it began.
+    #[serde(default)]
+    pub changes: Vec<String>,
 }

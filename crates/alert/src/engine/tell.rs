@@ -3,11 +3,13 @@
 use mailvane_model::{Time, hash};
 
 use super::{Engine, LEARNING, SUMMARY_LINES};
+use crate::changes;
 use crate::condition::Condition;
 use crate::contrast;
-use crate::event::{Line, Notice, NoticeKind, Step};
+use crate::event::{Line, Notice, NoticeKind, Step, Trend};
 use crate::rule::{Rule, Severity};
 use crate::state::{Alert, Due, Incident, State, due};
+use crate::trend;
 
 /// How far back the samples of a notice reach before the beginning of the incident.
 const BEFORE: i64 = 5 * Time::MINUTE;
@@ -129,6 +131,7 @@ impl Engine {
         let now = self.through.unwrap_or_default();
         let since = Time(incident.began - BEFORE);
         let title = lines.first().map(|line| line.title.clone()).unwrap_or_default();
+        let contrast = contrast::explain(&self.facts, &self.book, &incident.group, since, now);
         Notice {
             id: incident.next_id(kind),
             incident: incident.id.clone(),
@@ -140,10 +143,12 @@ impl Engine {
             began: incident.began,
             receivers: Vec::new(),
             lines,
-            contrast: contrast::explain(&self.facts, &self.book, &incident.group, since, now),
+            changes: changes::before(&self.facts, &self.book, &contrast, Time(incident.began)),
+            contrast,
             samples: contrast::samples(&self.facts, &incident.group, since),
             young: self.first.is_some_and(|first| now.0 - first.0 < LEARNING),
             summary: Vec::new(),
+            trend: trend::of(&self.book, &incident.group, Time(incident.began), now),
         }
     }
 
@@ -199,6 +204,8 @@ impl Engine {
             samples: Vec::new(),
             young: false,
             summary,
+            trend: Trend::default(),
+            changes: Vec::new(),
         });
     }
 }

@@ -1,0 +1,161 @@
+//! Mail by a relay, or straight to the servers of the recipients.
+
+use std::time::Duration;
+
+use lettre::address::Envelope;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Response;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+
+use super::super::route::{Protection, Relay};
+use super::super::send::{FindExchanges, Said, Tried};
+
+/// How long one step of a session may take.
+const STEP: Duration = Duration::from_secs(15);
+/// Servers of one domain that are tried.
+const EXCHANGES: usize = 3;
+/// The port of mail servers.
+const PORT: u16 = 25;
+
+/// Sends a mail by a relay: one transaction for each recipient, so that the answer to each is known.
+pub(crate) async fn by_relay(relay: &Relay, host: &str, from: &str, to: &[String], mail: &[u8]) -> Tried {
+    let transport = match transport(relay, host) {
+        Ok(transport) => transport,
+        Err(text) => return Tried::said(Said::Refused, &text),
+    };
+    let mut all = Vec::new();
+    for to in to {
+        all.push(one(&transport, from, to, mail).await);
+    }
+    together(all)
+}
+
+/// Sends a mail to the servers of its recipients.
+pub(crate) async fn direct(exchanges: &dyn FindExchanges, host: &str, from: &str, to: &[String], mail: &[u8]) -> Tried {
+    let mut all = Vec::new();
+    for to in to {
+        let domain = to.rsplit('@').next().unwrap_or_default();
+        let servers = match exchanges.of(domain).await {
+            Ok(servers) => servers,
+            Err(text) => {
+                all.push(Tried::said(Said::Deferred, &format!("the mail servers of {domain} cannot be found: {text}")));
+                continue;
+            }
+        };
+        let mut last = Tried::said(Said::Deferred, &format!("{domain} has no mail server"));
+        for server in servers.into_iter().take(EXCHANGES) {
+            let relay = Relay { host: server, port: PORT, protection: Protection::WhereOffered, login: None };
+            last = match transport(&relay, host) {
+                Ok(transport) => one(&transport, from, to, mail).await,
+                Err(text) => Tried::said(Said::Refused, &text),
+            };
+            if last.said != Said::Deferred {
+                break;
+            }
+        }
+        all.push(last);
+    }
+    together(all)
+}
+
+/// One answer out of those for each recipient: it is accepted when it is for all.
+fn together(all: Vec<Tried>) -> Tried {
+    let said = all.iter().map(|tried| tried.said).fold(Said::Accepted, |worst, said| match (worst, said) {
+        (Said::Deferred, _) | (_, Said::Deferred) => Said::Deferred,
+        (Said::Refused, _) | (_, Said::Refused) => Said::Refused,
+        _ => Said::Accepted,
+    });
+    let reply = all.iter().map(|tried| tried.reply.as_str()).collect::<Vec<_>>().join("; ");
+    let queue_ids = all.into_iter().flat_map(|tried| tried.queue_ids).collect();
+    Tried { queue_ids, ..Tried::said(said, &reply) }
+}
+
+fn transport(relay: &Relay, host: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+    let checked = || TlsParameters::new(relay.host.clone()).map_err(|error| format!("TLS for {}: {error}", relay.host));
+    let tls = match relay.protection {
+        Protection::Tls => Tls::Wrapper(checked()?),
+        Protection::StartTls => Tls::Required(checked()?),
+        Protection::WhereOffered => {
+            // Without a demand for TLS a certificate proves nothing: encrypted to anybody is better than in clear.
+            let unchecked = TlsParameters::builder(relay.host.clone()).dangerous_accept_invalid_certs(true).build_rustls();
+            Tls::Opportunistic(unchecked.map_err(|error| format!("TLS for {}: {error}", relay.host))?)
+        }
+    };
+    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(relay.host.clone())
+        .port(relay.port)
+        .tls(tls)
+        .timeout(Some(STEP))
+        .hello_name(ClientId::Domain(host.to_owned()));
+    if let Some((user, password)) = &relay.login {
+        builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()));
+    }
+    Ok(builder.build())
+}
+
+async fn one(transport: &AsyncSmtpTransport<Tokio1Executor>, from: &str, to: &str, mail: &[u8]) -> Tried {
+    let address = |text: &str| text.parse::<Address>().map_err(|error| format!("{text}: {error}"));
+    let envelope = address(from)
+        .and_then(|from| Ok((from, address(to)?)))
+        .and_then(|(from, to)| Envelope::new(Some(from), vec![to]).map_err(|error| error.to_string()));
+    let envelope = match envelope {
+        Ok(envelope) => envelope,
+        Err(text) => return Tried::said(Said::Refused, &text),
+    };
+    match transport.send_raw(&envelope, mail).await {
+        Ok(response) => accepted(&response),
+        Err(error) => {
+            let said = if error.is_permanent() { Said::Refused } else { Said::Deferred };
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+            let text = error.to_string();
+            let text = if text.contains(source.trim_start_matches(": ")) { text } else { format!("{text}{source}") };
+            Tried::said(said, &text)
+        }
+    }
+}
+
+fn accepted(response: &Response) -> Tried {
+    let text = format!("{} {}", response.code(), response.message().collect::<Vec<_>>().join(" "));
+    Tried { queue_ids: queue_id(&text).into_iter().collect(), ..Tried::said(Said::Accepted, &text) }
+}
+
+/// The queue id in the reply to a message: `queued as 4XYZ` (Postfix), `OK id=1abc-...` (Exim), `4XYZ Message accepted` (Sendmail, OpenSMTPD).
+fn queue_id(reply: &str) -> Option<String> {
+    let fit = |word: &str| {
+        let word = word.trim_matches(|character: char| !character.is_ascii_alphanumeric());
+        let fits = (4..=40).contains(&word.len()) && word.chars().all(|character| character.is_ascii_alphanumeric() || character == '-');
+        fits.then(|| word.to_owned())
+    };
+    if let Some((_, rest)) = reply.split_once("queued as ").or_else(|| reply.split_once("id=")) {
+        return rest.split_whitespace().next().and_then(fit);
+    }
+    let (before, _) = reply.split_once(" Message accepted")?;
+    before.split_whitespace().last().and_then(fit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_ids_are_found_in_the_replies_of_servers() {
+        for (reply, id) in [
+            ("250 2.0.0 Ok: queued as 4XYZ1234", Some("4XYZ1234")),
+            ("250 OK id=1tABCD-000000001Xy-2zAB", Some("1tABCD-000000001Xy-2zAB")),
+            ("250 2.0.0 4AB1x2y3012345 Message accepted for delivery", Some("4AB1x2y3012345")),
+            ("250 2.0.0 thanks", None),
+            ("250 queued as ", None),
+        ] {
+            assert_eq!(queue_id(reply).as_deref(), id, "{reply}");
+        }
+    }
+
+    #[test]
+    fn one_recipient_that_is_not_reached_is_enough_for_the_next_route() {
+        let said = |all: &[Said]| together(all.iter().map(|said| Tried::said(*said, "x")).collect()).said;
+        assert_eq!(said(&[Said::Accepted, Said::Accepted]), Said::Accepted);
+        assert_eq!(said(&[Said::Accepted, Said::Refused]), Said::Refused);
+        assert_eq!(said(&[Said::Refused, Said::Deferred]), Said::Deferred);
+    }
+}
