@@ -270,6 +270,7 @@ impl Assembler {
             for place in 0..life.recipients.len() {
                 self.finish_recipient(life, place, sink);
             }
+            self.finish_unnamed(life, sink);
         }
     }
 

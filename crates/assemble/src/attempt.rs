@@ -137,6 +137,7 @@ impl Assembler {
             provider,
             next_queue_id: route.next_queue_id,
             filter: route.filter,
+            delay_ms: line.delay_ms,
             ..LastView::default()
         };
         let mut verdict = None;
@@ -215,6 +216,7 @@ impl Assembler {
             retry: verdict.is_some_and(|verdict| verdict.retry),
             rule: verdict.map_or("", |verdict| &verdict.rule),
             confidence: verdict.map_or(0, |verdict| verdict.confidence),
+            rules: verdict.map_or(0, |_| self.verdicts.version()),
             delay_ms: line.delay_ms,
             delays_ms: line.delays_ms,
             attempt: recipient.attempts + 1,

@@ -131,6 +131,7 @@ impl Assembler {
             let note = if flags.has(Flags::LOST_END) { note::LOST_END } else { note::LOST_LINE };
             self.settle_lost(at, note, sink);
         }
+        self.settle_unnamed(at, sink);
         self.end(at, sink);
     }
 
@@ -145,6 +146,23 @@ impl Assembler {
             let ended = life.removed.unwrap_or(life.seen);
             let recipient = &mut life.recipients[place];
             (recipient.outcome, recipient.note, recipient.ended) = (Outcome::Unknown, note, ended);
+            self.lives.touch(at);
+            self.tell(at, place, sink);
+        }
+    }
+
+    /// Recipients of whom no line ever spoke are unknown, with an unknown address: the queue manager counted them.
+    fn settle_unnamed(&mut self, at: LifeRef, sink: &mut impl Sink) {
+        let most = self.config.limits.recipients;
+        let Some(life) = self.lives.get_mut(at) else { return };
+        let unnamed = unnamed(life).min(most);
+        for _ in 0..unnamed {
+            let Some(life) = self.lives.get_mut(at) else { return };
+            let place = life.add(Default::default(), Default::default());
+            life.settle(place, State::Final);
+            let ended = life.removed.unwrap_or(life.seen);
+            let recipient = &mut life.recipients[place];
+            (recipient.outcome, recipient.note, recipient.ended) = (Outcome::Unknown, note::LOST_LINE, ended);
             self.lives.touch(at);
             self.tell(at, place, sink);
         }
@@ -301,6 +319,22 @@ impl Assembler {
         }
     }
 
+    /// The outcomes of the recipients that no line named, if the input ended here.
+    pub(crate) fn finish_unnamed(&self, life: &Life, sink: &mut impl Sink) {
+        let missing = unnamed(life).min(self.config.limits.recipients);
+        if missing == 0 {
+            return;
+        }
+        let mut whole = life.clone();
+        let ended = life.removed.unwrap_or(life.seen);
+        for _ in 0..missing {
+            let place = whole.add(Default::default(), Default::default());
+            whole.recipients[place].note = note::LOST_LINE;
+            let row = self.view().outcome(&whole, place, LastView::default(), true, (Outcome::Unknown, ended));
+            sink.outcome(&row, None);
+        }
+    }
+
     /// The outcome of one recipient if the input ended here.
     pub(crate) fn finish_recipient(&self, life: &Life, place: usize, sink: &mut impl Sink) {
         let view = self.view();
@@ -320,6 +354,18 @@ impl Assembler {
 pub(crate) fn may_be_over(life: &Life) -> bool {
     let is_whole = life.recipients.len() as u64 >= u64::from(life.expected.unwrap_or(0)).max(1);
     !life.flags.has(Flags::CLOSED) && life.open == 0 && is_whole
+}
+
+/// How many recipients of a message that left the queue no line ever named. Those of a later hop are answered for by the hop before it.
+pub(crate) fn unnamed(life: &Life) -> usize {
+    let decided = Flags::REJECTED | Flags::DISCARDED | Flags::DELETED | Flags::EXPIRED | Flags::REQUEUED | Flags::PROBE;
+    if !life.flags.has(Flags::CLOSED) || !life.flags.has(Flags::ACTIVE) || life.flags.has(decided) || life.previous_id != 0 {
+        return 0;
+    }
+    // One address reached by two aliases is one recipient with two lines.
+    let ended = |each: &crate::life::Recipient| each.attempts.saturating_sub(each.deferrals).max(u32::from(each.state == State::Final));
+    let named: u64 = life.recipients.iter().map(|each| u64::from(ended(each).max(1))).sum();
+    u64::from(life.expected.unwrap_or(0)).saturating_sub(named) as usize
 }
 
 /// Whether lines of a message that left the queue are missing, so that it waits for late ones.

@@ -107,7 +107,7 @@ impl Assembler {
         };
         let failure =
             Failure { provider: "", text: &text, enhanced_code: codes.enhanced, stage: refusal.stage, deferred: action == Action::Defer };
-        let verdict = self.verdicts.judge(&failure);
+        let verdict = self.verdicts.judge_own(&failure);
         let (session_name, session_ip) = if refusal.client.ip.is_empty() { self.session_client(here) } else { Default::default() };
         let (name, ip) = (text::lossy(refusal.client.name), network::plain(refusal.client.ip));
         let ip = text::lossy(&ip);

@@ -36,5 +36,6 @@ pub use assembler::Assembler;
 pub use config::{Config, Limits, Ours};
 pub use network::Network;
 pub use ours::{Evidence, Found, Taken};
+pub use reply::stage;
 pub use restore::{Change, Error};
 pub use statistics::Statistics;

@@ -188,6 +188,8 @@ pub(crate) struct Last {
     pub(crate) permanent: bool,
     /// Whether the next hop is a filter.
     pub(crate) filter: bool,
+    /// Milliseconds from the arrival on this hop to the end of the attempt, as the line says.
+    pub(crate) delay_ms: Option<u32>,
 }
 
 /// [`Last`], borrowed: from the line while it is read, from the recipient later.
@@ -205,6 +207,7 @@ pub(crate) struct LastView<'a> {
     pub(crate) permanent: bool,
     pub(crate) next_queue_id: &'a str,
     pub(crate) filter: bool,
+    pub(crate) delay_ms: Option<u32>,
 }
 
 impl Last {
@@ -234,6 +237,7 @@ impl Last {
             permanent: self.permanent,
             next_queue_id: self.next_queue_id(),
             filter: self.filter,
+            delay_ms: self.delay_ms,
         }
     }
 }
@@ -261,6 +265,7 @@ impl LastView<'_> {
             fault: self.fault,
             permanent: self.permanent,
             filter: self.filter,
+            delay_ms: self.delay_ms,
         })
     }
 }

@@ -261,6 +261,9 @@ impl<'a> View<'a> {
             at = former;
         }
         let (outcome, time) = state;
+        // Of a message with one hop the attempt that ended it knows the delay better than two times of whole seconds.
+        let exact = last.delay_ms.filter(|_| root.id == life.id && recipient.latest == Some(time)).map(u64::from);
+        let delay = exact.or_else(|| u64::try_from((time.0 - root.opened.0) / 1000).ok());
         let message_id = if root.message_id.is_empty() { life.texts.get(life.message_id) } else { root.texts.get(root.message_id) };
         OutcomeRow {
             id: id::derived(life.id, OUTCOME, place as u32),
@@ -298,7 +301,7 @@ impl<'a> View<'a> {
             fault: last.fault,
             permanent: last.permanent,
             size: life.size.or(root.size),
-            delay_ms: u64::try_from((time.0 - root.opened.0) / 1000).ok(),
+            delay_ms: delay,
             note: note::text(recipient.note),
         }
     }
@@ -338,7 +341,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// Attempts of a recipient over its hops.
+/// Attempts of a recipient over its hops. Being handed on inside is no attempt at a destination, so it is left out.
 struct Sums {
     attempts: u32,
     deferrals: u32,
@@ -358,14 +361,18 @@ impl Sums {
         }
     }
 
+    /// A hop before: its tries that failed count, the one that handed the mail on does not.
     fn add(&mut self, former: &Recipient) {
-        self.attempts = self.attempts.saturating_add(former.attempts);
+        let failed = former.deferrals;
+        self.attempts = self.attempts.saturating_add(failed);
         self.deferrals = self.deferrals.saturating_add(former.deferrals);
         self.greylisted = self.greylisted.saturating_add(former.greylisted);
-        self.first = match (self.first, former.first) {
-            (Some(here), Some(there)) => Some(here.min(there)),
-            (here, there) => here.or(there),
-        };
+        if failed > 0 || self.first.is_none() {
+            self.first = match (self.first, former.first) {
+                (Some(here), Some(there)) => Some(here.min(there)),
+                (here, there) => here.or(there),
+            };
+        }
         self.latest = self.latest.max(former.latest);
     }
 }

@@ -9,8 +9,10 @@ use crate::lives::Lives;
 use crate::ours::{Evidence, Reach};
 use crate::session::{Session, Tls};
 
-/// The version of every piece.
-pub(crate) const VERSION: u8 = 1;
+/// The version of every piece. Version 1 had no delay beside the last attempt of a recipient; it is still read.
+pub(crate) const VERSION: u8 = 2;
+/// The oldest version that is read.
+const OLDEST: u8 = 1;
 
 /// Recipients in one piece.
 pub(crate) const STRETCH: usize = 64;
@@ -117,7 +119,7 @@ pub(crate) fn read_life(
     insert: impl FnOnce(u64, &str, u64, bool) -> Option<(u32, QueueKey)>,
 ) -> Result<(Life, Ties, usize), Damaged> {
     let mut reader = Reader(bytes);
-    version(&mut reader)?;
+    let version = version(&mut reader)?;
     let mut life = Life::default();
     life.id = reader.word()?;
     let stream = reader.word()?;
@@ -151,7 +153,7 @@ pub(crate) fn read_life(
     life.told_direction = Direction::from_code(reader.byte()?).ok_or(Damaged)?;
     let count = usize::try_from(reader.number()?).map_err(|_| Damaged)?;
     while !reader.is_empty() {
-        read_recipient(&mut reader, &mut life, &mut ties)?;
+        read_recipient(&mut reader, version, &mut life, &mut ties)?;
     }
     Ok((life, ties, count))
 }
@@ -159,15 +161,16 @@ pub(crate) fn read_life(
 /// Reads a stretch of recipients back into its life.
 pub(crate) fn read_stretch(bytes: &[u8], life: &mut Life, ties: &mut Ties) -> Result<(), Damaged> {
     let mut reader = Reader(bytes);
-    version(&mut reader)?;
+    let version = version(&mut reader)?;
     while !reader.is_empty() {
-        read_recipient(&mut reader, life, ties)?;
+        read_recipient(&mut reader, version, life, ties)?;
     }
     Ok(())
 }
 
-fn version(reader: &mut Reader<'_>) -> Result<(), Damaged> {
-    if reader.byte()? == VERSION { Ok(()) } else { Err(Damaged) }
+fn version(reader: &mut Reader<'_>) -> Result<u8, Damaged> {
+    let version = reader.byte()?;
+    if (OLDEST..=VERSION).contains(&version) { Ok(version) } else { Err(Damaged) }
 }
 
 /// Lines of one file in order are a few bytes each.
@@ -236,9 +239,10 @@ fn write_recipient(writer: &mut Writer, lives: &Lives, life: &Life, recipient: &
     for code in [last.scope.code(), last.fault.code(), u8::from(last.permanent), u8::from(last.filter)] {
         writer.byte(code);
     }
+    writer.optional(last.delay_ms.map(u64::from));
 }
 
-fn read_recipient(reader: &mut Reader<'_>, life: &mut Life, ties: &mut Ties) -> Result<(), Damaged> {
+fn read_recipient(reader: &mut Reader<'_>, version: u8, life: &mut Life, ties: &mut Ties) -> Result<(), Damaged> {
     let mut recipient = Recipient {
         local: life.texts.add(reader.text()?),
         domain: life.texts.add(reader.text()?),
@@ -266,13 +270,13 @@ fn read_recipient(reader: &mut Reader<'_>, life: &mut Life, ties: &mut Ties) -> 
         id => ties.next.push((life.recipients.len() as u32, id)),
     }
     if reader.byte()? == 1 {
-        recipient.last = Some(read_last(reader)?);
+        recipient.last = Some(read_last(reader, version)?);
     }
     life.push(recipient);
     Ok(())
 }
 
-fn read_last(reader: &mut Reader<'_>) -> Result<Box<Last>, Damaged> {
+fn read_last(reader: &mut Reader<'_>, version: u8) -> Result<Box<Last>, Damaged> {
     let mut last = LastView {
         reply_code: reader.small()? as u16,
         enhanced: reader.text()?,
@@ -291,6 +295,9 @@ fn read_last(reader: &mut Reader<'_>) -> Result<Box<Last>, Damaged> {
     last.fault = Fault::from_code(reader.byte()?).ok_or(Damaged)?;
     last.permanent = reader.byte()? == 1;
     last.filter = reader.byte()? == 1;
+    if version > OLDEST {
+        last.delay_ms = reader.optional()?.and_then(|delay| u32::try_from(delay).ok());
+    }
     Ok(last.keep())
 }
 

@@ -43,6 +43,11 @@ pub(crate) fn read(text: &str) -> Reply<'_> {
     Reply { stage: stage_of_local_text(bytes), ..Reply::default() }
 }
 
+/// The step of the session in which a delivery failed, from what an MTA logged of it.
+pub fn stage(text: &str) -> Stage {
+    read(text).stage
+}
+
 /// The codes at the start of a reply: `550 5.1.1 text`, `550-5.1.1 text`, `5.7.1 text`.
 pub(crate) fn codes(text: &str) -> Reply<'_> {
     let bytes = text.as_bytes();

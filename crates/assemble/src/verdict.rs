@@ -54,8 +54,18 @@ impl Verdicts {
         provider
     }
 
+    /// The version of the rules.
+    pub(crate) fn version(&self) -> u32 {
+        self.judge.version()
+    }
+
     /// What a failure means.
     pub(crate) fn judge(&self, failure: &Failure<'_>) -> Arc<Verdict> {
         self.judge.judge(failure)
+    }
+
+    /// What a refusal of ours means.
+    pub(crate) fn judge_own(&self, failure: &Failure<'_>) -> Arc<Verdict> {
+        self.judge.judge_own(failure)
     }
 }

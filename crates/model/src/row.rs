@@ -172,6 +172,8 @@ rows! {
         rule: Strings,
         /// Confidence in the verdict, percent.
         confidence: Values<u8>,
+        /// The version of the rules that judged it; 0 for a success, and where it is not known.
+        rules: Values<u32>,
         /// Milliseconds from arrival to the end of this attempt.
         delay_ms: Values<Option<u32>>,
         /// Milliseconds before the queue manager, in the queue, in connection set-up, in transmission.
@@ -235,7 +237,7 @@ rows! {
         handed_to: Values<HandedTo>,
         /// The final state.
         outcome: Values<Outcome>,
-        /// All attempts, over all hops.
+        /// All attempts, over all hops, without those that only handed it on inside.
         attempts: Values<u32>,
         /// Deferred attempts, over all hops.
         deferrals: Values<u32>,

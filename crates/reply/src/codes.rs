@@ -96,6 +96,18 @@ pub fn host(text: &str) -> &str {
     if name.contains(' ') { "" } else { name }
 }
 
+/// Whether what an MTA wrote quotes a system of this very server: a content filter on the loopback address, the mail store
+/// behind a socket.
+pub fn is_from_here(text: &str) -> bool {
+    let text = text.trim_start();
+    let text = text.strip_prefix("delivery temporarily suspended: ").unwrap_or(text);
+    let Some(peer) = text.strip_prefix("host ").and_then(|rest| rest.split_once(']')).and_then(|parts| parts.0.split_once('[')) else {
+        return false;
+    };
+    let (name, address) = peer;
+    !name.contains(' ') && (matches!(address, "127.0.0.1" | "::1") || address.starts_with("private/") || address.starts_with('/'))
+}
+
 /// The step of the session that a failure text names, unknown when it names none.
 pub fn stage(text: &str) -> Stage {
     said(text).stage
@@ -332,6 +344,14 @@ pub(crate) fn enhanced_length(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_and_a_mail_store_of_ours_are_told_from_the_far_side() {
+        assert!(is_from_here("host 127.0.0.1[127.0.0.1] said: 451 4.5.0 no"));
+        assert!(is_from_here("delivery temporarily suspended: host mx1.example.com[private/dovecot-lmtp] said: 451 4.3.0 no"));
+        assert!(!is_from_here("host mx.example.net[192.0.2.5] said: 550 [127.0.0.1] is listed"));
+        assert!(!is_from_here("550 no"));
+    }
 
     #[test]
     fn codes_of_plain_continued_and_odd_replies() {

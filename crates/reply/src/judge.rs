@@ -14,11 +14,11 @@ use mailvane_model::verdict::Verdict;
 use mailvane_model::word::{Reason, Stage};
 
 use crate::codes::{self, Origin};
-use crate::matcher::{Facts, Matcher, Rule};
+use crate::matcher::{Facts, Matcher, Owner, Rule};
 use crate::normalise;
 use crate::pack;
 use crate::reason::{self, Retry};
-use crate::rule::PackError;
+use crate::rule::{self, PackError};
 
 /// A failure to judge, as it stands in a log.
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,6 +102,11 @@ impl Judge {
         Ok(Self::of(Matcher::new(&specs)?, version))
     }
 
+    /// One pack without ours, to see whether it can be compiled.
+    pub(crate) fn alone(name: &str, text: &str) -> Result<Self, PackError> {
+        Ok(Self::of(Matcher::new(&[(name.to_owned(), Owner::User, rule::read(text)?)])?, 0))
+    }
+
     fn empty() -> Self {
         let nothing = Matcher::new(&[]).unwrap_or_else(|_| unreachable!("no rules always compile"));
         Self::of(nothing, 0)
@@ -141,8 +146,17 @@ impl Judge {
 
     /// What a failure means. A repeat (see [`shape`]) costs one hash, a known template one pass over the text.
     pub fn judge(&self, failure: &Failure<'_>) -> Arc<Verdict> {
+        self.judge_as(failure, false)
+    }
+
+    /// What a refusal of ours means: words that this server said to a client. Trouble in them is our own.
+    pub fn judge_own(&self, failure: &Failure<'_>) -> Arc<Verdict> {
+        self.judge_as(failure, true)
+    }
+
+    fn judge_as(&self, failure: &Failure<'_>, own: bool) -> Arc<Verdict> {
         let inner = &*self.inner;
-        let context = context(failure);
+        let context = context(failure, own);
         let raw_key = inner.raw_key(failure, context);
         let index = (raw_key >> 32) as usize;
         let mut shard = inner.shards[index % SHARDS].lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,23 +167,32 @@ impl Judge {
         {
             return Arc::clone(verdict);
         }
-        let (template_key, verdict) = inner.by_template(&mut shard, failure);
+        let (template_key, verdict) = inner.by_template(&mut shard, failure, own);
         shard.raw[slot] = (raw_key, template_key);
         verdict
     }
 
     /// What a failure means, and whether the code agrees. Not cached.
     pub fn weigh(&self, failure: &Failure<'_>) -> Weighing {
-        let read = Read::new(failure);
+        self.weigh_as(failure, false)
+    }
+
+    /// As [`Judge::weigh`], for words that this server said to a client.
+    pub fn weigh_own(&self, failure: &Failure<'_>) -> Weighing {
+        self.weigh_as(failure, true)
+    }
+
+    fn weigh_as(&self, failure: &Failure<'_>, own: bool) -> Weighing {
+        let read = Read::new(failure, own);
         let template = normalise::template(read.said.reply);
         let facts = read.facts(failure, &template);
         let (verdict, by_code, disagree) = self.inner.decide(&facts);
         Weighing { verdict: Arc::new(verdict), by_code, disagree, template }
     }
 
-    /// Every rule that holds for a failure, the winner first.
-    pub fn rules_matching(&self, failure: &Failure<'_>) -> Vec<&Rule> {
-        let read = Read::new(failure);
+    /// Every rule that holds for a failure, the winner first. `own`: this server said it to a client.
+    pub fn rules_matching(&self, failure: &Failure<'_>, own: bool) -> Vec<&Rule> {
+        let read = Read::new(failure, own);
         let template = normalise::template(read.said.reply);
         self.inner.matcher.all_matching(&read.facts(failure, &template))
     }
@@ -192,9 +215,10 @@ impl Judge {
     }
 }
 
-/// Stage and deferral as one number for keys.
-fn context(failure: &Failure<'_>) -> u16 {
-    u16::from(failure.stage.code()) << 1 | u16::from(failure.deferred)
+/// Stage, deferral and speaker as one number for keys.
+fn context(failure: &Failure<'_>, own: bool) -> u16 {
+    let own = own || codes::is_from_here(failure.text);
+    u16::from(failure.stage.code()) << 2 | u16::from(own) << 1 | u16::from(failure.deferred)
 }
 
 /// A failure taken apart.
@@ -203,15 +227,18 @@ struct Read<'a> {
     basic: u16,
     enhanced: &'a str,
     stage: Stage,
+    /// Whether a system of this very server said it.
+    own: bool,
 }
 
 impl<'a> Read<'a> {
-    fn new(failure: &Failure<'a>) -> Self {
+    fn new(failure: &Failure<'a>, own: bool) -> Self {
         let said = codes::said(failure.text);
+        let own = own || (said.origin == Origin::Remote && codes::is_from_here(failure.text));
         let codes = codes::of_reply(said.reply);
         let enhanced = if codes.enhanced.is_empty() { failure.enhanced_code } else { codes.enhanced };
         let stage = if said.stage == Stage::Unknown { failure.stage } else { said.stage };
-        Read { said, basic: codes.basic, enhanced, stage }
+        Read { said, basic: codes.basic, enhanced, stage, own }
     }
 
     fn facts<'t>(&'t self, failure: &Failure<'t>, template: &'t str) -> Facts<'t> {
@@ -223,6 +250,7 @@ impl<'a> Read<'a> {
             stage: self.stage,
             deferred: failure.deferred,
             origin: self.said.origin,
+            own: self.own,
         }
     }
 }
@@ -236,11 +264,11 @@ impl Inner {
         hasher.finish()
     }
 
-    fn by_template(&self, shard: &mut Shard, failure: &Failure<'_>) -> (u64, Arc<Verdict>) {
-        let read = Read::new(failure);
+    fn by_template(&self, shard: &mut Shard, failure: &Failure<'_>, own: bool) -> (u64, Arc<Verdict>) {
+        let read = Read::new(failure, own);
         let mut template = std::mem::take(&mut shard.template);
         normalise::template_into(read.said.reply, &mut template);
-        let circumstances = (read.stage.code(), failure.deferred, read.said.origin, read.basic);
+        let circumstances = (read.stage.code(), failure.deferred, read.said.origin, read.own, read.basic);
         let key = self.hasher.hash_one((template.as_str(), failure.provider, read.enhanced, circumstances));
         let verdict = if let Some(verdict) = shard.by_template.get(&key) {
             Arc::clone(verdict)

@@ -7,6 +7,7 @@ use regex_automata::PatternSet;
 use regex_automata::meta::Regex;
 
 use crate::codes::Origin;
+use crate::nearest::nearest;
 use crate::rule::{OriginSpec, PackError, PackSpec, RuleSpec, Strength};
 
 /// Whose pack a rule is in.
@@ -23,6 +24,8 @@ pub enum Owner {
 pub struct Rule {
     /// `<pack>/<id>`.
     pub name: std::sync::Arc<str>,
+    /// Whose it is.
+    pub owner: Owner,
     /// What it means.
     pub reason: Reason,
     /// Overrides of the reason's meaning.
@@ -58,7 +61,7 @@ pub struct Rule {
     enhanced: Vec<EnhancedMask>,
     basic: Vec<u16>,
     stage: Vec<Stage>,
-    origin: Option<Origin>,
+    origin: Option<OriginSpec>,
     deferred: Option<bool>,
 }
 
@@ -98,6 +101,8 @@ pub struct Facts<'a> {
     pub deferred: bool,
     /// Who wrote the words.
     pub origin: Origin,
+    /// Whether a system of this very server said it: to a client, or as a filter or mail store of ours.
+    pub own: bool,
 }
 
 /// A literal: text in lower case, and whether its ends must be word borders.
@@ -228,7 +233,11 @@ impl Matcher {
         (rule.providers.is_empty()
             || rule.providers.iter().any(|provider| provider == facts.provider)
             || (rule.anywhere && !self.with_pack.contains(facts.provider)))
-            && rule.origin.is_none_or(|origin| origin == facts.origin)
+            && rule.origin.is_none_or(|origin| match origin {
+                OriginSpec::Local => facts.origin == Origin::Local,
+                OriginSpec::Remote => facts.origin == Origin::Remote,
+                OriginSpec::Own => facts.own,
+            })
             && rule.deferred.is_none_or(|deferred| deferred == facts.deferred)
             && (rule.stage.is_empty() || rule.stage.contains(&facts.stage))
             && (rule.basic.is_empty()
@@ -288,30 +297,28 @@ struct Compiler {
 impl Compiler {
     fn rule(&mut self, pack: &str, owner: Owner, providers: &[String], spec: &RuleSpec) -> Result<(), PackError> {
         let name = format!("{pack}/{}", spec.id);
-        if self.rules.iter().any(|rule| *rule.name == *name) {
-            return Err(PackError::Twice { rule: name });
+        if let Some(known) = self.rules.iter().find(|rule| *rule.name == *name) {
+            // The user's rule under the name of ours takes its place.
+            let replaced = known.owner == Owner::User && owner == Owner::Mailvane;
+            return if replaced { Ok(()) } else { Err(PackError::Twice { rule: name }) };
         }
         let words = !(spec.any.is_empty() && spec.all.is_empty() && spec.pattern.is_none());
         if !words && spec.enhanced.is_empty() && spec.basic.is_empty() && spec.stage.is_empty() {
             return Err(PackError::NoCondition { rule: name });
         }
         let strength = spec.strength.unwrap_or(if words { Strength::Phrase } else { Strength::Code });
-        let origin = match spec.origin {
-            Some(OriginSpec::Local) => Some(Origin::Local),
-            Some(OriginSpec::Remote) => Some(Origin::Remote),
-            // What a provider's pack knows is what that provider says.
-            None if !providers.is_empty() => Some(Origin::Remote),
-            None => None,
-        };
+        // What a provider's pack knows is what that provider says.
+        let origin = spec.origin.or((!providers.is_empty()).then_some(OriginSpec::Remote));
         let rule = Rule {
-            reason: word(&name, &spec.reason, "reason", Reason::from_word, || list(Reason::ALL.iter().map(|word| word.word())))?,
-            scope: optional(&name, spec.scope.as_deref(), "scope", Scope::from_word, || list(Scope::ALL.iter().map(|word| word.word())))?,
-            fault: optional(&name, spec.fault.as_deref(), "fault", Fault::from_word, || list(Fault::ALL.iter().map(|word| word.word())))?,
+            owner,
+            reason: word(&name, &spec.reason, "reason", Reason::ALL, |word| word.word())?,
+            scope: spec.scope.as_deref().map(|scope| word(&name, scope, "scope", Scope::ALL, |word| word.word())).transpose()?,
+            fault: spec.fault.as_deref().map(|fault| word(&name, fault, "fault", Fault::ALL, |word| word.word())).transpose()?,
             permanent: spec.permanent,
             retry: spec.retry,
             confidence: spec.confidence.unwrap_or_else(|| usual_confidence(strength, !providers.is_empty())).min(100),
             strength,
-            level: level(owner, !providers.is_empty(), origin == Some(Origin::Local), strength),
+            level: level(owner, !providers.is_empty(), matches!(origin, Some(OriginSpec::Local | OriginSpec::Own)), strength),
             order: spec.order,
             providers: providers.to_vec(),
             anywhere: spec.anywhere,
@@ -321,23 +328,31 @@ impl Compiler {
             any: self.phrases_of(&name, spec.any.iter().map(String::as_str))?,
             all: spec.all.iter().map(|each| self.phrases_of(&name, each.split('|'))).collect::<Result<_, _>>()?,
             not: self.phrases_of(&name, spec.not.iter().map(String::as_str))?,
-            pattern: spec.pattern.as_ref().map(|pattern| {
-                self.patterns.push(format!("(?i:{pattern})"));
-                self.patterns.len() - 1
-            }),
+            pattern: spec.pattern.as_ref().map(|pattern| self.pattern(&name, owner, pattern)).transpose()?,
             enhanced: spec.enhanced.iter().map(|code| mask(&name, code)).collect::<Result<_, _>>()?,
             basic: spec.basic.clone(),
-            stage: spec
-                .stage
-                .iter()
-                .map(|stage| word(&name, stage, "stage", Stage::from_word, || list(Stage::ALL.iter().map(|word| word.word()))))
-                .collect::<Result<_, _>>()?,
+            stage: spec.stage.iter().map(|stage| word(&name, stage, "stage", Stage::ALL, |word| word.word())).collect::<Result<_, _>>()?,
             origin,
             deferred: spec.deferred,
             name: name.into(),
         };
         self.rules.push(rule);
         Ok(())
+    }
+
+    fn pattern(&mut self, rule: &str, owner: Owner, pattern: &str) -> Result<usize, PackError> {
+        let pattern_error = |error: &dyn std::error::Error| PackError::Pattern {
+            rule: rule.to_owned(),
+            pattern: pattern.to_owned(),
+            reason: full_text(error),
+        };
+        let whole = format!("(?i:{pattern})");
+        // Ours are compiled together only; of the user's the one at fault is to be named.
+        if owner == Owner::User {
+            Regex::builder().syntax(bytes_syntax()).build(&whole).map_err(|error| pattern_error(&error))?;
+        }
+        self.patterns.push(whole);
+        Ok(self.patterns.len() - 1)
     }
 
     fn phrases_of<'a>(&mut self, rule: &str, phrases: impl Iterator<Item = &'a str>) -> Result<Vec<u32>, PackError> {
@@ -384,10 +399,8 @@ impl Compiler {
         let patterns = if pattern_count == 0 {
             None
         } else {
-            // Bytes, not characters: replies are nearly always ASCII, and the automaton stays small.
             let config = Regex::config().match_kind(regex_automata::MatchKind::All).utf8_empty(false);
-            let syntax = regex_automata::util::syntax::Config::new().unicode(false).utf8(false);
-            let built = Regex::builder().configure(config).syntax(syntax).build_many(&self.patterns);
+            let built = Regex::builder().configure(config).syntax(bytes_syntax()).build_many(&self.patterns);
             Some(built.map_err(|error| PackError::Compile(full_text(&error)))?)
         };
         let with_pack = self.rules.iter().flat_map(|rule| rule.providers.iter().cloned()).collect();
@@ -403,6 +416,11 @@ impl Compiler {
             pattern_count,
         })
     }
+}
+
+/// Bytes, not characters: replies are nearly always ASCII, and the automaton stays small.
+fn bytes_syntax() -> regex_automata::util::syntax::Config {
+    regex_automata::util::syntax::Config::new().unicode(false).utf8(false)
 }
 
 /// The order of evidence: the user, the provider's tokens, phrases and codes, the words of our own MTA, the generic
@@ -449,24 +467,16 @@ fn mask(rule: &str, code: &str) -> Result<EnhancedMask, PackError> {
     if numbers { Ok(EnhancedMask { class, detail: detail.to_owned() }) } else { Err(wrong()) }
 }
 
-fn word<T>(
-    rule: &str,
-    text: &str,
-    kind: &'static str,
-    read: impl Fn(&str) -> Option<T>,
-    hint: impl Fn() -> String,
-) -> Result<T, PackError> {
-    read(text).ok_or_else(|| PackError::Word { rule: rule.to_owned(), word: text.to_owned(), kind, hint: hint() })
-}
-
-fn optional<T>(
-    rule: &str,
-    text: Option<&str>,
-    kind: &'static str,
-    read: impl Fn(&str) -> Option<T>,
-    hint: impl Fn() -> String,
-) -> Result<Option<T>, PackError> {
-    text.map(|text| word(rule, text, kind, read, hint)).transpose()
+/// A word of a closed list.
+fn word<T: Copy>(rule: &str, text: &str, kind: &'static str, all: &[T], name: impl Fn(&T) -> &'static str) -> Result<T, PackError> {
+    let found = all.iter().find(|each| name(each) == text);
+    found.copied().ok_or_else(|| {
+        let hint = match nearest(text, all.iter().map(&name)) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("write one of {}", all.iter().map(&name).collect::<Vec<_>>().join(" ")),
+        };
+        PackError::Word { rule: rule.to_owned(), word: text.to_owned(), kind, hint }
+    })
 }
 
 /// An error with what caused it: the automaton builders keep the reason in the source.
@@ -478,8 +488,4 @@ fn full_text(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    format!("write one of {}", words.collect::<Vec<_>>().join(" "))
 }

@@ -6,7 +6,7 @@ use crate::matcher::Owner;
 use crate::rule::{self, PackError, PackSpec};
 
 /// Counts up when the way in which rules are applied changes, so that history is judged again.
-const ENGINE_VERSION: u64 = 1;
+const ENGINE_VERSION: u64 = 2;
 
 macro_rules! packs {
     ($($name:literal)*) => {
@@ -18,7 +18,7 @@ macro_rules! packs {
 packs! {
     "apple" "barracuda" "charter" "cisco" "comcast" "cox" "docomo" "exchange_online" "free" "gmx" "godaddy" "google" "mailru"
     "messagelabs" "microsoft_consumer" "mimecast" "netease" "orange" "proofpoint" "qq" "smarthosts" "spamexperts" "telekom"
-    "trendmicro" "yahoo" "yandex" "zoho" "sendmail" "opensmtpd" "exim" "local" "recipient" "sender" "content" "remote" "code"
+    "trendmicro" "yahoo" "yandex" "zoho" "own" "sendmail" "opensmtpd" "exim" "local" "recipient" "sender" "content" "remote" "code"
 }
 
 /// A pack with its name and owner.
@@ -30,7 +30,7 @@ pub fn load(user: &[(&str, &str)]) -> Result<(Vec<NamedPack>, u32), PackError> {
     let mut version = ENGINE_VERSION;
     let owned = user.iter().map(|pack| (Owner::User, pack)).chain(EMBEDDED.iter().map(|pack| (Owner::Mailvane, pack)));
     for (owner, (name, text)) in owned {
-        packs.push(((*name).to_owned(), owner, rule::read(name, text)?));
+        packs.push(((*name).to_owned(), owner, rule::read(text)?));
         version = hash::words(&[version, hash::bytes(name.as_bytes()), hash::bytes(text.as_bytes())]);
     }
     Ok((packs, (version ^ (version >> 32)) as u32))

@@ -9,6 +9,8 @@ use std::sync::{Arc, OnceLock};
 use ahash::AHashMap;
 use serde::Deserialize;
 
+use crate::rule::{self, PackError};
+
 /// The list that ships with Mailvane.
 const EMBEDDED: &str = include_str!("../data/providers.toml");
 
@@ -60,8 +62,13 @@ struct File {
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// The text is no such list.
-    #[error("provider list: {0}; each [[provider]] needs id, name and hosts")]
-    Syntax(#[from] Box<toml::de::Error>),
+    #[error("{message}; each [[provider]] needs id, name and hosts")]
+    Syntax {
+        /// The line, from 1; 0 when it is not known.
+        line: usize,
+        /// What the TOML reader says, and the nearest known name.
+        message: String,
+    },
     /// A host suffix cannot be one.
     #[error("provider {provider}: {host:?} is no host suffix; give a name such as mx.example.net")]
     Host {
@@ -70,6 +77,16 @@ pub enum ProviderError {
         /// Its suffix.
         host: String,
     },
+}
+
+impl ProviderError {
+    /// The line of `text` (the list it came from) that is at fault, from 1; 0 when it is not known.
+    pub fn line_in(&self, text: &str) -> usize {
+        match self {
+            ProviderError::Syntax { line, .. } => *line,
+            ProviderError::Host { host, .. } => text.lines().position(|line| line.contains(host.as_str())).map_or(0, |line| line + 1),
+        }
+    }
 }
 
 /// The known providers. Cheap to clone.
@@ -172,7 +189,10 @@ impl Inner {
 }
 
 fn parse(text: &str) -> Result<Vec<Provider>, ProviderError> {
-    let file: File = toml::from_str(text).map_err(Box::new)?;
+    let file: File = toml::from_str(text).map_err(|error| match rule::syntax(text, &error) {
+        PackError::Syntax { line, message } => ProviderError::Syntax { line, message },
+        other => ProviderError::Syntax { line: 0, message: other.to_string() },
+    })?;
     for provider in &file.provider {
         for host in &provider.hosts {
             let clean = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));

@@ -12,12 +12,14 @@
 //! enhanced = ["5.2.2", "x.2.2"]    # x: any class
 //! basic = [552, 4]                 # a code, or a class
 //! stage = ["rcpt"]
-//! origin = "remote"                # or "local": written by our own MTA
+//! origin = "remote"                # or "local": written by our own MTA; or "own": what this server answers its clients
 //! match = ["452 4.2.2 mailbox over quota"]
 //! miss = ["550 5.1.1 no such user"]
 //! ```
 
 use serde::Deserialize;
+
+use crate::nearest::nearest;
 
 /// How sure a kind of evidence is; also the order in which rules are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -43,6 +45,8 @@ pub enum OriginSpec {
     Local,
     /// The far side.
     Remote,
+    /// This server, in answer to a client; or a filter or mail store on it.
+    Own,
 }
 
 /// An example: a text, or a text with what else is known.
@@ -69,6 +73,8 @@ pub struct FullExample {
     pub deferred: bool,
     /// The provider; of a provider's pack its first one when left out.
     pub provider: Option<String>,
+    /// Whether this server said it, to a client.
+    pub own: bool,
 }
 
 impl Example {
@@ -164,12 +170,12 @@ pub struct PackSpec {
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// The file is no rule pack.
-    #[error("rule pack {pack}: {source}")]
+    #[error("{message}")]
     Syntax {
-        /// Its name.
-        pack: String,
-        /// What the TOML reader says.
-        source: Box<toml::de::Error>,
+        /// The line, from 1; 0 when it is not known.
+        line: usize,
+        /// What the TOML reader says, and the nearest known name.
+        message: String,
     },
     /// A rule has a word that is not in a closed list, or a code that is none.
     #[error("rule {rule}: {word:?} is no {kind}; {hint}")]
@@ -180,7 +186,7 @@ pub enum PackError {
         word: String,
         /// What it should be.
         kind: &'static str,
-        /// The words that are allowed.
+        /// The nearest word, or those that are allowed.
         hint: String,
     },
     /// A rule asks for nothing, so it would take every reply.
@@ -203,12 +209,72 @@ pub enum PackError {
         /// The rule.
         rule: String,
     },
-    /// The phrases or patterns cannot be compiled.
+    /// A pattern is no regular expression.
+    #[error("rule {rule}: the pattern {pattern:?} cannot be compiled: {reason}")]
+    Pattern {
+        /// The rule.
+        rule: String,
+        /// The pattern.
+        pattern: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The phrases or patterns together cannot be compiled.
     #[error("rule packs cannot be compiled: {0}")]
     Compile(String),
 }
 
+impl PackError {
+    /// The line of `text` (the pack it came from) that is at fault, from 1; 0 when it is not known.
+    pub fn line_in(&self, text: &str) -> usize {
+        match self {
+            PackError::Syntax { line, .. } => *line,
+            PackError::Word { rule, word, .. } => line_of(text, rule, word, false),
+            PackError::EmptyPhrase { rule, phrase } => line_of(text, rule, phrase, false),
+            PackError::Pattern { rule, .. } => line_of(text, rule, "pattern", false),
+            PackError::NoCondition { rule } => line_of(text, rule, "", false),
+            PackError::Twice { rule } => line_of(text, rule, "", true),
+            PackError::Compile(_) => 0,
+        }
+    }
+}
+
+/// The line of a rule (`<pack>/<id>`) on which a word stands; the line of its id when the word is not found.
+fn line_of(text: &str, rule: &str, word: &str, last: bool) -> usize {
+    let id = rule.split_once('/').map_or(rule, |parts| parts.1);
+    let names = |line: &str| {
+        let value = line.trim_start().strip_prefix("id").and_then(|rest| rest.trim_start().strip_prefix('='));
+        value.is_some_and(|value| value.split(['"', '\'']).nth(1) == Some(id))
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let mut all = (0..lines.len()).filter(|at| names(lines[*at]));
+    let Some(named) = (if last { all.next_back() } else { all.next() }) else { return 0 };
+    // The keys of a rule stand in any order between two headings.
+    let heading = |at: &usize| lines[*at].trim_start().starts_with("[[");
+    let begin = (0..named).rev().find(heading).unwrap_or(0);
+    let end = (named..lines.len()).find(heading).unwrap_or(lines.len());
+    let found = (begin..end).find(|at| *at != named && !word.is_empty() && lines[*at].contains(word));
+    found.unwrap_or(named) + 1
+}
+
 /// Reads one file of rules.
-pub fn read(pack: &str, text: &str) -> Result<PackSpec, PackError> {
-    toml::from_str(text).map_err(|source| PackError::Syntax { pack: pack.to_owned(), source: Box::new(source) })
+pub fn read(text: &str) -> Result<PackSpec, PackError> {
+    toml::from_str(text).map_err(|error| syntax(text, &error))
+}
+
+/// What the TOML reader says, with its line and the nearest known name.
+pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> PackError {
+    let line =
+        error.span().map_or(0, |span| text.as_bytes()[..span.start.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1);
+    PackError::Syntax { line, message: with_nearest(error.message()) }
+}
+
+/// Adds the nearest known name to `unknown field ...`.
+pub(crate) fn with_nearest(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let near = match (message.starts_with("unknown "), names.next()) {
+        (true, Some(given)) => nearest(given, names),
+        _ => None,
+    };
+    near.map_or_else(|| message.to_owned(), |near| format!("{}; did you mean `{near}`?", message.split(',').next().unwrap_or(message)))
 }

@@ -78,6 +78,28 @@ pub enum Ground {
     Complained,
 }
 
+impl Ground {
+    /// In a word, for lists that programs read.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Ground::Gone => "gone",
+            Ground::FullForLong => "full_for_long",
+            Ground::DomainGone => "domain_gone",
+            Ground::Complained => "complained",
+        }
+    }
+
+    /// For people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Ground::Gone => "the address does not exist or is closed",
+            Ground::FullForLong => "full for two weeks and more",
+            Ground::DomainGone => "its domain does not exist or takes no mail",
+            Ground::Complained => "the recipient complained",
+        }
+    }
+}
+
 /// What is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
@@ -87,6 +109,26 @@ pub enum Missing {
     SecondLook,
     /// A reply that is clearer than this one.
     Confidence,
+}
+
+impl Missing {
+    /// In a word, for lists that programs read.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Missing::FullBounces => "full_bounces",
+            Missing::SecondLook => "second_look",
+            Missing::Confidence => "confidence",
+        }
+    }
+
+    /// For people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Missing::FullBounces => "a full mailbox must bounce three times over 14 days",
+            Missing::SecondLook => "a domain must be gone twice, a day apart",
+            Missing::Confidence => "the reply is not clear enough",
+        }
+    }
 }
 
 /// Least confidence at which a verdict may put an address on the list, percent.

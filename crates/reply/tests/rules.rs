@@ -1,12 +1,12 @@
 //! Every rule against its own examples, and all rules against each other.
 
 use mailvane_model::word::Stage;
-use mailvane_reply::judge::{Failure, Judge};
+use mailvane_reply::judge::{Failure, Judge, Weighing};
 use mailvane_reply::pack::EMBEDDED;
 use mailvane_reply::rule::{self, FullExample, PackSpec};
 
 fn packs() -> Vec<(&'static str, PackSpec)> {
-    EMBEDDED.iter().map(|(name, text)| (*name, rule::read(name, text).expect("an embedded pack is sound"))).collect()
+    EMBEDDED.iter().map(|(name, text)| (*name, rule::read(text).expect("an embedded pack is sound"))).collect()
 }
 
 fn failure<'a>(example: &'a FullExample, pack: &'a PackSpec) -> Failure<'a> {
@@ -17,6 +17,11 @@ fn failure<'a>(example: &'a FullExample, pack: &'a PackSpec) -> Failure<'a> {
         stage: Stage::from_word(&example.stage).unwrap_or_default(),
         deferred: example.deferred,
     }
+}
+
+fn weigh(judge: &Judge, example: &FullExample, pack: &PackSpec) -> Weighing {
+    let failure = failure(example, pack);
+    if example.own { judge.weigh_own(&failure) } else { judge.weigh(&failure) }
 }
 
 #[test]
@@ -50,14 +55,14 @@ fn every_rule_wins_its_examples_and_loses_its_counter_examples() {
             }
             for example in &rule.matches {
                 let example = example.full();
-                let weighing = judge.weigh(&failure(&example, &pack));
+                let weighing = weigh(&judge, &example, &pack);
                 if *weighing.verdict.rule != *id {
                     wrong.push(format!("{id}: {:?} goes to {:?} by {:?}", example.text, weighing.verdict.rule, weighing.verdict.matched));
                 }
             }
             for example in &rule.misses {
                 let example = example.full();
-                let weighing = judge.weigh(&failure(&example, &pack));
+                let weighing = weigh(&judge, &example, &pack);
                 if *weighing.verdict.rule == *id {
                     wrong.push(format!("{id}: takes {:?} by {:?}", example.text, weighing.verdict.matched));
                 }
@@ -74,7 +79,7 @@ fn no_two_rules_overlap_without_an_order() {
     for (_, pack) in packs() {
         for example in pack.rule.iter().flat_map(|rule| rule.matches.iter().chain(&rule.misses)) {
             let example = example.full();
-            let rules = judge.rules_matching(&failure(&example, &pack));
+            let rules = judge.rules_matching(&failure(&example, &pack), example.own);
             if let [first, second, ..] = rules[..] {
                 let same_place = first.level == second.level && first.order == second.order;
                 if same_place && (first.reason, first.scope) != (second.reason, second.scope) {

@@ -25,7 +25,7 @@ impl Assembler {
         let text = text::lossy(&text);
         let codes = reply::codes(&text);
         let failure = Failure { provider: "", text: &text, enhanced_code: codes.enhanced, stage, deferred: action == Action::Defer };
-        let verdict = self.verdicts.judge(&failure);
+        let verdict = self.verdicts.judge_own(&failure);
         // Words that no rule knows are those of an ACL that the operator wrote.
         let reason = verdict.reason.filter(|reason| *reason != Reason::Unclassified).unwrap_or(Reason::LocalPolicy);
         let sender = rejection.sender.map(|sender| Mailbox::of("", sender, true)).unwrap_or_default();

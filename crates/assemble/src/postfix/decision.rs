@@ -47,7 +47,7 @@ impl Assembler {
     ) {
         let codes = reply::codes(text);
         let failure = Failure { provider: "", text, enhanced_code: codes.enhanced, stage, deferred: action == Action::Defer };
-        let verdict = self.verdicts.judge(&failure);
+        let verdict = self.verdicts.judge_own(&failure);
         let sender = decision.sender.map(|sender| here.mailbox(sender, true)).unwrap_or_default();
         let recipient = decision.recipient.map(|recipient| here.mailbox(recipient, false)).unwrap_or_default();
         sink.rejection(&RejectionRow {
