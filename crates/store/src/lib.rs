@@ -46,7 +46,7 @@ mod segment;
 mod snapshot;
 
 pub use commit::{Commit, CommitNumber, KeptLine, StatePairs, Store};
-pub use disk::{Disk, Merge, Merged, Options, Ticked};
+pub use disk::{Disk, Merge, Merged, Options, Rewritten, StateChange, Ticked};
 pub use error::{Error, Result};
 pub use filter::Probe;
 pub use kind::Kind;

@@ -110,7 +110,7 @@ table! { MessageColumns, Messages, |table| Some(&table.rev.0), {
 table! { AttemptColumns, Attempts, |_| None, {
     id message time arrived stream position queue_id message_id sender recipient orig_recipient sasl_user client_ip relay_host
     relay_ip relay_port provider direction handed_to status population contacted reply_code enhanced_code reply_text stage reason
-    scope fault permanent retry rule confidence delay_ms delays_ms attempt previous first_deferral size tls_version tls_cipher
+    scope fault permanent retry rule confidence rules delay_ms delays_ms attempt previous first_deferral size tls_version tls_cipher
     tls_verification
 } }
 

@@ -7,6 +7,7 @@ mod merge;
 mod open;
 mod options;
 mod reader;
+mod rewrite;
 mod seal;
 mod tick;
 
@@ -28,6 +29,7 @@ use manifest::ChunkKey;
 pub use merge::{Merge, Merged};
 pub use options::Options;
 use reader::Reader;
+pub use rewrite::{Rewritten, StateChange};
 pub use tick::Ticked;
 
 /// The segments, in the order of their ids.

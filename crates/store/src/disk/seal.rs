@@ -19,7 +19,7 @@ use crate::part::place::Places;
 use crate::part::slim::{self, Context};
 use crate::part::{file, sort};
 use crate::recent::Sealed as SealedMessage;
-use crate::rollup::{Cells, Range, add};
+use crate::rollup::{Cells, Folded, Range, add};
 use crate::segment::{Segment, SegmentFile};
 use crate::snapshot::Generation;
 
@@ -172,15 +172,15 @@ impl Disk {
 
     /// The chunks that the pending batches change, as they will be.
     fn new_chunks(&self) -> Result<Vec<(ChunkKey, Vec<u8>)>> {
-        let mut deltas: BTreeMap<ChunkKey, Cells> = BTreeMap::new();
+        let mut deltas = Deltas::new();
         for pending in &self.pending {
-            for ((width, cube), all) in &pending.folded().cubes {
-                for rolled in all {
-                    let key = ChunkKey { width: *width, cube: *cube, span: rolled.time.floor(chunk::span(*width)) };
-                    add(deltas.entry(key).or_default(), (rolled.time, rolled.stream, rolled.key.clone()), &rolled.cell);
-                }
-            }
+            add_deltas(&mut deltas, pending.folded(), 1);
         }
+        self.changed_chunks(deltas)
+    }
+
+    /// The chunks with deltas added, as they will be.
+    pub(super) fn changed_chunks(&self, deltas: Deltas) -> Result<Vec<(ChunkKey, Vec<u8>)>> {
         let mut chunks = Vec::with_capacity(deltas.len());
         for (key, deltas) in deltas {
             let mut cells = Cells::new();
@@ -191,6 +191,13 @@ impl Disk {
             chunks.push((key, chunk::encode(&cells, CHUNK_LEVEL)?));
         }
         Ok(chunks)
+    }
+
+    /// Snapshots from now on read the new generation of these chunks; those held go on with the old one.
+    pub(super) fn next_generation(&mut self, chunks: impl Iterator<Item = ChunkKey>, generation: u64) {
+        self.replaced_chunks.extend(chunks.map(|key| (key, generation)));
+        self.generations.push(Arc::downgrade(&self.generation));
+        self.generation = Arc::new(Generation(generation));
     }
 
     /// The manifest names the parts now: memory follows.
@@ -205,9 +212,7 @@ impl Disk {
         self.pending.clear();
         self.revisions.clear();
         self.unsaved_dead.clear();
-        self.replaced_chunks.extend(seal.chunks.into_iter().map(|(key, _)| (key, seal.generation)));
-        self.generations.push(Arc::downgrade(&self.generation));
-        self.generation = Arc::new(Generation(seal.generation));
+        self.next_generation(seal.chunks.into_iter().map(|(key, _)| key), seal.generation);
         self.upkeep.sealed();
     }
 }
@@ -230,14 +235,33 @@ pub(super) fn keep(transaction: &Transaction<'_>, seal: &Seal) -> Result<()> {
     manifest::set_number(transaction, "part", seal.next_part as i64)
 }
 
+/// What is added to the cells of each chunk.
+pub(super) type Deltas = BTreeMap<ChunkKey, Cells>;
+
+/// Adds what a batch folds to, times `sign` (1 or -1).
+pub(super) fn add_deltas(deltas: &mut Deltas, folded: &Folded, sign: i8) {
+    for ((width, cube), all) in &folded.cubes {
+        for rolled in all {
+            let key = ChunkKey { width: *width, cube: *cube, span: rolled.time.floor(chunk::span(*width)) };
+            let place = (rolled.time, rolled.stream, rolled.key.clone());
+            let cells = deltas.entry(key).or_default();
+            if sign >= 0 {
+                add(cells, place, &rolled.cell);
+            } else {
+                cells.entry(place).or_default().subtract(&rolled.cell);
+            }
+        }
+    }
+}
+
 /// The lives that attempts and outcomes name, without those whose message is among the rows.
-fn lives_elsewhere(rows: &Batch) -> Vec<u64> {
+pub(super) fn lives_elsewhere(rows: &Batch) -> Vec<u64> {
     let here: ahash::AHashSet<u64> = rows.messages.id.0.iter().copied().collect();
     let named = rows.attempts.message.0.iter().chain(&rows.outcomes.message.0);
     named.copied().filter(|life| !here.contains(life)).collect()
 }
 
-fn sealed_messages(rows: &Batch, part: u64) -> Vec<(u64, SealedMessage)> {
+pub(super) fn sealed_messages(rows: &Batch, part: u64) -> Vec<(u64, SealedMessage)> {
     let rev = &rows.messages.rev.0;
     slim::places(rows).map(|(row, life, place)| (life, SealedMessage { place, part, row, rev: rev[row as usize] })).collect()
 }

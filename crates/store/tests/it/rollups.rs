@@ -23,6 +23,8 @@ enum Step {
     Seal,
     /// The store is closed and opened.
     Reopen,
+    /// What is stored is understood in another way: every second message has another provider.
+    Rewrite(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -34,24 +36,78 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Commit),
         1 => Just(Step::Seal),
         1 => Just(Step::Reopen),
+        1 => (0..4_u8).prop_map(Step::Rewrite),
     ]
 }
 
-/// Outcomes as they are now: of each message its revision, its state, and how much later it became final.
-type Outcomes = std::collections::BTreeMap<u64, (u32, Outcome)>;
+/// An outcome as it is now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Now {
+    rev: u32,
+    /// How much later than the attempt it became final, in steps.
+    steps: u32,
+    outcome: Outcome,
+    /// Which provider it is said to have, when that was changed.
+    provider: Option<u8>,
+}
 
-fn put_outcome(number: u64, state: (u32, Outcome), replaced: Option<(u32, Outcome)>, batch: &mut Batch) {
+/// Outcomes as they are now, by message.
+type Outcomes = std::collections::BTreeMap<u64, Now>;
+
+const PROVIDERS: [&str; 4] = ["one.example", "two.example", "three.example", "four.example"];
+
+fn put_outcome(number: u64, state: Now, replaced: Option<Now>, batch: &mut Batch) {
     let mut delivery = Batch::default();
     fixture::put_delivery(number, &mut delivery);
     let attempt = delivery.attempts.get(0);
-    let row = |(rev, outcome): (u32, Outcome)| {
-        let mut row = fixture::outcome(number, &attempt, rev);
-        row.outcome = outcome;
-        row.time = row.time.plus(i64::from(rev) * 7 * Time::MINUTE);
+    let row = |now: Now| {
+        let mut row = fixture::outcome(number, &attempt, now.rev);
+        row.outcome = now.outcome;
+        row.time = row.time.plus(i64::from(now.steps) * 7 * Time::MINUTE);
+        if let Some(provider) = now.provider {
+            row.provider = PROVIDERS[usize::from(provider)];
+        }
         row
     };
     let old = replaced.map(row);
     batch.outcome(&row(state), old.as_ref());
+}
+
+fn put_attempt(number: u64, provider: Option<u8>, batch: &mut Batch) {
+    let mut delivery = Batch::default();
+    fixture::put_delivery(number, &mut delivery);
+    let mut row = delivery.attempts.get(0);
+    if let Some(provider) = provider {
+        row.provider = PROVIDERS[usize::from(provider)];
+    }
+    batch.attempt(&row);
+}
+
+/// Gives some messages another provider, in their attempts and outcomes.
+fn rewrite(disk: &mut Disk, provider: u8, wanted: &std::collections::BTreeSet<u64>) {
+    disk.seal().unwrap();
+    for part in disk.part_numbers() {
+        let name = PROVIDERS[usize::from(provider)];
+        let done = disk.rewrite(part, |rows| {
+            let old = std::mem::take(&mut rows.attempts);
+            for mut row in old.iter() {
+                if wanted.contains(&row.message) {
+                    row.provider = name;
+                }
+                rows.attempts.push(&row);
+            }
+            let old = std::mem::take(&mut rows.outcomes);
+            for mut row in old.iter() {
+                if wanted.contains(&row.last_message) {
+                    row.provider = name;
+                }
+                rows.outcomes.push(&row);
+            }
+            vec![(b"rewritten".to_vec(), Some(vec![provider]))]
+        });
+        done.unwrap();
+        assert_eq!(disk.state(b"rewritten").unwrap(), [(b"rewritten".to_vec(), vec![provider])]);
+    }
 }
 
 fn deltas(batch: &Batch) -> Vec<(Width, Cube, Time, u64, String, Cell)> {
@@ -81,17 +137,16 @@ proptest! {
             match step {
                 Step::Deliver(number) if !outcomes.contains_key(&number) => {
                     fixture::put_message(number, 0, &mut batch);
-                    let mut delivery = Batch::default();
-                    fixture::put_delivery(number, &mut delivery);
-                    batch.attempt(&delivery.attempts.get(0));
-                    outcomes.insert(number, (0, Outcome::Delivered));
-                    put_outcome(number, (0, Outcome::Delivered), None, &mut batch);
+                    put_attempt(number, None, &mut batch);
+                    let now = Now { rev: 0, steps: 0, outcome: Outcome::Delivered, provider: None };
+                    outcomes.insert(number, now);
+                    put_outcome(number, now, None, &mut batch);
                 }
                 Step::Revise(which, outcome) if !outcomes.is_empty() => {
                     let at = (which % outcomes.len() as u64) as usize;
                     let (number, state) = outcomes.iter_mut().nth(at).unwrap();
                     let old = *state;
-                    *state = (old.0 + 1, outcome);
+                    *state = Now { rev: old.rev + 1, steps: old.steps + 1, outcome, ..old };
                     put_outcome(*number, *state, Some(old), &mut batch);
                 }
                 Step::Door(number) => if doors.insert(number) {
@@ -106,6 +161,20 @@ proptest! {
                     drop(disk);
                     disk = Disk::open(folder.path(), options()).unwrap();
                 }
+                Step::Rewrite(provider) => {
+                    disk.commit(Commit::of(&batch)).unwrap();
+                    batch = Batch::default();
+                    let mut wanted = std::collections::BTreeSet::new();
+                    for (number, now) in outcomes.iter_mut().filter(|(number, _)| *number % 2 == 0) {
+                        let mut delivery = Batch::default();
+                        fixture::put_delivery(*number, &mut delivery);
+                        wanted.insert(delivery.attempts.get(0).message);
+                        if now.provider != Some(provider) {
+                            (now.rev, now.provider) = (now.rev + 1, Some(provider));
+                        }
+                    }
+                    rewrite(&mut disk, provider, &wanted);
+                }
                 Step::Deliver(_) | Step::Revise(..) => {}
             }
         }
@@ -113,9 +182,7 @@ proptest! {
         let mut whole = Batch::default();
         for (number, state) in &outcomes {
             fixture::put_message(*number, 0, &mut whole);
-            let mut delivery = Batch::default();
-            fixture::put_delivery(*number, &mut delivery);
-            whole.attempt(&delivery.attempts.get(0));
+            put_attempt(*number, state.provider, &mut whole);
             put_outcome(*number, *state, None, &mut whole);
         }
         doors.iter().for_each(|number| fixture::put_door(*number, &mut whole));
