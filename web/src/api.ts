@@ -630,6 +630,93 @@ export interface Trouble {
   total_groups: number;
 }
 
+/** Failed attempts with one meaning and one template at one provider. */
+export interface FailureGroup {
+  provider: string | null;
+  provider_name: string | null;
+  reason: string;
+  /** The reply with placeholders for names, numbers and addresses. */
+  template: string;
+  verdict: Verdict;
+  attempts: number;
+  bounced: number;
+  deferred: number;
+  /** Attempts for which nobody was contacted. */
+  suspended: number;
+  /** Each once. */
+  recipients: number;
+  first: string;
+  last: string;
+  /** Attempts in equal parts of the window. */
+  trend: number[];
+  samples: Array<{
+    time: string;
+    /** The message. */
+    id: string | null;
+    recipient: string | null;
+    relay_host: string | null;
+    reply: string;
+  }>;
+}
+
+/** What fails, the most harmful first. */
+export interface Failures {
+  window: Window;
+  groups: FailureGroup[];
+  total_groups: number;
+  trend_step_s: number;
+  /** Replies that no rule names. */
+  unclassified: {
+    templates: number;
+    attempts: number;
+  };
+  /** Attempts of further templates than can be told apart. */
+  attempts_over_limit: number;
+  /** Whether every recipient was told apart. */
+  exact: boolean;
+}
+
+/** An address with its evidence. */
+export interface SuppressionEntry {
+  address: string;
+  ground: 'gone' | 'full_for_long' | 'domain_gone' | 'complained' | null;
+  missing: 'full_bounces' | 'second_look' | 'confidence' | null;
+  reason: string;
+  provider: string | null;
+  provider_name: string | null;
+  reply_code: number | null;
+  enhanced_code: string | null;
+  reply: string | null;
+  rule: string | null;
+  /** Percent. */
+  confidence: number;
+  /** For this reason, since it last worked. */
+  bounces: number;
+  first: string;
+  last: string;
+  days: number;
+  delivered_before: string | null;
+  delivered_after: string | null;
+}
+
+/** Addresses by what is to be done with them. */
+export interface Suppression {
+  since: string | null;
+  until: string | null;
+  suppress: SuppressionEntry[];
+  held_back: Array<{
+    provider: string | null;
+    provider_name: string | null;
+    addresses: number;
+    first: string;
+    last: string;
+    entries: SuppressionEntry[];
+  }>;
+  not_yet: SuppressionEntry[];
+  works_again: SuppressionEntry[];
+  addresses_over_limit: number;
+}
+
 /** A file of history being read. */
 export interface Reading {
   name: string;

@@ -2,6 +2,7 @@
 //!
 //! * [`scope`]: which rows an answer is about.
 //! * [`figures`]: sums of a window, by one dimension or over time ([`figures::summary`], [`figures::breakdown`], [`figures::series`]).
+//! * [`failures`]: failed attempts grouped by provider, reason and template, with samples.
 //! * [`search`]: messages and refused attempts, newest first.
 //! * [`lookup`]: one thing by its id.
 //! * [`trouble`]: warnings and worse of the mail daemons, grouped.
@@ -9,6 +10,7 @@
 //!
 //! Every number is a fold of `mailvane_metric`; Polars filters and projects, it defines nothing.
 
+pub mod failures;
 pub mod figures;
 pub mod frame;
 pub mod lookup;

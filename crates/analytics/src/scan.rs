@@ -197,6 +197,33 @@ pub fn attempts(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Attempt
     Ok(())
 }
 
+/// The attempts of a scope that failed, whole: Polars says which rows they are, the store reads them.
+pub fn failed_attempts(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&AttemptRow<'_>)) -> Result<()> {
+    let mut visit = |row: &AttemptRow<'_>| {
+        let traffic = mailvane_metric::Traffic::of(row.population, row.direction);
+        if row.reason.is_some() && scope.spans(row.time) && scope.has(traffic) && scope.admits_attempt(row) {
+            see(row);
+        }
+    };
+    for segment in snapshot.segments(Kind::Attempts, scope.since, scope.until) {
+        let mut frame = living(lazy_numbered(&segment)?, &segment);
+        frame = frame.filter(micros("time").gt_eq(lit(scope.since.0)).and(micros("time").lt(lit(scope.until.0))));
+        frame = frame.filter(col("reason").is_not_null());
+        for (dimension, value) in &scope.filters.wanted {
+            if let Some(name) = column_of(*dimension, &ATTEMPTS) {
+                frame = frame.filter(text_is(name, value));
+            }
+        }
+        let frame = frame.select([col(ROW).cast(DataType::UInt32)]).collect()?;
+        let rows: Vec<u32> = frame.column(ROW)?.as_materialized_series().u32()?.iter().flatten().collect();
+        if !rows.is_empty() {
+            snapshot.read(&segment, Some(&rows))?.attempts.iter().for_each(|row| visit(&row));
+        }
+    }
+    pending!(snapshot, Kind::Attempts, attempts, visit);
+    Ok(())
+}
+
 fn attempt_rows(frame: &Frame, see: &mut impl FnMut(&AttemptRow<'_>)) {
     let number = |name: &str| frame.numbers(name);
     let (time, arrived, previous) = (number("time"), number("arrived"), number("previous"));

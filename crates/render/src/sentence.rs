@@ -41,7 +41,7 @@ where
             why(row.reason),
             quoted(&reply)
         ),
-        Outcome::Expired => format!("{when} given up after {} tries: {}{}", row.attempts.max(1), why(row.reason), quoted(&reply)),
+        Outcome::Expired => format!("{when} given up after {}: {}{}", tries(row.attempts), why(row.reason), quoted(&reply)),
         Outcome::Queued => queued(row, provider, clock, &reply),
         Outcome::Held => {
             format!("on hold here since {}; an administrator must release it", clock.write(row.last_attempt.unwrap_or(row.time)))
@@ -52,6 +52,10 @@ where
         Outcome::Unknown if row.note.is_empty() => "what became of it is not in the log that was read".to_owned(),
         Outcome::Unknown => format!("{when} {}", row.note),
     }
+}
+
+fn tries(count: u32) -> String {
+    if count <= 1 { "one try".to_owned() } else { format!("{count} tries") }
 }
 
 fn delivered(row: &OutcomeRow<'_>, provider: &str, when: &str, reply: &str) -> String {

@@ -31,6 +31,11 @@ pub(crate) enum Command {
     /// Validate alert rules, or replay logs through them
     #[command(subcommand)]
     Alerts(Alerts),
+    /// List the addresses that should not be mailed again, with the evidence
+    Suppress(Suppress),
+    /// Apply the rules of now to what is stored, without reading logs
+    #[cfg(feature = "daemon")]
+    Reclassify(Reclassify),
     /// Follow the mail log of this machine: ingest, dashboard, API
     #[cfg(feature = "daemon")]
     Serve(Serve),
@@ -56,7 +61,7 @@ pub(crate) struct Reading {
 /// How times without year and zone are understood, and which program wrote the lines.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Clock {
-    /// The year of the last line, for logs without years (else found from the file's time)
+    /// The year of the first line of each file, for logs without years (else found from the file's time)
     #[arg(long, value_name = "YEAR")]
     pub(crate) year: Option<i32>,
     /// The time zone of logs without zone, `Europe/Berlin` or `+02:00` (else this machine's)
@@ -68,6 +73,14 @@ pub(crate) struct Clock {
     /// A domain of ours (may be given several times); else found from the log
     #[arg(long = "our-domain", value_name = "DOMAIN")]
     pub(crate) our_domains: Vec<String>,
+}
+
+/// Rules of one's own.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Rules {
+    /// A folder with rule packs and providers of your own (*.toml); they win over ours
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules: Option<PathBuf>,
 }
 
 /// A span of time.
@@ -85,6 +98,8 @@ pub(crate) struct Span {
 pub(crate) struct Report {
     #[command(flatten)]
     pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
     #[command(flatten)]
     pub(crate) span: Span,
     /// Print the report as one JSON object
@@ -108,6 +123,8 @@ pub(crate) struct Report {
 pub(crate) struct Events {
     #[command(flatten)]
     pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
     #[command(flatten)]
     pub(crate) span: Span,
     /// Print also the lines that were not understood
@@ -134,6 +151,8 @@ pub(crate) struct Trace {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) clock: Clock,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
     #[command(flatten)]
     pub(crate) span: Span,
     /// The queue id, on any hop
@@ -167,6 +186,8 @@ pub(crate) struct Explain {
     /// A reply, a whole log line, a code, a command; `-` reads one a line from standard input
     #[arg(required = true, value_name = "REPLY")]
     pub(crate) reply: Vec<String>,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
     /// Who sent the reply: a provider's name, or the host name of its server
     #[arg(long, value_name = "NAME")]
     pub(crate) provider: Option<String>,
@@ -246,6 +267,47 @@ pub(crate) struct AlertsBacktest {
     pub(crate) json: bool,
 }
 
+/// Where the store is.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Stored {
+    /// The configuration file of `serve`, for where the store is and which rules are yours
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the store is (default: the data directory of `serve`)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Suppress {
+    /// Log files; without any, the store of `serve` is read
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) clock: Clock,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// Print the addresses to suppress as CSV
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// Print everything as one JSON object, with what is held back and what is not yet sure
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) store: Stored,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct Reclassify {
+    #[command(flatten)]
+    pub(crate) store: Stored,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
+}
+
 #[cfg(feature = "daemon")]
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
@@ -269,6 +331,8 @@ pub(crate) struct Serve {
     pub(crate) history: Option<String>,
     #[command(flatten)]
     pub(crate) clock: Clock,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
 }
 
 #[cfg(feature = "daemon")]

@@ -15,6 +15,8 @@ pub(crate) struct Config {
     pub(crate) listen: Option<String>,
     /// How far back logs are read at the first start: `7d`, `12h`, `all`. Default: `7d`.
     pub(crate) history: Option<String>,
+    /// A folder with rule packs and providers of your own (`*.toml`), which win over ours. Default: none.
+    pub(crate) rules: Option<PathBuf>,
     /// The logs to read. Default: the mail log of this machine.
     pub(crate) source: Vec<Source>,
     /// What is ours.
@@ -63,7 +65,7 @@ pub(crate) struct Retention {
     pub(crate) rollups: Option<String>,
 }
 
-const TOP: &[&str] = &["data_dir", "listen", "history", "source", "domains", "retention"];
+const TOP: &[&str] = &["data_dir", "listen", "history", "rules", "source", "domains", "retention"];
 const SOURCE: &[&str] = &["path", "origin", "timezone", "year", "mta", "feeds"];
 const DOMAINS: &[&str] = &["ours", "networks"];
 const RETENTION: &[&str] = &["rows", "rows_megabytes", "rollups"];
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_lists_is_a_key_of_the_types() {
-        let text = "data_dir = \"/x\"\nlisten = \"127.0.0.1:1\"\nhistory = \"7d\"\n[[source]]\npath = \"/var/log/mail.log*\"\norigin = \"a\"\ntimezone = \"UTC\"\nyear = 2026\nmta = \"postfix\"\nfeeds = \"auto\"\n[domains]\nours = [\"example.com\"]\nnetworks = [\"192.0.2.0/24\"]\n[retention]\nrows = \"90d\"\nrows_megabytes = 100\nrollups = \"730d\"\n";
+        let text = "data_dir = \"/x\"\nlisten = \"127.0.0.1:1\"\nhistory = \"7d\"\nrules = \"/etc/mailvane/rules\"\n[[source]]\npath = \"/var/log/mail.log*\"\norigin = \"a\"\ntimezone = \"UTC\"\nyear = 2026\nmta = \"postfix\"\nfeeds = \"auto\"\n[domains]\nours = [\"example.com\"]\nnetworks = [\"192.0.2.0/24\"]\n[retention]\nrows = \"90d\"\nrows_megabytes = 100\nrollups = \"730d\"\n";
         Config::parse(text).expect("all keys are known");
     }
 }

@@ -14,6 +14,10 @@ mod json;
 #[cfg(feature = "daemon")]
 mod live;
 mod pipeline;
+#[cfg(feature = "daemon")]
+mod reclassify;
+mod rules;
+mod suppression;
 
 use std::io::Write;
 use std::process::ExitCode;

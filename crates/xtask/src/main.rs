@@ -26,8 +26,9 @@ usage: cargo xtask COMMAND
                                (--light builds the commands on files only: much quicker to build, the same report)
   bench ingest [--megabytes N] [--rate N] [--seconds N]
                                live ingest with commits
-  bench verdicts [--megabytes N] [--light]
-                               verdicts for the replies of a simulated log
+  bench verdicts [--sisimai DIR]
+                               how often verdicts are right on the labelled replies, by reason, and verdicts a second;
+                               the same on a folder of bounce mails with their truth
   bench alerts [--half train|test] [--every N] [--verbose] [--speed]
                                simulated months with known incidents through the alert rules: recall, delay, false alarms
   bench sample --out FILE [--megabytes N] [--seed N]

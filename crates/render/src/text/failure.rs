@@ -4,9 +4,9 @@ use mailvane_metric::summary::Report;
 use mailvane_metric::summary::report::{Failure, Section};
 use mailvane_model::word::{Population, Reason};
 
-use super::format::{Clock, count, counted, printable, shortened};
+use super::format::{Clock, count, counted, printable, shortened, wrapped};
 use super::page::Page;
-use super::{Advice, Words, traffic_name};
+use super::{Advice, Header, Words, traffic_name};
 
 /// How many samples are shown of each failure.
 const SAMPLES_SHOWN: usize = 2;
@@ -33,6 +33,28 @@ pub(super) fn write(page: &mut Page, report: &Report, words: &Words<'_>, clock: 
         if more > 0 {
             page.dim(&format!("  and {} more", count(more)));
         }
+    }
+}
+
+/// Replies without a name: a rule of one's own gives them one.
+pub(super) fn unnamed(page: &mut Page, header: &Header, words: &Words<'_>, clock: Clock<'_>) {
+    if header.unnamed.is_empty() {
+        return;
+    }
+    page.heading(
+        "Replies that no rule names",
+        "By template, the most frequent first. A rule of your own names one: put it into a folder and give it with --rules.",
+    );
+    for one in header.unnamed.iter().take(page.top()) {
+        let who = if one.provider.is_empty() { String::new() } else { format!(", {}", (words.provider)(&one.provider)) };
+        page.line(&format!("  {:>7} x  {}{who}", count(one.count), clock.span(one.first, one.last)));
+        for line in wrapped(&shortened(&printable(&one.template), 300), page.width().saturating_sub(15)) {
+            page.dim(&format!("             {line}"));
+        }
+    }
+    let more = header.unnamed.len().saturating_sub(page.top()) as u64;
+    if more > 0 {
+        page.dim(&format!("  and {} more", counted(more, "template", "templates")));
     }
 }
 

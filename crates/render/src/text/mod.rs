@@ -49,6 +49,25 @@ pub struct Header {
     pub unparsed_samples: Vec<(u64, String)>,
     /// Anything else that a reader must know before trusting the numbers.
     pub notes: Vec<String>,
+    /// Replies that no rule names, by template, the most frequent first.
+    pub unnamed: Vec<Unnamed>,
+}
+
+/// Replies of one template that no rule names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unnamed {
+    /// The template: names, numbers and addresses are placeholders.
+    pub template: String,
+    /// How often it came.
+    pub count: u64,
+    /// Who sent it first; may be empty.
+    pub provider: String,
+    /// When it came first.
+    pub first: Time,
+    /// When it came last.
+    pub last: Time,
+    /// The first reply of this kind.
+    pub sample: String,
 }
 
 impl Header {
@@ -100,6 +119,7 @@ pub(crate) fn sections(report: &Report, header: &Header, words: &Words<'_>, styl
     server::first_look(&mut page, report);
     breakdown::providers(&mut page, report, words);
     failure::write(&mut page, report, words, clock);
+    failure::unnamed(&mut page, header, words, clock);
     queue::write(&mut page, report, words, clock);
     breakdown::domains(&mut page, report);
     breakdown::senders(&mut page, report);

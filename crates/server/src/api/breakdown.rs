@@ -10,7 +10,6 @@ use mailvane_analytics::figures::{Group, breakdown, summary};
 use mailvane_analytics::{Dimension, Scope};
 use mailvane_metric::{Figure, Figures, Rates, Spread};
 use mailvane_model::word::Reason;
-use mailvane_reply::provider::Providers;
 use serde_json::{Value, json};
 
 use super::figures::{self, Open, count, in_trouble, is_open_in, spread};
@@ -107,7 +106,7 @@ pub(crate) fn label(by: Dimension, key: &str) -> String {
         (Dimension::SenderDomain, "") => "no domain".to_owned(),
         (Dimension::Domain, "") => "this server".to_owned(),
         (Dimension::Client, "") => "this server itself".to_owned(),
-        (Dimension::Provider, id) => Providers::embedded().name(id).to_owned(),
+        (Dimension::Provider, id) => crate::rules::current().providers.name(id).to_owned(),
         (Dimension::Reason, word) => {
             Reason::from_word(word).map_or_else(|| word.to_owned(), |reason| mailvane_reply::explain::title(reason).to_owned())
         }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::problem::Problem;
-use super::{Api, breakdown, life, live, messages, openapi, queue, series, sources, status, summary, trouble};
+use super::{Api, breakdown, failures, life, live, messages, openapi, queue, series, sources, status, summary, suppression, trouble};
 use crate::live::view::{About, Gap, Shared, View};
 use crate::pipeline::coverage::Coverage;
 
@@ -206,6 +206,23 @@ async fn keeps_the_contract(api: &Arc<Api>) {
     hold("Status", status::get(state(), uri("/")).await);
     hold("Sources", sources::get(state(), uri("/")).await);
     hold("Trouble", trouble::get(state(), uri(&format!("/?{WINDOW}"))).await);
+    for query in ["", "&reason=unclassified", "&provider=example.org&limit=1"] {
+        let told = hold("Failures", failures::get(state(), uri(&format!("/?{WINDOW}{query}"))).await);
+        if query.is_empty() {
+            assert_eq!(told["groups"][0]["template"], "550 5.1.1 <{address}>: user unknown", "{told:#}");
+            assert_eq!(
+                (&told["total_groups"], &told["groups"][0]["samples"][0]["recipient"]),
+                (&Value::from(2), &Value::from("eve@example.org"))
+            );
+        }
+    }
+    let listed = hold("Suppression", Ok(Json(suppression::of_view(&api.view().expect("a view")))));
+    assert_eq!(
+        (&listed["suppress"][0]["address"], &listed["suppress"][0]["ground"]),
+        (&Value::from("eve@example.org"), &Value::from("gone"))
+    );
+    let csv = suppression::get(state(), uri("/?format=csv")).await.expect("an answer");
+    assert_eq!(csv.headers()["content-type"], "text/csv; charset=utf-8");
     let waiting = hold("Queue", queue::get(state(), uri("/")).await);
     assert_eq!((&waiting["recipients"], &waiting["by_reason"][0]["key"]), (&Value::from(1), &Value::from("greylisted")));
     for query in

@@ -6,7 +6,6 @@
 use mailvane_metric::{Figure, Figures, Rate, Rates};
 use mailvane_model::word::{Direction, Reason};
 use mailvane_render::sentence;
-use mailvane_reply::provider::Providers;
 
 use super::figures::{Open, count};
 
@@ -170,7 +169,7 @@ fn blame(facts: &Facts<'_>) -> String {
     if key.is_empty() {
         return format!(". For {} no host could be reached{why}", recipients(missing));
     }
-    let providers = Providers::embedded();
+    let providers = crate::rules::current().providers.clone();
     format!(". {} has not taken {} of {}{why}", providers.name(key), grouped(missing), grouped(accepted.of))
 }
 

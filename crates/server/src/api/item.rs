@@ -26,7 +26,7 @@ pub(crate) struct Speech {
 impl Speech {
     /// In a zone, now.
     pub(crate) fn new(zone: Tz, now: Time) -> Self {
-        Speech { clock: Clock { zone, today: now }, providers: Providers::embedded() }
+        Speech { clock: Clock { zone, today: now }, providers: crate::rules::current().providers.clone() }
     }
 
     /// What became of a recipient.

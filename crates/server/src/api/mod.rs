@@ -10,6 +10,7 @@ mod breakdown;
 mod chain;
 #[cfg(test)]
 mod contract;
+mod failures;
 mod figures;
 mod gate;
 mod guard;
@@ -29,6 +30,7 @@ mod series;
 mod sources;
 mod status;
 mod summary;
+mod suppression;
 mod trouble;
 mod verdict;
 mod window;
@@ -114,6 +116,8 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/sources", get(sources::get))
         .route("/queue", get(queue::get))
         .route("/trouble", get(trouble::get))
+        .route("/failures", get(failures::get))
+        .route("/suppression", get(suppression::get))
         .route("/live", get(live::get))
         .route("/openapi.json", get(openapi::get));
     Router::new().nest("/api/v1", v1).fallback(assets::serve).layer(axum::middleware::from_fn(guard::guard)).with_state(api)

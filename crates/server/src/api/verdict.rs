@@ -3,10 +3,11 @@
 use mailvane_model::word::{Action, Fault, Reason};
 use mailvane_model::{AttemptRow, OutcomeRow, RejectionRow, Verdict};
 use mailvane_reply::explain::{self, Explanation};
-use mailvane_reply::judge::{Failure, Judge};
-use mailvane_reply::provider::Providers;
+use mailvane_reply::judge::Failure;
 use mailvane_reply::reason::{Retry, meaning};
 use serde_json::{Value, json};
+
+use crate::rules;
 
 /// What is said of a verdict that no rule stands behind.
 const PLAIN_CONFIDENCE: u8 = 50;
@@ -21,7 +22,8 @@ pub(crate) fn of_reason(reason: Reason) -> Value {
 }
 
 fn write(verdict: &Verdict, provider: &str) -> Value {
-    let words = explain::verdict(&Judge::embedded(), &Providers::embedded(), verdict, provider);
+    let rules = rules::current();
+    let words = explain::verdict(&rules.judge, &rules.providers, verdict, provider);
     json!({
         "reason": verdict.reason.unwrap_or_default().word(),
         "scope": verdict.scope.word(),
@@ -32,6 +34,11 @@ fn write(verdict: &Verdict, provider: &str) -> Value {
         "confidence": verdict.confidence,
         "explanation": explanation(&words, verdict.fault),
     })
+}
+
+/// A verdict as it is.
+pub(crate) fn of(verdict: &Verdict, provider: &str) -> Value {
+    write(verdict, provider)
 }
 
 /// The verdict on an attempt; null for a success.
@@ -91,7 +98,7 @@ pub(crate) fn of_rejection(row: &RejectionRow<'_>) -> Value {
         stage: row.stage,
         deferred: row.action == Action::Defer,
     };
-    let judged = Judge::embedded().judge(&failure);
+    let judged = rules::current().judge.judge_own(&failure);
     let mut verdict = if judged.reason == Some(row.reason) { (*judged).clone() } else { plain(row.reason, row.action == Action::Reject) };
     verdict.rule = row.rule.into();
     verdict.permanent = row.action == Action::Reject;

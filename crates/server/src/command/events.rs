@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::Result;
-use mailvane_assemble::Assembler;
 use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 use mailvane_model::{FileId, Sink, Time};
 
@@ -14,7 +13,7 @@ use crate::json::object::Object;
 use crate::pipeline::coverage::{Understanding, understanding};
 use crate::pipeline::files::{self, Job, Seen, Watcher};
 use crate::pipeline::span::Span;
-use crate::{Ending, cli};
+use crate::{Ending, cli, rules};
 
 struct Printer<W: std::io::Write> {
     output: Output<W>,
@@ -84,9 +83,10 @@ impl<W: std::io::Write> Watcher for Printer<W> {
 
 /// Runs it.
 pub(crate) fn run(arguments: &cli::Events, now: Time) -> Result<Ending> {
+    rules::install(arguments.rules.rules.as_deref())?;
     let job = Job::of(&arguments.reading.files, &arguments.reading.clock, now)?;
     let span = Span::parse(&arguments.span, job.zone, now)?;
-    let mut assembler = Assembler::new(assembly(&arguments.reading.clock));
+    let mut assembler = rules::assembler(assembly(&arguments.reading.clock));
     let mut printer = Printer {
         output: Output::new(std::io::stdout().lock()),
         source: String::new(),

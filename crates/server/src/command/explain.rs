@@ -10,14 +10,14 @@ use mailvane_parse::mta::postfix::{DeliveryStatus, Event};
 use mailvane_parse::mta::{opensmtpd, sendmail};
 use mailvane_parse::{Body, head};
 use mailvane_reply::explain::{self, Explanation};
-use mailvane_reply::judge::{Failure, Judge};
+use mailvane_reply::judge::{Failure, Judge, Weighing};
 use mailvane_reply::provider::Providers;
 use mailvane_reply::{codes, dialogue};
 
 use super::output::Output;
 use crate::json::object::{Object, string};
 use crate::json::report::list;
-use crate::{Ending, cli};
+use crate::{Ending, cli, rules};
 
 /// What is needed to explain.
 struct Explainer {
@@ -33,13 +33,15 @@ struct Asked {
     enhanced_code: String,
     provider: String,
     deferred: Option<bool>,
+    /// Whether this server said it, to a client.
+    own: bool,
 }
 
 /// Runs it.
 pub(crate) fn run(arguments: &cli::Explain) -> Result<Ending> {
-    let providers = Providers::embedded();
-    let provider = arguments.provider.as_deref().map(|name| provider_id(&providers, name)).unwrap_or_default();
-    let explainer = Explainer { judge: Judge::embedded(), providers, provider };
+    let rules = rules::install(arguments.rules.rules.as_deref())?;
+    let provider = arguments.provider.as_deref().map(|name| provider_id(&rules.providers, name)).unwrap_or_default();
+    let explainer = Explainer { judge: rules.judge.clone(), providers: rules.providers.clone(), provider };
     if arguments.reply == ["-"] {
         return explainer.stream();
     }
@@ -97,8 +99,9 @@ impl Explainer {
                         enhanced_code: own(delivery.dsn),
                         provider: with_provider(delivery.relay.name),
                         deferred: Some(delivery.dsn.starts_with(b"4") || delivery.stat.starts_with(b"Deferred")),
+                        own: false,
                     },
-                    sendmail::Event::Decision(decision) => Asked { text: own(decision.text), ..plain },
+                    sendmail::Event::Decision(decision) => Asked { text: own(decision.text), own: true, ..plain },
                     _ => plain,
                 };
             }
@@ -110,7 +113,7 @@ impl Explainer {
                         deferred: Some(delivery.outcome == opensmtpd::Outcome::TempFail),
                         ..Asked::default()
                     },
-                    opensmtpd::Event::FailedCommand { result, .. } => Asked { text: own(result), ..plain },
+                    opensmtpd::Event::FailedCommand { result, .. } => Asked { text: own(result), own: true, ..plain },
                     _ => plain,
                 };
             }
@@ -125,7 +128,9 @@ impl Explainer {
                     exim::Event::HostFailed { host, text } => {
                         Asked { text: own(text), provider: with_provider(host.name), deferred: Some(true), ..Asked::default() }
                     }
-                    exim::Event::Rejection(refusal) => Asked { text: own(refusal.text), deferred: Some(refusal.temporary), ..plain },
+                    exim::Event::Rejection(refusal) => {
+                        Asked { text: own(refusal.text), deferred: Some(refusal.temporary), own: true, ..plain }
+                    }
                     _ => plain,
                 };
             }
@@ -137,8 +142,9 @@ impl Explainer {
                 enhanced_code: own(delivery.dsn),
                 provider: with_provider(delivery.relay.name),
                 deferred: Some(matches!(delivery.status, DeliveryStatus::Deferred | DeliveryStatus::SoftBounce)),
+                own: false,
             },
-            Event::Decision(decision) => Asked { text: own(decision.reply), ..plain },
+            Event::Decision(decision) => Asked { text: own(decision.reply), own: true, ..plain },
             Event::HostSaid { peer, text } => {
                 Asked { text: own(text), provider: with_provider(peer.name), deferred: Some(true), ..Asked::default() }
             }
@@ -146,16 +152,17 @@ impl Explainer {
         }
     }
 
-    fn verdict(&self, asked: &Asked) -> std::sync::Arc<Verdict> {
+    fn weigh(&self, asked: &Asked) -> Weighing {
         let codes = codes::of(&asked.text);
         let temporary = codes.basic / 100 == 4 || (codes.basic == 0 && codes.enhanced.starts_with('4'));
-        self.judge.judge(&Failure {
+        let failure = Failure {
             provider: &asked.provider,
             text: &asked.text,
             enhanced_code: &asked.enhanced_code,
             stage: Stage::Unknown,
             deferred: asked.deferred.unwrap_or(temporary),
-        })
+        };
+        if asked.own { self.judge.weigh_own(&failure) } else { self.judge.weigh(&failure) }
     }
 
     fn json(&self, text: &str, out: &mut Vec<u8>) {
@@ -166,8 +173,9 @@ impl Explainer {
             return;
         }
         let asked = self.asked(text);
-        let verdict = self.verdict(&asked);
-        let explanation = explain::verdict(&self.judge, &self.providers, &verdict, &asked.provider);
+        let weighing = self.weigh(&asked);
+        let verdict = &*weighing.verdict;
+        let explanation = explain::verdict(&self.judge, &self.providers, verdict, &asked.provider);
         let codes = codes::of(&asked.text);
         let strings = |out: &mut Vec<u8>, items: &[String]| list(out, items, |out, item| string(out, item));
         let mut object = Object::open(out);
@@ -191,7 +199,7 @@ impl Explainer {
             .value("links", |out| strings(out, &explanation.links))
             .string("who_acts", explanation.act)
             .text("tell_the_sender", &explanation.tell_sender)
-            .text("template", &mailvane_reply::normalise::template(&asked.text));
+            .text("template", &weighing.template);
         object.close();
     }
 
@@ -200,9 +208,10 @@ impl Explainer {
             return format!("{}: {}\n{}\n", phrase.name, phrase.step, phrase.meaning);
         }
         let asked = self.asked(text);
-        let verdict = self.verdict(&asked);
-        let explanation = explain::verdict(&self.judge, &self.providers, &verdict, &asked.provider);
-        page(&verdict, &explanation, self.providers.name(&asked.provider))
+        let weighing = self.weigh(&asked);
+        let verdict = &*weighing.verdict;
+        let explanation = explain::verdict(&self.judge, &self.providers, verdict, &asked.provider);
+        page(verdict, &explanation, self.providers.name(&asked.provider))
     }
 }
 

@@ -10,10 +10,13 @@ mod demo;
 mod events;
 mod explain;
 mod output;
+#[cfg(feature = "daemon")]
+mod reclassify;
 mod records;
 pub(crate) mod report;
 #[cfg(feature = "daemon")]
 mod serve;
+mod suppress;
 mod trace;
 
 use std::io::Write;
@@ -38,6 +41,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         #[cfg(feature = "active")]
         Command::Check(arguments) => check::run(&arguments, now),
         Command::Alerts(arguments) => alerts::run(&arguments, now),
+        Command::Suppress(arguments) => suppress::run(&arguments, now),
+        #[cfg(feature = "daemon")]
+        Command::Reclassify(arguments) => reclassify::run(&arguments),
         #[cfg(feature = "daemon")]
         Command::Serve(arguments) => serve::run(&arguments, now),
         #[cfg(feature = "daemon")]

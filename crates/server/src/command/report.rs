@@ -10,27 +10,68 @@ use chrono_tz::Tz;
 use mailvane_assemble::Assembler;
 use mailvane_metric::summary::report::Failure;
 use mailvane_metric::summary::{Context, Fold, Options};
-use mailvane_model::Time;
-use mailvane_model::word::Stage;
+use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
+use mailvane_model::word::{Reason, Stage};
+use mailvane_model::{Sink, Time};
 use mailvane_render::html;
-use mailvane_render::text::{self, Advice, Header, Style, Words};
+use mailvane_render::text::{self, Advice, Header, Style, Unnamed, Words};
+use mailvane_reply::cluster::{Cluster, Clusters};
 use mailvane_reply::explain;
 use mailvane_reply::judge::{self, Judge};
 use mailvane_reply::provider::Providers;
 
 use super::{assembly, warn};
-use crate::pipeline::files::{self, Job, Reading};
-use crate::pipeline::folding;
+use crate::pipeline::files::{self, Job, Reading, Watcher};
+use crate::pipeline::folding::{self, Folding};
 use crate::pipeline::span::Span;
-use crate::{Ending, cli, json};
+use crate::{Ending, cli, json, rules};
 
 /// Columns when the width of the terminal is not known.
 const WIDTH: usize = 100;
 /// Lines that were not understood and are shown.
 const SAMPLES: usize = 5;
+/// Templates without a name that are handed on.
+const UNNAMED: usize = 200;
+
+/// Gathers replies that no rule names, and hands every row on to the fold.
+struct Gathering<'a> {
+    folding: &'a mut Folding,
+    unnamed: Clusters,
+    span: Span,
+}
+
+impl Sink for Gathering<'_> {
+    fn message(&mut self, row: &MessageRow<'_>) {
+        self.folding.message(row);
+    }
+    fn attempt(&mut self, row: &AttemptRow<'_>) {
+        if row.reason == Some(Reason::Unclassified) && self.span.contains(row.time) {
+            self.unnamed.add(row.reply_text, row.provider, row.time);
+        }
+        self.folding.attempt(row);
+    }
+    fn outcome(&mut self, row: &OutcomeRow<'_>, replaced: Option<&OutcomeRow<'_>>) {
+        self.folding.outcome(row, replaced);
+    }
+    fn rejection(&mut self, row: &RejectionRow<'_>) {
+        self.folding.rejection(row);
+    }
+    fn auth(&mut self, row: &AuthRow<'_>) {
+        self.folding.auth(row);
+    }
+    fn session(&mut self, row: &SessionRow<'_>) {
+        self.folding.session(row);
+    }
+    fn notice(&mut self, row: &NoticeRow<'_>) {
+        self.folding.notice(row);
+    }
+}
+
+impl Watcher for Gathering<'_> {}
 
 /// Runs it.
 pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
+    let rules = rules::install(arguments.rules.rules.as_deref())?;
     let mut job = Job::of(&arguments.reading.files, &arguments.reading.clock, now)?;
     job.threads = arguments.threads.max(1);
     let span = Span::parse(&arguments.span, job.zone, now)?;
@@ -39,11 +80,12 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
         options.since = arguments.span.since.is_some().then_some(span.since);
         options.until = arguments.span.until.is_some().then_some(span.until);
     }
-    let mut assembler = Assembler::new(assembly(&arguments.reading.clock));
-    let (reading, fold, folding) = folding::beside(job.threads, Fold::new(options), |folding| {
-        let reading = files::read(&job, &mut assembler, folding)?;
-        assembler.finish(folding);
-        Ok(reading)
+    let mut assembler = rules::assembler(assembly(&arguments.reading.clock));
+    let ((reading, clusters), fold, folding) = folding::beside(job.threads, Fold::new(options), |folding| {
+        let mut gathering = Gathering { folding, unnamed: Clusters::default(), span };
+        let reading = files::read(&job, &mut assembler, &mut gathering)?;
+        assembler.finish(&mut gathering);
+        Ok((reading, gathering.unnamed))
     })?;
     let offset = |time: Time| offset_minutes(job.zone, time);
     let report = fold.finish(&Context { offset_minutes: &offset, top: arguments.top });
@@ -51,10 +93,10 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
     if arguments.timing {
         tell_timing(&reading, folding)?;
     }
-    let header = header(&assembler, &reading, &job, &options);
-    let (providers, judge) = (Providers::embedded(), Judge::embedded());
+    let header = Header { unnamed: unnamed(&clusters), ..header(&assembler, &reading, &job, &options) };
+    let (providers, judge) = (&rules.providers, &rules.judge);
     let provider = |id: &str| providers.name(id).to_owned();
-    let advice = |failure: &Failure| Some(advice(&judge, &providers, failure));
+    let advice = |failure: &Failure| Some(advice(judge, providers, failure));
     let words = Words { offset_minutes: &offset, provider: &provider, advice: &advice };
     if let Some(path) = &arguments.html {
         let page = html::report(&report, &header, &words, arguments.top);
@@ -148,7 +190,20 @@ fn header(assembler: &Assembler, reading: &Reading, job: &Job, options: &Options
         unparsed: counts.unparsed,
         unparsed_samples: samples.into_iter().take(SAMPLES).map(|sample| (sample.count, sample.text)).collect(),
         notes: reading.warnings.iter().chain(&reading.notes).cloned().collect(),
+        unnamed: Vec::new(),
     }
+}
+
+fn unnamed(clusters: &Clusters) -> Vec<Unnamed> {
+    let one = |cluster: &Cluster| Unnamed {
+        template: cluster.template.clone(),
+        count: cluster.count,
+        provider: cluster.provider.clone(),
+        first: cluster.first,
+        last: cluster.last,
+        sample: cluster.sample.clone(),
+    };
+    clusters.top().into_iter().take(UNNAMED).map(one).collect()
 }
 
 fn server_name(stream: &mailvane_model::Stream) -> String {

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::live::engine::{Engine, Settings};
 use crate::live::view::{About, Shared};
 use crate::pipeline::span;
-use crate::{Ending, api, cli, discover};
+use crate::{Ending, api, cli, discover, rules};
 
 /// Where the dashboard is unless told otherwise.
 pub(crate) const LISTEN: &str = "127.0.0.1:8624";
@@ -29,16 +29,16 @@ const ROWS: &str = "90d";
 
 /// Runs `serve`.
 pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
-    let config = match &arguments.config {
-        Some(path) => Config::load(path)?,
-        None => Config::default(),
-    };
+    let config = configuration(arguments.config.as_deref())?;
+    let rules = rules::install(arguments.rules.rules.as_deref().or(config.rules.as_deref()))?;
     let listen = listen_address(arguments.listen.as_deref().or(config.listen.as_deref()).unwrap_or(LISTEN))?;
     let found = discover::machine();
     let plan = plan(arguments, &config, &found)?;
     if arguments.check {
-        writeln!(std::io::stdout(), "the configuration is fine: {} log patterns, data in {}", plan.specs.len(), plan.folder.display())?;
-        return Ok(Ending::Fine);
+        let own = if rules.files > 0 { format!(", {} rules of your own in {} files", rules.rules, rules.files) } else { String::new() };
+        let fine = if rules.doubts.is_empty() { "the configuration is fine" } else { "the configuration can be used" };
+        writeln!(std::io::stdout(), "{fine}: {} log patterns, data in {}{own}", plan.specs.len(), plan.folder.display())?;
+        return Ok(if rules.doubts.is_empty() { Ending::Fine } else { Ending::Problems });
     }
     let about = About {
         started: now,
@@ -51,6 +51,11 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
         hints: found.hints.clone(),
     };
     follow(plan, about, listen, None)
+}
+
+/// The configuration of a file; without one every key has its default.
+pub(crate) fn configuration(path: Option<&Path>) -> Result<Config> {
+    path.map_or_else(|| Ok(Config::default()), Config::load)
 }
 
 /// A background task that goes on while the daemon runs (the simulated host of `demo`).

@@ -5,7 +5,7 @@ use mailvane_metric::summary::Report;
 use mailvane_metric::summary::report::{Breakdown, Failure, Line, Notice, Rejection, Section, Step, Tally};
 use mailvane_metric::{Door, Figure, Figures, Rate, Rates};
 use mailvane_model::Time;
-use mailvane_render::text::Header;
+use mailvane_render::text::{Header, Unnamed};
 
 use super::object::Object;
 
@@ -204,7 +204,8 @@ pub(crate) fn report(out: &mut Vec<u8>, report: &Report, header: &Header, offset
         .value("trouble", |out| list(out, &report.trouble, |out, one| notice(out, one, offset)))
         .value("gaps", |out| list(out, &report.gaps, |out, one| notice(out, one, offset)))
         .value("lifecycle", |out| list(out, &report.lifecycle, |out, one| notice(out, one, offset)))
-        .value("queue", |out| queue(out, report, offset));
+        .value("queue", |out| queue(out, report, offset))
+        .value("unnamed_replies", |out| list(out, &header.unnamed, |out, one| unnamed(out, one, offset)));
     for (name, steps) in [("hours", &report.hours), ("days", &report.days)] {
         object.value(name, |out| {
             list(out, steps, |out, one| {
@@ -228,6 +229,18 @@ pub(crate) fn report(out: &mut Vec<u8>, report: &Report, header: &Header, offset
             object.close();
         });
     });
+    object.close();
+}
+
+fn unnamed(out: &mut Vec<u8>, one: &Unnamed, offset: &dyn Fn(Time) -> i32) {
+    let mut object = Object::open(out);
+    object
+        .string("template", &one.template)
+        .number("count", one.count)
+        .text("provider", &one.provider)
+        .string("sample", &one.sample)
+        .time("first", Some(one.first), offset(one.first))
+        .time("last", Some(one.last), offset(one.last));
     object.close();
 }
 

@@ -19,6 +19,7 @@ use mailvane_parse::{Record, head, wrap};
 use mailvane_store::{Commit, Disk, Store};
 
 use super::lanes::{CALENDARS, Lanes};
+use super::rejudging::Rejudging;
 use super::view::{Gap, Shared, View};
 use crate::pipeline::coverage::Coverage;
 use crate::pipeline::merged::line_key;
@@ -106,6 +107,7 @@ pub(crate) struct Engine {
     stopped: Option<String>,
     commits: (u64, Duration),
     merging: Option<std::thread::JoinHandle<mailvane_store::Result<mailvane_store::Merged>>>,
+    rejudging: Option<Rejudging>,
     scratch: Vec<u8>,
 }
 
@@ -124,7 +126,7 @@ fn now() -> Time {
 impl Engine {
     /// Opens the store and goes on where it stopped.
     pub(crate) fn open(settings: Settings, shared: Arc<Shared>) -> Result<Self> {
-        let store = Disk::open(&settings.folder, settings.store.clone())
+        let mut store = Disk::open(&settings.folder, settings.store.clone())
             .with_context(|| format!("cannot open the store in {}", settings.folder.display()))?;
         let known: Vec<FileState> = store
             .state(FILES)?
@@ -133,8 +135,11 @@ impl Engine {
             .collect::<std::result::Result<_, _>>()
             .context("the store holds the state of a log file that this version cannot read")?;
         let pieces = store.state(ASSEMBLY)?.into_iter().map(|(key, value)| (key[ASSEMBLY.len()..].to_vec(), value));
-        let assembler = Assembler::restore(settings.assembly.clone(), pieces)
+        let mut assembler = Assembler::restore(settings.assembly.clone(), pieces)
             .context("the store holds assembly state that this version cannot read")?;
+        let rules = crate::rules::current();
+        let rejudging = Rejudging::due(&mut store, rules)?;
+        assembler.judge_by(rules.judge.clone(), rules.providers.clone());
         let lanes = Lanes::new(settings.zone, settings.year, &store.state(CALENDARS)?);
         let files: HashMap<FileId, PathBuf> = known.iter().map(|state| (state.file, state.path.clone())).collect();
         let first_read = known.is_empty();
@@ -178,6 +183,7 @@ impl Engine {
             stopped: None,
             commits: (0, Duration::ZERO),
             merging: None,
+            rejudging,
             scratch: Vec::new(),
         })
     }
@@ -436,6 +442,10 @@ impl Engine {
         });
         if let Err(error) = result {
             tracing::error!("the upkeep of the store failed and is tried again: {error}");
+        }
+        if self.caught_up && self.merging.is_none() && self.rejudging.as_mut().is_some_and(|rejudging| !rejudging.goes_on(&mut self.store))
+        {
+            self.rejudging = None;
         }
     }
 

@@ -5,4 +5,5 @@
 
 pub(crate) mod engine;
 mod lanes;
+mod rejudging;
 pub(crate) mod view;

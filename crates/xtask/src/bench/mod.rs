@@ -24,11 +24,22 @@ pub(crate) struct Wanted {
     pflogsumm: bool,
     build: Build,
     out: Option<String>,
+    sisimai: Option<String>,
 }
 
 impl Wanted {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut wanted = Wanted { megabytes: 557, seed: 1, runs: 5, rate: 0, seconds: 60, pflogsumm: true, build: Build::Whole, out: None };
+        let mut wanted = Wanted {
+            megabytes: 557,
+            seed: 1,
+            runs: 5,
+            rate: 0,
+            seconds: 60,
+            pflogsumm: true,
+            build: Build::Whole,
+            out: None,
+            sisimai: None,
+        };
         let mut rest = arguments.iter();
         while let Some(option) = rest.next() {
             match option.as_str() {
@@ -49,6 +60,7 @@ impl Wanted {
             "--rate" => self.rate = number()?,
             "--seconds" => self.seconds = number()?,
             "--out" => self.out = Some(value.to_owned()),
+            "--sisimai" => self.sisimai = Some(value.to_owned()),
             _ => bail!("no option {option}"),
         }
         Ok(())

@@ -1,46 +1,54 @@
-//! Verdicts for the failure replies of a simulated log: how fast, and how many no rule names.
+//! How often verdicts are right: precision and recall per reason on the labelled replies, verdicts a second, and the same on the
+//! bounce mails of another project when a folder of them is given.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+mod mail;
+mod sisimai;
 
-use anyhow::{Context, Result};
+use std::fmt::Write as _;
 
-use super::{Wanted, sample};
-use crate::workspace;
+use anyhow::Result;
+use mailvane_reply::bench;
+use mailvane_reply::judge::Judge;
+
+use super::Wanted;
+use crate::{program, workspace};
 
 /// Runs it.
 pub(super) fn run(wanted: &Wanted) -> Result<()> {
-    let binary = workspace::build_program("release", wanted.build)?;
-    let log = String::from_utf8_lossy(&std::fs::read(sample::log(wanted)?)?).into_owned();
-    let replies: Vec<&str> = log.lines().filter_map(reply).collect();
-    let start = Instant::now();
-    let mut child = Command::new(&binary)
-        .args(["explain", "-", "--json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start mailvane")?;
-    let mut input = child.stdin.take().context("no standard input")?;
-    let text = replies.join("\n") + "\n";
-    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
-    let output = child.wait_with_output()?;
-    writer.join().map_err(|_| anyhow::anyhow!("the writer stopped"))??;
-    let seconds = start.elapsed().as_secs_f64();
-    let answers = String::from_utf8_lossy(&output.stdout);
-    let unclassified = answers.lines().filter(|line| line.contains("\"unclassified\"")).count();
-    println!(
-        "{} replies, {} answers in {seconds:.2} s ({:.0} a second, start included); {unclassified} unclassified ({:.2} %)",
-        replies.len(),
-        answers.lines().count(),
-        replies.len() as f64 / seconds,
-        unclassified as f64 * 100.0 / replies.len().max(1) as f64
-    );
+    let judge = Judge::embedded();
+    println!("{} rules, version {:08x}; the labelled replies:\n", judge.rules().len(), judge.version());
+    print!("{}", bench::table(&judge));
+    print!("{}", wrong(&judge));
+    println!();
+    rate()?;
+    if let Some(folder) = &wanted.sisimai {
+        println!();
+        print!("{}", sisimai::run(std::path::Path::new(folder), &judge)?);
+    }
     Ok(())
 }
 
-/// What stands in the parentheses of a failed attempt.
-fn reply(line: &str) -> Option<&str> {
-    let text = ["status=bounced (", "status=deferred ("].iter().find_map(|mark| line.split_once(mark))?.1;
-    text.strip_suffix(')')
+/// Each labelled reply that is judged otherwise.
+fn wrong(judge: &Judge) -> String {
+    let mut out = String::new();
+    for (row, verdict) in &bench::score(judge).wrong {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            out,
+            "\nlabelled {} ({}), judged {} ({}) by {}{}: {}",
+            row.reason,
+            row.scope,
+            verdict.reason.unwrap_or_default(),
+            verdict.scope,
+            verdict.rule,
+            if row.held_out { ", held out" } else { "" },
+            row.failure.text
+        );
+    }
+    out
+}
+
+/// Verdicts a second, by an optimised build of the example that measures them: this tool itself is a debug build.
+fn rate() -> Result<()> {
+    program::run(&mut workspace::cargo(&["run", "--quiet", "--release", "--package", "mailvane-reply", "--example", "verdict_rate"]))
 }

@@ -33,7 +33,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "web-assets",
         ],
     ),
-    ("xtask", &["model", "simulate"]),
+    ("xtask", &["model", "reply", "simulate"]),
 ];
 
 /// Other people's crates that have one home (or a few), and nowhere else.

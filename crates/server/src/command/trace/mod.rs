@@ -10,13 +10,12 @@ mod print;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use mailvane_assemble::Assembler;
 use mailvane_model::Time;
 
 use super::{assembly, warn};
 use crate::pipeline::files::{self, Job};
 use crate::pipeline::span::Span;
-use crate::{Ending, cli};
+use crate::{Ending, cli, rules};
 use gather::{Finder, Gatherer};
 use lines::Lines;
 
@@ -73,6 +72,7 @@ pub(crate) fn run(arguments: &cli::Trace, now: Time) -> Result<Ending> {
             "name the log files, for example `mailvane trace /var/log/mail.log* --recipient joe@example.com`; the messages of a running `serve` are on its page"
         );
     }
+    rules::install(arguments.rules.rules.as_deref())?;
     let spooled = Spooled::take(&arguments.files)?;
     let mut job = Job::of(&spooled.files, &arguments.clock, now)?;
     let span = Span::parse(&arguments.span, job.zone, now)?;
@@ -84,14 +84,14 @@ pub(crate) fn run(arguments: &cli::Trace, now: Time) -> Result<Ending> {
     let lives = gatherer.lives();
     let mut lines = Lines::new(lives.iter().flat_map(gather::Life::positions));
     job.assemble = false;
-    files::read(&job, &mut Assembler::new(assembly(&arguments.clock)), &mut lines)?;
+    files::read(&job, &mut rules::assembler(assembly(&arguments.clock)), &mut lines)?;
     let ending = warn(&reading);
     print::print(&lives, &lines, &reading, &job, &wanted.words(), arguments.json)?;
     Ok(ending)
 }
 
 fn read<W: files::Watcher>(job: &Job, arguments: &cli::Trace, watcher: &mut W) -> Result<files::Reading> {
-    let mut assembler = Assembler::new(assembly(&arguments.clock));
+    let mut assembler = rules::assembler(assembly(&arguments.clock));
     let reading = files::read(job, &mut assembler, watcher)?;
     assembler.finish(watcher);
     Ok(reading)

@@ -20,13 +20,13 @@ use crate::pipeline::files::{Job, Reading};
 /// Prints everything found; in words what was searched when there is nothing.
 pub(super) fn print(lives: &[Life], lines: &Lines, reading: &Reading, job: &Job, searched: &str, json: bool) -> Result<()> {
     let mut output = Output::new(std::io::stdout().lock());
-    let providers = Providers::embedded();
+    let providers = &crate::rules::current().providers;
     for life in lives {
         if json {
             as_json(&mut output.buffer, life, lines, job.zone);
             output.end_line();
         } else {
-            output.buffer.extend_from_slice(as_text(life, lines, job, &providers).as_bytes());
+            output.buffer.extend_from_slice(as_text(life, lines, job, providers).as_bytes());
             output.end_line();
         }
     }
@@ -72,7 +72,8 @@ fn as_text(life: &Life, lines: &Lines, job: &Job, providers: &Providers) -> Stri
         text.push_str(&format!("Message {} from {sender} {}\n", first.queue_id, first.message_id));
     }
     for row in life.rows.outcomes.iter() {
-        text.push_str(&format!("  {}: {}\n", row.recipient, sentence::outcome(&row, providers.name(row.provider), &clock)));
+        let recipient = if row.recipient.is_unknown() { "(a recipient that no line names)".to_owned() } else { row.recipient.to_string() };
+        text.push_str(&format!("  {recipient}: {}\n", sentence::outcome(&row, providers.name(row.provider), &clock)));
     }
     for (number, hop) in hops.iter().enumerate() {
         text.push_str(&hop_text(number + 1, hop, life, job.zone));
