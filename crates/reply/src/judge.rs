@@ -298,6 +298,11 @@ impl Inner {
         // Of our own MTA's words the code is only its summary.
         let disagree = facts.origin == Origin::Remote && !rule.codes_only() && by_code.is_some_and(|reason| !kindred(reason, rule.reason));
         let mut verdict = verdict_of(rule, matched, &facts);
+        // Trouble in our own words is not on a receiving side.
+        if facts.own && matches!(rule.reason, Reason::RemoteTemporary | Reason::RemoteError) {
+            let ours = reason::meaning(Reason::LocalPolicy);
+            (verdict.reason, verdict.scope, verdict.fault) = (Some(Reason::LocalPolicy), ours.scope, ours.fault);
+        }
         if disagree {
             verdict.confidence = verdict.confidence.saturating_sub(DISAGREEMENT);
         }

@@ -189,3 +189,19 @@ fn an_expired_failure_carries_its_root() {
     assert_eq!((expired.scope, &*expired.rule), (last.scope, "expired:recipient/mailbox-full"));
     assert_eq!(&*judge.expired(None).rule, "expired");
 }
+
+#[test]
+fn no_refusal_of_ours_is_trouble_of_a_receiving_side() {
+    use mailvane_model::word::Reason;
+    let judge = Judge::embedded();
+    for row in bench::labelled() {
+        let verdict = judge.judge_own(&row.failure);
+        assert!(
+            !matches!(verdict.reason, Some(Reason::RemoteTemporary | Reason::RemoteError | Reason::Unclassified)),
+            "{}: {:?} by {}",
+            row.failure.text,
+            verdict.reason,
+            verdict.rule
+        );
+    }
+}

@@ -59,9 +59,9 @@ fn statuses(mail: &str) -> Vec<Report> {
     found
 }
 
-/// Lines that go on with a blank are one.
+/// Lines that go on with a blank are one (RFC 5322, section 2.2.3): the blank stays, the break goes.
 fn unfolded(text: &str) -> String {
-    text.replace("\n ", " ").replace("\n\t", " ")
+    text.replace("\n ", " ").replace("\n\t", "\t")
 }
 
 /// `smtp; 550 ...` without its type.
@@ -132,7 +132,7 @@ mod tests {
         let report = report(STATUS, 1).unwrap();
         assert_eq!(
             (report.text.as_str(), report.host.as_str(), report.status.as_str()),
-            ("550 5.1.1  no such user", "mx.example.net", "5.1.1")
+            ("550 5.1.1 no such user", "mx.example.net", "5.1.1")
         );
     }
 
