@@ -36,6 +36,7 @@ function answer(path, query, now) {
     case '/series': return { body: answers.series(items, figures, query) };
     case '/breakdown': return { body: answers.breakdown(items, figures, query) };
     case '/messages': return { body: answers.messages(items, list, query, now) };
+    case '/session': return { body: answers.session() };
     case '/sources': return { body: answers.sources(now) };
     case '/queue': return { body: answers.queue(items, now) };
     case '/trouble': return { body: answers.trouble(figures, now) };

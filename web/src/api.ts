@@ -802,3 +802,164 @@ export interface Tick {
   lines_per_s: number;
   minutes: Minute[];
 }
+
+export interface SessionUser {
+  name: string;
+  role: 'metrics' | 'viewer' | 'operator' | 'administrator';
+  /** Domains whose mail the user may see; null means all. */
+  domains: string[] | null;
+  /** Whether addresses are shown without their local parts. */
+  blurred: boolean;
+  how: 'session' | 'token' | 'proxy';
+}
+
+export interface Session {
+  /** `open`: there is no administrator, and everybody on the machine itself may look. */
+  access: 'open' | 'closed';
+  /** Whether the link for the first administrator can be used. */
+  setup: boolean;
+  user: SessionUser | null;
+  /** To be sent with every change, as `X-Mailvane-CSRF`. */
+  csrf: string | null;
+  password_min: number;
+}
+
+export interface Login {
+  name: string;
+  password: string;
+  code?: string | null;
+}
+
+export interface Setup {
+  secret: string;
+  name: string;
+  password: string;
+}
+
+export interface Account {
+  name: string;
+  role: 'viewer' | 'operator' | 'administrator';
+  /** Domains whose mail the user may see; null means all. */
+  domains: string[] | null;
+  /** Whether one-time codes are on. */
+  totp: boolean;
+  recovery_left: number;
+  has_password: boolean;
+  created: string;
+  seen: string | null;
+}
+
+export interface NewPassword {
+  current: string;
+  new: string;
+}
+
+export interface Proof {
+  password: string;
+}
+
+export interface TotpSecret {
+  /** Base32, to be typed into the app. */
+  secret: string;
+  /** `otpauth://` address, for a link or a picture. */
+  address: string;
+}
+
+export interface FirstCode {
+  code: string;
+}
+
+/** Told this once; each lets in once when the telephone is lost. */
+export interface RecoveryCodes {
+  recovery: string[];
+}
+
+export interface LoginSession {
+  id: number;
+  name: string;
+  created: string;
+  seen: string;
+  /** If it is not used again. */
+  ends: string;
+  address: string;
+  agent: string;
+  current: boolean;
+}
+
+export interface LoginSessions {
+  sessions: LoginSession[];
+}
+
+export interface User {
+  name: string;
+  role: 'viewer' | 'operator' | 'administrator';
+  /** Domains whose mail the user may see; null means all. */
+  domains: string[] | null;
+  totp: boolean;
+  has_password: boolean;
+  created: string;
+  seen: string | null;
+}
+
+export interface Users {
+  users: User[];
+}
+
+export interface NewUser {
+  name: string;
+  role: 'viewer' | 'operator' | 'administrator';
+  password?: string | null;
+  /** Domains whose mail the user may see; null means all. */
+  domains?: string[] | null;
+}
+
+export interface UserChange {
+  role: 'viewer' | 'operator' | 'administrator';
+  /** Domains whose mail the user may see; null means all. */
+  domains?: string[] | null;
+}
+
+export interface ResetPassword {
+  password: string;
+}
+
+export interface Token {
+  id: number;
+  owner: string;
+  name: string;
+  /** How it begins. */
+  prefix: string;
+  scopes: Array<'metrics' | 'read' | 'operate' | 'administer'>;
+  created: string;
+  expires: string | null;
+  seen: string | null;
+}
+
+export interface Tokens {
+  tokens: Token[];
+}
+
+export interface NewToken {
+  name: string;
+  scopes: Array<'metrics' | 'read' | 'operate' | 'administer'>;
+  days?: number | null;
+}
+
+export interface NewTokenAnswer {
+  /** Told this once. */
+  token: string;
+  row: Token;
+}
+
+export interface Deed {
+  time: string;
+  who: string;
+  address: string;
+  action: string;
+  detail: string;
+}
+
+export interface Audit {
+  deeds: Deed[];
+  next_cursor: string | null;
+}

@@ -7,11 +7,14 @@ import { listen, path } from './location';
 import { Deliveries } from './page/deliveries';
 import { Life } from './page/life';
 import { Messages } from './page/messages';
+import { Login, Setup } from './page/door';
 import { NotFound } from './page/not-found';
 import { Overview } from './page/overview';
+import { Settings } from './page/settings';
 import { Sources } from './page/sources';
 import { watchSlash } from './part/search-box';
 import { Shell } from './part/shell';
+import { isIn, loadSession, session, watchSession } from './session';
 import { watchSystemTheme } from './theme';
 
 function Page() {
@@ -21,14 +24,38 @@ function Page() {
   if (at === '/messages') return <Messages />;
   if (at.startsWith('/messages/')) return <Life key={at} id={at.slice('/messages/'.length)} />;
   if (at === '/sources') return <Sources />;
+  if (at === '/settings' || at.startsWith('/settings/')) return <Settings at={at} />;
   return <NotFound />;
+}
+
+let started = false;
+
+/** The stream and the clock begin when somebody is let in. */
+function start(): void {
+  if (started || !isIn.value) return;
+  started = true;
+  connect();
+  refreshByTheMinute();
+}
+
+function App() {
+  if (path.value === '/setup') return <Setup done={start} />;
+  if (!isIn.value) return <Login done={start} />;
+  return <Shell><Page /></Shell>;
 }
 
 listen();
 watchSlash();
 watchSystemTheme();
-connect();
-refreshByTheMinute();
+watchSession();
 
 const root = document.getElementById('app');
-if (root) render(<Shell><Page /></Shell>, root);
+const show = () => {
+  start();
+  if (root) render(<App />, root);
+};
+// An API that does not say who is logged in (it does not answer) shows the pages, which say so.
+loadSession().then(show, () => {
+  session.value = { access: 'open', setup: false, user: null, csrf: null, password_min: 0 };
+  show();
+});

@@ -53,6 +53,7 @@ describe('the mock keeps the contract', () => {
     ['Sources', 'sources', () => answers.sources(now)],
     ['Queue', 'queue', () => answers.queue(items, now)],
     ['Trouble', 'trouble', () => answers.trouble(day, now)],
+    ['Session', 'session', () => answers.session()],
     ['Status', 'status', () => answers.status(items, now, now, 'demo', 1)],
     ['Status', 'first reading', () => answers.status(items, now, now, 'first_read', 0.62)],
     ['Tick', 'tick', () => answers.tick(items, now, 3, 60)],

@@ -19,7 +19,7 @@ pub mod scope;
 pub mod search;
 pub mod trouble;
 
-pub use scope::{Dimension, Filters, Scope};
+pub use scope::{Dimension, Filters, Scope, Within};
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use polars::prelude::*;
 
 use crate::Result;
 use crate::frame::Frame;
-use crate::scope::{Dimension, Scope};
+use crate::scope::{Dimension, Scope, Within};
 
 /// The name of the row number in a frame.
 pub(crate) const ROW: &str = "row_number";
@@ -141,6 +141,9 @@ fn segment_frame(snapshot: &Snapshot, segment: &Segment, wanted: &Wanted, clock:
         }
     }
     let schema = frame.collect_schema()?;
+    if let Some(condition) = scope.filters.within.as_ref().and_then(|within| within_expression(within, &schema)) {
+        frame = frame.filter(condition);
+    }
     let columns: Vec<Expr> = wanted
         .numbers
         .iter()
@@ -151,6 +154,12 @@ fn segment_frame(snapshot: &Snapshot, segment: &Segment, wanted: &Wanted, clock:
         .collect();
     let frame = frame.select(columns).collect()?;
     Ok(Frame::new(&frame, wanted.numbers, wanted.strings, snapshot)?)
+}
+
+/// What holds of every row that is a reader's, as a condition on columns; each row is looked at again. `None` where there are none.
+pub(crate) fn within_expression(within: &Within, schema: &Schema) -> Option<Expr> {
+    let columns = ["recipient_domain", "sender_domain"].into_iter().filter(|name| schema.contains(name));
+    columns.flat_map(|name| within.0.iter().map(move |domain| text_is(name, domain))).reduce(Expr::or)
 }
 
 /// The string column that holds a dimension as it is; filters that need more are applied row by row.
@@ -417,11 +426,12 @@ pub fn auths(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&AuthRow<'_
 /// Connections of a scope; its filters other than client and instance leave none.
 pub fn sessions(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&SessionRow<'_>)) -> Result<()> {
     let admits = |row: &SessionRow<'_>| {
-        scope.filters.wanted.iter().all(|(dimension, wanted)| match dimension {
-            Dimension::Client => row.client_ip == wanted,
-            Dimension::Instance => crate::scope::instance(row.stream) == *wanted,
-            _ => false,
-        })
+        scope.filters.within.is_none()
+            && scope.filters.wanted.iter().all(|(dimension, wanted)| match dimension {
+                Dimension::Client => row.client_ip == wanted,
+                Dimension::Instance => crate::scope::instance(row.stream) == *wanted,
+                _ => false,
+            })
     };
     let mut visit = |row: &SessionRow<'_>| {
         if scope.spans(row.time) && admits(row) {
@@ -448,7 +458,7 @@ pub fn sessions(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Session
 /// Notices of a span.
 pub fn notices(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&NoticeRow<'_>)) -> Result<()> {
     let mut visit = |row: &NoticeRow<'_>| {
-        if scope.spans(row.time) {
+        if scope.spans(row.time) && scope.filters.within.is_none() {
             see(row);
         }
     };

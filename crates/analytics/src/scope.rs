@@ -1,5 +1,7 @@
 //! Which rows an answer is about: a span of time, a traffic, and filters.
 
+use std::sync::Arc;
+
 use mailvane_metric::Traffic;
 use mailvane_metric::sender;
 use mailvane_model::word::{Direction, Population, Reason};
@@ -58,6 +60,46 @@ impl Dimension {
 pub struct Filters {
     /// By dimension, the value wanted.
     pub wanted: Vec<(Dimension, String)>,
+    /// Only mail of these domains, for a reader who may see no other; `None` sets no limit.
+    pub within: Option<Within>,
+}
+
+/// The domains whose mail a reader may see.
+///
+/// Mail is theirs when it goes to one of them, or when it was sent from one of them by a user or host of ours: the sender of what comes
+/// from outside can be forged, and proves nothing. What belongs to no domain (logins, connections, warnings) is nobody's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Within(pub Arc<[String]>);
+
+impl Within {
+    /// Whether a domain is one of them.
+    pub fn has(&self, domain: &str) -> bool {
+        !domain.is_empty() && self.0.iter().any(|known| known.eq_ignore_ascii_case(domain))
+    }
+
+    fn of_sender(&self, domain: &str, direction: Direction) -> bool {
+        matches!(direction, Direction::Outbound | Direction::Local) && self.has(domain)
+    }
+
+    /// Whether an attempt is theirs.
+    pub fn has_attempt(&self, row: &AttemptRow<'_>) -> bool {
+        self.has(row.recipient.domain) || self.of_sender(row.sender.domain, row.direction)
+    }
+
+    /// Whether an outcome is theirs.
+    pub fn has_outcome(&self, row: &OutcomeRow<'_>) -> bool {
+        self.has(row.recipient.domain) || self.of_sender(row.sender.domain, row.direction)
+    }
+
+    /// Whether a message as a whole is theirs; of others single recipients may be.
+    pub fn has_message(&self, row: &MessageRow<'_>) -> bool {
+        self.of_sender(row.sender.domain, row.direction) || (!row.sasl_user.is_empty() && self.has(row.sender.domain))
+    }
+
+    /// Whether a refusal is theirs.
+    pub fn has_rejection(&self, row: &RejectionRow<'_>) -> bool {
+        self.has(row.recipient.domain) || (!row.sasl_user.is_empty() && self.has(row.sender.domain))
+    }
 }
 
 impl Filters {
@@ -68,7 +110,7 @@ impl Filters {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.wanted.is_empty()
+        self.wanted.is_empty() && self.within.is_none()
     }
 }
 
@@ -113,54 +155,64 @@ impl Scope {
         self.since <= time && time < self.until
     }
 
+    fn within(&self, is_theirs: impl Fn(&Within) -> bool) -> bool {
+        self.filters.within.as_ref().is_none_or(is_theirs)
+    }
+
     fn all(&self, value: impl Fn(Dimension, &str) -> bool) -> bool {
         self.filters.wanted.iter().all(|(dimension, wanted)| value(*dimension, wanted))
     }
 
     /// Whether an attempt passes the filters (time and traffic apart).
     pub fn admits_attempt(&self, row: &AttemptRow<'_>) -> bool {
-        self.all(|dimension, wanted| attempt_is(row, dimension, wanted))
+        self.within(|within| within.has_attempt(row)) && self.all(|dimension, wanted| attempt_is(row, dimension, wanted))
     }
 
     /// Whether an outcome passes the filters.
     pub fn admits_outcome(&self, row: &OutcomeRow<'_>) -> bool {
-        self.all(|dimension, wanted| outcome_is(row, dimension, wanted))
+        self.within(|within| within.has_outcome(row)) && self.all(|dimension, wanted| outcome_is(row, dimension, wanted))
     }
 
     /// Whether a message passes the filters.
     pub fn admits_message(&self, row: &MessageRow<'_>) -> bool {
-        self.all(|dimension, wanted| match dimension {
-            Dimension::SenderDomain => row.sender.domain == wanted,
-            Dimension::Sender => sender_is(row.sender, wanted),
-            Dimension::Instance => instance(row.stream) == wanted,
-            Dimension::Client => row.client_ip == wanted,
-            Dimension::User => row.sasl_user == wanted,
-            Dimension::Provider | Dimension::Domain | Dimension::Relay | Dimension::Reason => false,
-        })
+        let is_theirs = self.within(|within| within.has_message(row));
+        is_theirs
+            && self.all(|dimension, wanted| match dimension {
+                Dimension::SenderDomain => row.sender.domain == wanted,
+                Dimension::Sender => sender_is(row.sender, wanted),
+                Dimension::Instance => instance(row.stream) == wanted,
+                Dimension::Client => row.client_ip == wanted,
+                Dimension::User => row.sasl_user == wanted,
+                Dimension::Provider | Dimension::Domain | Dimension::Relay | Dimension::Reason => false,
+            })
     }
 
     /// Whether a refusal passes the filters.
     pub fn admits_rejection(&self, row: &RejectionRow<'_>) -> bool {
-        self.all(|dimension, wanted| match dimension {
-            Dimension::Domain => row.recipient.domain == wanted,
-            Dimension::SenderDomain => row.sender.domain == wanted,
-            Dimension::Sender => sender_is(row.sender, wanted),
-            Dimension::Instance => instance(row.stream) == wanted,
-            Dimension::Reason => reason_is(Some(row.reason), wanted),
-            Dimension::Client => row.client_ip == wanted,
-            Dimension::User => row.sasl_user == wanted,
-            Dimension::Provider | Dimension::Relay => false,
-        })
+        let is_theirs = self.within(|within| within.has_rejection(row));
+        is_theirs
+            && self.all(|dimension, wanted| match dimension {
+                Dimension::Domain => row.recipient.domain == wanted,
+                Dimension::SenderDomain => row.sender.domain == wanted,
+                Dimension::Sender => sender_is(row.sender, wanted),
+                Dimension::Instance => instance(row.stream) == wanted,
+                Dimension::Reason => reason_is(Some(row.reason), wanted),
+                Dimension::Client => row.client_ip == wanted,
+                Dimension::User => row.sasl_user == wanted,
+                Dimension::Provider | Dimension::Relay => false,
+            })
     }
 
     /// Whether a login passes the filters.
     pub fn admits_auth(&self, row: &AuthRow<'_>) -> bool {
-        self.all(|dimension, wanted| match dimension {
-            Dimension::Instance => instance(row.stream) == wanted,
-            Dimension::Client => row.client_ip == wanted,
-            Dimension::User => row.user == wanted,
-            _ => false,
-        })
+        let is_theirs = self.filters.within.is_none();
+        is_theirs
+            && self.all(|dimension, wanted| match dimension {
+                Dimension::Instance => instance(row.stream) == wanted,
+                Dimension::Client => row.client_ip == wanted,
+                Dimension::User => row.user == wanted,
+                _ => false,
+            })
     }
 }
 
@@ -202,5 +254,45 @@ fn outcome_is(row: &OutcomeRow<'_>, dimension: Dimension, wanted: &str) -> bool 
         Dimension::Reason => reason_is(row.reason, wanted),
         Dimension::Client => row.client_ip == wanted,
         Dimension::User => row.sasl_user == wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailvane_model::Address;
+
+    fn within() -> Within {
+        Within(Arc::from(["example.com".to_owned()]))
+    }
+
+    fn attempt(sender: &'static str, recipient: &'static str, direction: Direction) -> AttemptRow<'static> {
+        AttemptRow {
+            sender: Address { local: "a", domain: sender },
+            recipient: Address { local: "b", domain: recipient },
+            direction,
+            ..AttemptRow::default()
+        }
+    }
+
+    #[test]
+    fn mail_is_theirs_by_its_recipient_or_by_a_sender_that_is_proven() {
+        assert!(within().has_attempt(&attempt("example.net", "Example.com", Direction::Inbound)));
+        assert!(within().has_attempt(&attempt("example.com", "example.net", Direction::Outbound)));
+        assert!(within().has_attempt(&attempt("example.com", "example.org", Direction::Local)));
+        for direction in [Direction::Inbound, Direction::Forwarded, Direction::Unknown, Direction::Mixed] {
+            assert!(!within().has_attempt(&attempt("example.com", "example.org", direction)), "{direction:?}: a forged sender");
+        }
+        assert!(!within().has_attempt(&attempt("example.org", "mail.example.com", Direction::Outbound)), "no subdomain");
+        assert!(!within().has_attempt(&attempt("", "", Direction::Outbound)));
+    }
+
+    #[test]
+    fn what_belongs_to_no_domain_is_nobodys() {
+        let mut scope = Scope::between(Time(0), Time(1));
+        assert!(scope.admits_auth(&AuthRow::default()) && scope.filters.is_empty());
+        scope.filters.within = Some(within());
+        assert!(!scope.admits_auth(&AuthRow::default()) && !scope.filters.is_empty());
+        assert!(!scope.admits_attempt(&attempt("example.net", "example.org", Direction::Outbound)));
     }
 }

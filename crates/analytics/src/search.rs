@@ -9,7 +9,7 @@ use mailvane_store::{Kind, Probe, Segment, Snapshot};
 use polars::prelude::*;
 
 use crate::Result;
-use crate::scan::{ROW, id_is_one_of, lazy_numbered, living, micros};
+use crate::scan::{ROW, id_is_one_of, lazy_numbered, living, micros, within_expression};
 use crate::scope::Scope;
 
 /// How the words of a search are understood.
@@ -428,6 +428,9 @@ fn candidates(
         frame = frame.filter(is(direction).or(is(Direction::Mixed)));
     }
     if let Some(condition) = places.and_then(|places| condition(&search.words, places, &schema)) {
+        frame = frame.filter(condition);
+    }
+    if let Some(condition) = scope.filters.within.as_ref().and_then(|within| within_expression(within, &schema)) {
         frame = frame.filter(condition);
     }
     for (dimension, value) in &scope.filters.wanted {

@@ -42,6 +42,12 @@ pub(crate) enum Command {
     /// A simulated busy host with incidents, through the same pipeline, in a temporary store
     #[cfg(feature = "daemon")]
     Demo(Demo),
+    /// Users of the dashboard: add, list, remove, role, password
+    #[cfg(feature = "daemon")]
+    User(User),
+    /// Tokens of the API for programs: add, list, revoke
+    #[cfg(feature = "daemon")]
+    Token(Token),
     /// Measure live ingest: a log through the engine of `serve` into a temporary store
     #[cfg(feature = "daemon")]
     #[command(hide = true)]
@@ -317,7 +323,7 @@ pub(crate) struct Serve {
     /// Check the configuration and stop
     #[arg(long)]
     pub(crate) check: bool,
-    /// Listen here instead (loopback only)
+    /// Listen here instead (loopback only until there is an administrator)
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<String>,
     /// Keep the data here instead
@@ -350,6 +356,118 @@ pub(crate) struct Demo {
     /// Days of history before now
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub(crate) days: u32,
+}
+
+/// Where the users are.
+#[cfg(feature = "daemon")]
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Place {
+    /// The configuration file of `serve`
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The data directory of `serve`
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Where a password comes from: typed on the terminal without being shown, unless told otherwise.
+#[cfg(feature = "daemon")]
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Secret {
+    /// Read the password from this file (its first line); `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct User {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) what: UserWhat,
+}
+
+/// What to do with users.
+#[cfg(feature = "daemon")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserWhat {
+    /// Add a user
+    Add {
+        /// The name to log in with
+        name: String,
+        /// viewer (looks), operator (also silences alerts, runs probes), administrator (also manages users)
+        #[arg(long, default_value = "viewer", value_name = "ROLE")]
+        role: String,
+        /// Only mail of this domain (may be given several times); else all
+        #[arg(long = "domain", value_name = "DOMAIN")]
+        domains: Vec<String>,
+        /// Without a password: for users whom a trusted proxy names
+        #[arg(long, conflicts_with = "password_file")]
+        no_password: bool,
+        #[command(flatten)]
+        secret: Secret,
+    },
+    /// List the users
+    List,
+    /// Remove a user, with sessions and tokens
+    Remove {
+        /// The user
+        name: String,
+    },
+    /// Set what a user may do
+    Role {
+        /// The user
+        name: String,
+        /// viewer, operator or administrator
+        role: String,
+        /// Only mail of this domain (may be given several times); else all
+        #[arg(long = "domain", value_name = "DOMAIN")]
+        domains: Vec<String>,
+    },
+    /// Set the password of a user; turns one-time codes off and ends the user's sessions
+    Password {
+        /// The user
+        name: String,
+        #[command(flatten)]
+        secret: Secret,
+    },
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) what: TokenWhat,
+}
+
+/// What to do with tokens.
+#[cfg(feature = "daemon")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenWhat {
+    /// Make a token and print it, this once
+    Add {
+        /// Whose it is: it can never do more than its user
+        #[arg(long, value_name = "USER")]
+        user: String,
+        /// What it is for
+        name: String,
+        /// metrics, read, operate or administer (may be given several times)
+        #[arg(long = "scope", default_value = "read", value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// It ends after so many days; else never
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+    },
+    /// List the tokens
+    List,
+    /// Revoke a token by its number
+    Revoke {
+        /// The number in the list
+        id: i64,
+    },
 }
 
 #[cfg(feature = "daemon")]

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::access::settings::{ACCESS, PROXY, Section as Access, TLS, Tls};
+
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// Where the store is kept. Default: `/var/lib/mailvane` for root and the service user, else the user's state directory.
     pub(crate) data_dir: Option<PathBuf>,
-    /// The address of the dashboard and API. Only loopback is accepted. Default: `127.0.0.1:8624`.
+    /// The address of the dashboard and API. Until there is an administrator only loopback is accepted. Default: `127.0.0.1:8624`.
     pub(crate) listen: Option<String>,
     /// How far back logs are read at the first start: `7d`, `12h`, `all`. Default: `7d`.
     pub(crate) history: Option<String>,
@@ -23,6 +25,10 @@ pub(crate) struct Config {
     pub(crate) domains: Domains,
     /// How long things are kept.
     pub(crate) retention: Retention,
+    /// Who may see and do what.
+    pub(crate) access: Access,
+    /// Certificate and key of the dashboard.
+    pub(crate) tls: Tls,
 }
 
 /// One log with all its rotations.
@@ -65,7 +71,7 @@ pub(crate) struct Retention {
     pub(crate) rollups: Option<String>,
 }
 
-const TOP: &[&str] = &["data_dir", "listen", "history", "rules", "source", "domains", "retention"];
+const TOP: &[&str] = &["data_dir", "listen", "history", "rules", "source", "domains", "retention", "access", "tls"];
 const SOURCE: &[&str] = &["path", "origin", "timezone", "year", "mta", "feeds"];
 const DOMAINS: &[&str] = &["ours", "networks"];
 const RETENTION: &[&str] = &["rows", "rows_megabytes", "rollups"];
@@ -103,11 +109,16 @@ fn known_keys(table: &toml::Table) -> Result<()> {
             "source" => (value.as_array().map(Vec::as_slice).unwrap_or_default(), SOURCE),
             "domains" => (std::slice::from_ref(value), DOMAINS),
             "retention" => (std::slice::from_ref(value), RETENTION),
+            "access" => (std::slice::from_ref(value), ACCESS),
+            "tls" => (std::slice::from_ref(value), TLS),
             _ => continue,
         };
         for item in inner {
             for name in item.as_table().into_iter().flat_map(toml::Table::keys) {
                 check(name, names, key)?;
+            }
+            for name in item.get("proxy").and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys) {
+                check(name, PROXY, "access.proxy")?;
             }
         }
     }
@@ -162,7 +173,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_lists_is_a_key_of_the_types() {
-        let text = "data_dir = \"/x\"\nlisten = \"127.0.0.1:1\"\nhistory = \"7d\"\nrules = \"/etc/mailvane/rules\"\n[[source]]\npath = \"/var/log/mail.log*\"\norigin = \"a\"\ntimezone = \"UTC\"\nyear = 2026\nmta = \"postfix\"\nfeeds = \"auto\"\n[domains]\nours = [\"example.com\"]\nnetworks = [\"192.0.2.0/24\"]\n[retention]\nrows = \"90d\"\nrows_megabytes = 100\nrollups = \"730d\"\n";
+        let text = "data_dir = \"/x\"\nlisten = \"127.0.0.1:1\"\nhistory = \"7d\"\nrules = \"/etc/mailvane/rules\"\n[[source]]\npath = \"/var/log/mail.log*\"\norigin = \"a\"\ntimezone = \"UTC\"\nyear = 2026\nmta = \"postfix\"\nfeeds = \"auto\"\n[domains]\nours = [\"example.com\"]\nnetworks = [\"192.0.2.0/24\"]\n[retention]\nrows = \"90d\"\nrows_megabytes = 100\nrollups = \"730d\"\n[access]\nhosts = [\"mailvane.example.com\"]\nblur = [\"viewer\"]\nsession_idle = \"1h\"\nsession_life = \"1d\"\n[access.proxy]\nnetworks = [\"127.0.0.1/32\"]\nuser_header = \"Remote-User\"\nunknown_users = \"viewer\"\n[tls]\ncertificate = \"/x\"\nkey = \"/y\"\n";
         Config::parse(text).expect("all keys are known");
     }
 }

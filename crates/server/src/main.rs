@@ -3,6 +3,8 @@
 //! Exit codes: 0 fine; 1 done, with problems found; 2 could not do it.
 
 #[cfg(feature = "daemon")]
+mod access;
+#[cfg(feature = "daemon")]
 mod api;
 mod cli;
 mod command;

@@ -22,10 +22,15 @@
 //!
 //! Rollups ([`Snapshot::rollups`]) are exact for the rows of the snapshot, pending ones included.
 //!
+//! # Access
+//!
+//! [`access`] keeps users, sessions, tokens and the audit log beside the store, in a file of their own.
+//!
 //! # Housekeeping
 //!
 //! [`Disk::tick`] seals, merges, and drops what is too old. There are no threads here: the owner calls it, often.
 
+pub mod access;
 mod chunk;
 mod column;
 mod commit;

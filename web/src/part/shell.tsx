@@ -5,6 +5,7 @@ import { clock, count, dateClock, zoneLabel } from '../format';
 import { completeTo, connection, linesPerSecond, now, status } from '../live';
 import { link, path, query } from '../location';
 import { carryRange } from '../range';
+import { session } from '../session';
 import { nextTheme, theme } from '../theme';
 import { SearchBox } from './search-box';
 
@@ -22,7 +23,7 @@ const FRESH_MS = 12 * 3600_000;
 function Nav() {
   return (
     <nav class="nav" aria-label="Pages">
-      {PAGES.map((page) => {
+      {PAGES.filter((page) => page.path !== '/sources' || !session.value?.user?.domains).map((page) => {
         const here = page.path === '/' ? path.value === '/' : path.value.startsWith(page.path);
         return (
           <a key={page.path} href={page.path === '/sources' ? page.path : link(page.path, carryRange(query.value))} aria-current={here ? 'page' : undefined}>
@@ -41,6 +42,16 @@ function Pulse() {
       <i aria-hidden="true" />
       {words}
     </span>
+  );
+}
+
+/** Who is logged in; the way to the settings. */
+function Person() {
+  const user = session.value?.user;
+  return (
+    <a class="button plain" href="/settings" aria-current={path.value.startsWith('/settings') ? 'page' : undefined}>
+      {user ? <><span class="visually-hidden">Settings of </span>{user.name}</> : 'Settings'}
+    </a>
   );
 }
 
@@ -84,6 +95,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           <span class="grow" />
           {here !== '/messages' && <SearchBox />}
           <Pulse />
+          <Person />
           <button type="button" class="button plain theme" onClick={nextTheme} aria-label={`Theme: ${words}. Change it`} title={`Theme: ${words}`}>
             <span aria-hidden="true">{glyph}</span>
           </button>

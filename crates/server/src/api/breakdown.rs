@@ -16,6 +16,7 @@ use super::figures::{self, Open, count, in_trouble, is_open_in, spread};
 use super::json::optional_moment;
 use super::problem::Problem;
 use super::question::{Question, wrong_word};
+use super::reader::Reader;
 use super::window::{FIGURES, WINDOW, Window, key_word};
 use super::{Api, now, verdict};
 use crate::live::view::View;
@@ -32,13 +33,13 @@ pub(crate) fn dimension(word: &str) -> Result<Dimension, Problem> {
 }
 
 /// `/breakdown`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
     let question = Question::read(&uri, &[WINDOW, &["clock", "by", "sort", "limit"]])?;
     let by = question.get("by").ok_or_else(|| Problem::bad_request("by is missing").hint(format!("give one of {}", BY.join(", "))))?;
     let by = dimension(by)?;
     let sort = Sort::read(question.get("sort").unwrap_or("trouble"))?;
     let limit = question.limit(LIMIT.0, LIMIT.1)?;
-    let window = Window::read(&question, FIGURES, api.shared.about.zone, now())?;
+    let window = Window::read(&question, FIGURES, &reader, now())?;
     api.answer(move |view, _| answer(view, &window, by, sort, limit)).await
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use mailvane_analytics::Within;
 use mailvane_model::row::Batch;
 use mailvane_model::word::Outcome;
 use mailvane_model::{AttemptRow, MessageRow, OutcomeRow};
@@ -74,12 +75,27 @@ pub(crate) struct Chain<'b> {
     pub(crate) outcomes: Vec<OutcomeRow<'b>>,
     /// Every attempt in order of time.
     pub(crate) attempts: Vec<AttemptRow<'b>>,
+    /// Whether recipients were left out that the reader may not see: lines, which name all of them, are not his either.
+    pub(crate) is_partial: bool,
 }
 
 impl<'b> Chain<'b> {
     /// The first hop.
     pub(crate) fn head(&self) -> Option<&MessageRow<'b>> {
         self.hops.first()
+    }
+
+    /// Leaves out the recipients that a reader may not see; `false` when nothing is left for him.
+    fn keep_within(&mut self, within: &Within) -> bool {
+        if self.hops.iter().any(|hop| within.has_message(hop)) {
+            return true;
+        }
+        let before = self.outcomes.len() + self.attempts.len();
+        self.outcomes.retain(|row| within.has_outcome(row));
+        self.attempts.retain(|row| within.has_attempt(row));
+        let left = self.outcomes.len() + self.attempts.len();
+        self.is_partial = left < before;
+        left > 0
     }
 
     /// The last attempt for a recipient that failed.
@@ -89,8 +105,9 @@ impl<'b> Chain<'b> {
     }
 }
 
-/// The chains in some rows, each row once in its highest revision, by the id of the head.
-pub(crate) fn chains(rows: &Batch) -> BTreeMap<u64, Chain<'_>> {
+/// The chains in some rows, each row once in its highest revision, by the id of the head. A reader of some domains gets of each chain
+/// what is theirs, and no chain of which nothing is.
+pub(crate) fn chains<'b>(rows: &'b Batch, within: Option<&Within>) -> BTreeMap<u64, Chain<'b>> {
     let mut messages: HashMap<u64, MessageRow<'_>> = HashMap::new();
     for row in rows.messages.iter() {
         let best = messages.entry(row.id).or_insert(row);
@@ -125,6 +142,9 @@ pub(crate) fn chains(rows: &Batch) -> BTreeMap<u64, Chain<'_>> {
         chain.outcomes.sort_by_key(|row| (row.recipient, row.orig_recipient, row.id));
         chain.attempts.sort_by_key(|row| (row.time, row.position.offset, row.id));
     }
+    if let Some(within) = within {
+        found.retain(|_, chain| chain.keep_within(within));
+    }
     found
 }
 
@@ -148,7 +168,7 @@ mod tests {
         rows.attempt(&AttemptRow { id: 5, message: 2, time: Time(25), ..AttemptRow::default() });
         rows.outcome(&OutcomeRow { id: 7, message: 1, outcome: Outcome::Queued, ..OutcomeRow::default() }, None);
         rows.outcome(&OutcomeRow { id: 7, message: 1, outcome: Outcome::Delivered, ..OutcomeRow::default() }, None);
-        let chains = chains(&rows);
+        let chains = chains(&rows, None);
         assert_eq!(chains.keys().copied().collect::<Vec<_>>(), [1, 9]);
         let chain = &chains[&1];
         assert_eq!(chain.hops.iter().map(|hop| (hop.id, hop.removed)).collect::<Vec<_>>(), [(1, Some(Time(30))), (2, None)]);

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::problem::Problem;
+use super::reader::Reader;
 use super::{Api, breakdown, failures, life, live, messages, openapi, queue, series, sources, status, summary, suppression, trouble};
 use crate::live::view::{About, Gap, Shared, View};
 use crate::pipeline::coverage::Coverage;
@@ -126,7 +127,9 @@ fn api_of(log: &str, folder: &std::path::Path, kept: Kept) -> Arc<Api> {
         lines_per_s: 1.5,
         stopped: None,
     });
-    Arc::new(Api::new(shared, watch::channel(false).1))
+    let settings = crate::access::Settings::read(&crate::access::settings::Section::default()).expect("defaults");
+    let access = crate::access::Access::open(folder, settings, true).expect("a folder of its own");
+    Arc::new(Api::new(shared, Arc::new(access), watch::channel(false).1))
 }
 
 /// What in an answer is not as a schema says.
@@ -189,6 +192,11 @@ fn hold(schema: &str, answer: Result<Json<Value>, Problem>) -> Value {
     answer
 }
 
+/// Somebody who may see everything.
+fn all() -> Reader {
+    Reader::of_all()
+}
+
 fn uri(path: &str) -> Uri {
     path.parse().expect("an address")
 }
@@ -203,11 +211,11 @@ async fn every_route_keeps_the_contract() {
 
 async fn keeps_the_contract(api: &Arc<Api>) {
     let state = || State(Arc::clone(api));
-    hold("Status", status::get(state(), uri("/")).await);
+    hold("Status", status::get(state(), all(), uri("/")).await);
     hold("Sources", sources::get(state(), uri("/")).await);
-    hold("Trouble", trouble::get(state(), uri(&format!("/?{WINDOW}"))).await);
+    hold("Trouble", trouble::get(state(), all(), uri(&format!("/?{WINDOW}"))).await);
     for query in ["", "&reason=unclassified", "&provider=example.org&limit=1"] {
-        let told = hold("Failures", failures::get(state(), uri(&format!("/?{WINDOW}{query}"))).await);
+        let told = hold("Failures", failures::get(state(), all(), uri(&format!("/?{WINDOW}{query}"))).await);
         if query.is_empty() {
             assert_eq!(told["groups"][0]["template"], "550 5.1.1 <{address}>: user unknown", "{told:#}");
             assert_eq!(
@@ -221,32 +229,32 @@ async fn keeps_the_contract(api: &Arc<Api>) {
         (&listed["suppress"][0]["address"], &listed["suppress"][0]["ground"]),
         (&Value::from("eve@example.org"), &Value::from("gone"))
     );
-    let csv = suppression::get(state(), uri("/?format=csv")).await.expect("an answer");
+    let csv = suppression::get(state(), all(), uri("/?format=csv")).await.expect("an answer");
     assert_eq!(csv.headers()["content-type"], "text/csv; charset=utf-8");
-    let waiting = hold("Queue", queue::get(state(), uri("/")).await);
+    let waiting = hold("Queue", queue::get(state(), all(), uri("/")).await);
     assert_eq!((&waiting["recipients"], &waiting["by_reason"][0]["key"]), (&Value::from(1), &Value::from("greylisted")));
     for query in
         ["", "&direction=all&population=all", "&clock=arrival", "&provider=example.net", "&reason=greylisted&time_zone=Asia/Kolkata"]
     {
-        hold("Summary", summary::get(state(), uri(&format!("/?{WINDOW}{query}"))).await);
+        hold("Summary", summary::get(state(), all(), uri(&format!("/?{WINDOW}{query}"))).await);
     }
-    let all = "received,delivered,relayed,bounced,hard_bounced,expired,discarded,attempts,deferred,deferred_recipients,rejected,auth_failed,\
+    let metrics = "received,delivered,relayed,bounced,hard_bounced,expired,discarded,attempts,deferred,deferred_recipients,rejected,auth_failed,\
                bytes,delay_p50,delay_p95,bounce_rate,failure_rate,deferral_rate,acceptance_now";
     for query in ["", "&by=provider&limit=1", "&step=86400", "&by=reason"] {
-        hold("Series", series::get(state(), uri(&format!("/?metric={all}&{WINDOW}{query}"))).await);
+        hold("Series", series::get(state(), all(), uri(&format!("/?metric={metrics}&{WINDOW}{query}"))).await);
     }
     for by in ["provider", "domain", "sender_domain", "sender", "relay", "instance", "reason", "client"] {
-        hold("Breakdown", breakdown::get(state(), uri(&format!("/?by={by}&{WINDOW}"))).await);
+        hold("Breakdown", breakdown::get(state(), all(), uri(&format!("/?by={by}&{WINDOW}"))).await);
     }
-    let list = hold("Messages", messages::get(state(), uri(&format!("/?{WINDOW}"))).await);
+    let list = hold("Messages", messages::get(state(), all(), uri(&format!("/?{WINDOW}"))).await);
     let items = list["items"].as_array().expect("a list").clone();
     assert_eq!(items.len(), 4, "two messages, a notification, a refusal: {list:#}");
     for item in &items {
         let id = item["id"].as_str().expect("an id").to_owned();
-        let told = hold("Life", life::get(state(), Path(id), uri("/")).await);
+        let told = hold("Life", life::get(state(), all(), Path(id), uri("/")).await);
         assert_eq!(told["lines_state"], "complete", "{told:#}");
     }
-    hold("Tick", Ok(Json(live::tick(api, &mut Arc::default()).await.expect("a view"))));
+    hold("Tick", Ok(Json(live::tick(api, None, &mut Arc::default()).await.expect("a view"))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,25 +267,25 @@ async fn numbers_add_up_and_lead_to_their_rows() {
 
 async fn add_up(api: &Arc<Api>) {
     let state = || State(Arc::clone(api));
-    let told = hold("Summary", summary::get(state(), uri(&format!("/?{WINDOW}"))).await);
+    let told = hold("Summary", summary::get(state(), all(), uri(&format!("/?{WINDOW}"))).await);
     let outcomes = &told["figures"]["outcomes"];
     assert_eq!((&outcomes["delivered"], &outcomes["bounced"], &outcomes["queued"]), (&Value::from(1), &Value::from(1), &Value::from(1)));
     assert_eq!(told["inbound"]["rejections"]["reject"], 1);
     assert_eq!(told["inbound"]["auth"]["failed"], 1);
     for instance in ["mx1/postfix", "nobody/postfix"] {
-        let list = hold("Messages", messages::get(state(), uri(&format!("/?{WINDOW}&instance={instance}"))).await);
+        let list = hold("Messages", messages::get(state(), all(), uri(&format!("/?{WINDOW}&instance={instance}"))).await);
         assert_eq!(list["items"].as_array().is_some_and(|items| !items.is_empty()), instance.starts_with("mx1"), "{instance}: {list:#}");
     }
     for (status, count) in [("bounced", 1), ("deferred", 1), ("queued", 0), ("refused", 1), ("bounced,refused", 2), ("had_deferral", 1)] {
-        let list = hold("Messages", messages::get(state(), uri(&format!("/?{WINDOW}&status={status}"))).await);
+        let list = hold("Messages", messages::get(state(), all(), uri(&format!("/?{WINDOW}&status={status}"))).await);
         assert_eq!(list["items"].as_array().map(Vec::len), Some(count), "{status}: {list:#}");
     }
-    let bounced = hold("Messages", messages::get(state(), uri(&format!("/?{WINDOW}&q=EVE@example"))).await);
+    let bounced = hold("Messages", messages::get(state(), all(), uri(&format!("/?{WINDOW}&q=EVE@example"))).await);
     let id = bounced["items"][0]["id"].as_str().expect("found").to_owned();
-    let told = hold("Life", life::get(state(), Path(id.clone()), uri("/")).await);
+    let told = hold("Life", life::get(state(), all(), Path(id.clone()), uri("/")).await);
     assert_eq!(told["related"][0]["relation"], "notification", "{told:#}");
     let notification = told["related"][0]["id"].as_str().expect("an id").to_owned();
-    let back = hold("Life", life::get(state(), Path(notification), uri("/")).await);
+    let back = hold("Life", life::get(state(), all(), Path(notification), uri("/")).await);
     assert_eq!((&back["related"][0]["relation"], &back["related"][0]["id"]), (&Value::from("bounce_of"), &Value::from(id)));
     let verdict = &told["hops"][0]["attempts"][1]["verdict"];
     assert_eq!((&verdict["reason"], &verdict["permanent"]), (&Value::from("unknown_recipient"), &Value::from(true)));
@@ -330,20 +338,20 @@ async fn answers(api: &Arc<Api>) -> Vec<(String, Value)> {
         ["", "&direction=inbound", "&direction=all&population=all", "&clock=arrival", "&population=notification", "&domain=gmail.com"]
     {
         let question = format!("/?{WINDOW}{traffic}");
-        take(&question, "Summary", summary::get(state(), uri(&question)).await);
+        take(&question, "Summary", summary::get(state(), all(), uri(&question)).await);
         let question =
             format!("{question}&step=3600&metric=received,delivered,bounced,deferred,deferred_recipients,delay_p95,acceptance_now");
-        take(&question, "Series", series::get(state(), uri(&question)).await);
+        take(&question, "Series", series::get(state(), all(), uri(&question)).await);
     }
     for by in ["provider", "domain", "sender_domain", "sender", "relay", "instance", "reason", "client"] {
         let question = format!("/?by={by}&{WINDOW}&limit=50&sort=key");
-        take(&question, "Breakdown", breakdown::get(state(), uri(&question)).await);
+        take(&question, "Breakdown", breakdown::get(state(), all(), uri(&question)).await);
     }
     for wanted in ["", "&status=bounced", "&status=deferred", "&status=refused", "&q=gmail", "&reason=greylisted", "&kind=message"] {
         let question = format!("/?{WINDOW}&limit=40{wanted}");
-        take(&question, "Messages", messages::get(state(), uri(&question)).await);
+        take(&question, "Messages", messages::get(state(), all(), uri(&question)).await);
     }
     let question = format!("/?{WINDOW}");
-    take(&question, "Trouble", trouble::get(state(), uri(&question)).await);
+    take(&question, "Trouble", trouble::get(state(), all(), uri(&question)).await);
     said
 }

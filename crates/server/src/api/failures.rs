@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::json::{id, moment, text};
 use super::problem::Problem;
 use super::question::Question;
+use super::reader::Reader;
 use super::window::{FIGURES, WINDOW, Window};
 use super::{Api, now, verdict};
 use crate::live::view::View;
@@ -23,10 +24,10 @@ use crate::rules;
 const LIMIT: (usize, usize) = (50, 1000);
 
 /// `/failures`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
     let question = Question::read(&uri, &[WINDOW, &["limit"]])?;
     let limit = question.limit(LIMIT.0, LIMIT.1)?;
-    let window = Window::read(&question, FIGURES, api.shared.about.zone, now())?;
+    let window = Window::read(&question, FIGURES, &reader, now())?;
     api.answer(move |view, _| answer(view, &window, limit)).await
 }
 

@@ -115,7 +115,8 @@ pub(crate) fn of_chain(chain: &Chain<'_>, speech: &Speech) -> Option<Value> {
             recipients.push(named);
         }
     }
-    let count = recipients.len().max(head.recipients.unwrap_or(0) as usize);
+    let announced = head.recipients.filter(|_| !chain.is_partial).unwrap_or(0);
+    let count = recipients.len().max(announced as usize);
     let is_done = chain.outcomes.iter().all(|row| !matches!(row.outcome, Outcome::Queued | Outcome::Held));
     let delay = chain.outcomes.iter().filter_map(|row| row.delay_ms).max().filter(|_| is_done);
     let failed = lead.filter(|row| row.reason.is_some());
@@ -189,7 +190,7 @@ mod tests {
     use mailvane_model::word::Reason;
 
     fn chain<'b>(outcomes: Vec<OutcomeRow<'b>>) -> Chain<'b> {
-        Chain { hops: vec![MessageRow { id: 1, time: Time(0), ..MessageRow::default() }], outcomes, attempts: Vec::new() }
+        Chain { hops: vec![MessageRow { id: 1, time: Time(0), ..MessageRow::default() }], outcomes, ..Chain::default() }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::Uri;
-use mailvane_analytics::lookup;
+use mailvane_analytics::{Within, lookup};
 use mailvane_model::row::RejectionColumns;
 use mailvane_model::word::{HandedTo, Outcome, Stage, Status};
 use mailvane_model::{AttemptRow, MessageRow, OutcomeRow, Position, RejectionRow, Time};
@@ -19,6 +19,7 @@ use super::item::{Speech, chain_sentence, chain_status, of_chain, of_rejection};
 use super::json::{address, id, moment, nonzero, optional_moment, seconds, text};
 use super::problem::Problem;
 use super::question::Question;
+use super::reader::Reader;
 use super::window::read_zone;
 use super::{Api, lines, now, verdict};
 use crate::live::view::View;
@@ -29,18 +30,18 @@ const HOPS_MAX: usize = 500;
 const NOTIFIED_WITHIN: i64 = 15 * Time::DAY;
 
 /// `/messages/{id}`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, Path(named): Path<String>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, Path(named): Path<String>, uri: Uri) -> Result<Json<Value>, Problem> {
     let question = Question::read(&uri, &[&["time_zone"]])?;
-    let zone = read_zone(&question, api.shared.about.zone)?;
+    let zone = read_zone(&question, reader.zone)?;
     let id = u64::from_str_radix(&named, 16).ok().filter(|id| named.len() == 16 && *id != 0).ok_or_else(missing)?;
-    api.answer(move |view, _| answer(view, id, &Speech::new(zone, now()))).await
+    api.answer(move |view, _| answer(view, id, reader.within(), &Speech::new(zone, now()))).await
 }
 
 fn missing() -> Problem {
     Problem::not_found("There is no such message.").hint("It may be older than what is kept: search for its queue id or address.")
 }
 
-fn answer(view: &View, wanted: u64, speech: &Speech) -> Result<Value, Problem> {
+fn answer(view: &View, wanted: u64, within: Option<&Within>, speech: &Speech) -> Result<Value, Problem> {
     let mut rows = gather(view, &[wanted])?;
     let head = rows.messages.iter().find(|row| row.id == wanted).map(|row| if row.chain == 0 { row.id } else { row.chain });
     if let Some(head) = head {
@@ -50,16 +51,17 @@ fn answer(view: &View, wanted: u64, speech: &Speech) -> Result<Value, Problem> {
         ids.extend([head, wanted]);
         rows = gather(view, &ids.into_iter().collect::<Vec<u64>>())?;
     }
-    let found = chains(&rows);
+    let found = chains(&rows, within);
     let chain = found.values().find(|chain| chain.hops.iter().any(|hop| hop.id == wanted));
     if let Some((chain, item)) = chain.and_then(|chain| of_chain(chain, speech).map(|item| (chain, item))) {
-        return life(view, chain, item, speech);
+        return life(view, chain, item, within, speech);
     }
     let rejections = lookup::rejection(&view.snapshot, wanted)?.rejections;
-    if rejections.is_empty() { Err(missing()) } else { refusal(view, &rejections, speech) }
+    let is_theirs = |row: &RejectionRow<'_>| within.is_none_or(|within| within.has_rejection(row));
+    if rejections.iter().next().is_some_and(|row| is_theirs(&row)) { refusal(view, &rejections, speech) } else { Err(missing()) }
 }
 
-fn life(view: &View, chain: &Chain<'_>, item: Value, speech: &Speech) -> Result<Value, Problem> {
+fn life(view: &View, chain: &Chain<'_>, item: Value, within: Option<&Within>, speech: &Speech) -> Result<Value, Problem> {
     let mut positions: Vec<(Position, u64)> = chain.hops.iter().flat_map(|hop| hop.lines.iter().map(move |line| (*line, hop.id))).collect();
     let times: HashMap<Position, Time> = chain
         .attempts
@@ -67,13 +69,17 @@ fn life(view: &View, chain: &Chain<'_>, item: Value, speech: &Speech) -> Result<
         .map(|row| (row.position, row.time))
         .chain(chain.hops.iter().filter_map(|hop| Some((*hop.lines.first()?, hop.time))))
         .collect();
-    let (lines, state, note) = raw_lines(view, &mut positions, &times)?;
+    let (lines, state, note) = if chain.is_partial {
+        (Vec::new(), "gone", Some("the lines name recipients whose mail you may not see".to_owned()))
+    } else {
+        raw_lines(view, &mut positions, &times)?
+    };
     Ok(json!({
         "item": item,
         "recipients": chain.outcomes.iter().map(|row| recipient(row, chain, speech)).collect::<Vec<_>>(),
         "hops": chain.hops.iter().map(|row| hop(row, chain, speech)).collect::<Vec<_>>(),
         "rejection": null,
-        "related": related(view, chain, speech)?,
+        "related": related(view, chain, within, speech)?,
         "lines": lines,
         "lines_state": state,
         "lines_note": note,
@@ -148,7 +154,7 @@ fn hop(row: &MessageRow<'_>, chain: &Chain<'_>, speech: &Speech) -> Value {
         "tls": null,
         "sender": address(row.sender),
         "size": row.size,
-        "recipients": row.recipients,
+        "recipients": row.recipients.filter(|_| !chain.is_partial),
         "previous_hop": id(row.previous_hop),
         "next_hop": id(row.next_hop),
         "sentence": came_in(row),
@@ -253,7 +259,7 @@ fn rejection(row: &RejectionRow<'_>) -> Value {
 }
 
 /// Notifications about a chain, and the message that it is a notification about.
-fn related(view: &View, chain: &Chain<'_>, speech: &Speech) -> Result<Vec<Value>, Problem> {
+fn related(view: &View, chain: &Chain<'_>, within: Option<&Within>, speech: &Speech) -> Result<Vec<Value>, Problem> {
     let Some(head) = chain.head() else { return Ok(Vec::new()) };
     let hops: Vec<u64> = chain.hops.iter().map(|hop| hop.id).collect();
     let mut ids = lookup::notifications(&view.snapshot, &hops, head.time, head.time.plus(NOTIFIED_WITHIN))?;
@@ -265,7 +271,7 @@ fn related(view: &View, chain: &Chain<'_>, speech: &Speech) -> Result<Vec<Value>
             continue;
         }
         let rows = gather(view, ids)?;
-        let others = chains(&rows);
+        let others = chains(&rows, within);
         let tied = others.values().filter(|other| other.hops.iter().any(|hop| ids.contains(&hop.id)));
         found.extend(tied.filter_map(|other| tie(relation, other, speech)));
     }

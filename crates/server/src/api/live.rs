@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderName, Uri};
+use axum::http::{HeaderMap, HeaderName, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use mailvane_analytics::Within;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -16,6 +17,7 @@ use super::json::{moment, optional_moment};
 use super::minutes::{Minute, changed};
 use super::problem::Problem;
 use super::question::Question;
+use super::reader::{Caller, Reader};
 use super::{Api, now, status};
 
 /// Listeners at once.
@@ -32,25 +34,49 @@ const COMMENT: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// `/live`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Problem> {
+pub(crate) async fn get(
+    State(api): State<Arc<Api>>,
+    reader: Reader,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
     Question::read(&uri, &[])?;
     let place = Arc::clone(&api.listeners).try_acquire_owned().map_err(|_| Problem::overloaded())?;
     let (sender, events) = mpsc::channel::<Result<Event, Infallible>>(EVENTS_WAITING);
+    let listener = Listener { reader, headers, caller };
     tokio::spawn(async move {
         let _place = place;
-        tell(&api, &sender).await;
+        tell(&api, &listener, &sender).await;
     });
     let sse = Sse::new(ReceiverStream::new(events)).keep_alive(KeepAlive::new().interval(COMMENT));
     Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], sse).into_response())
 }
 
-/// Sends until the listener goes, or the server stops.
-async fn tell(api: &Arc<Api>, sender: &mpsc::Sender<Result<Event, Infallible>>) {
+/// Who listens, and by what he is known.
+struct Listener {
+    reader: Reader,
+    headers: HeaderMap,
+    caller: Caller,
+}
+
+impl Listener {
+    /// Whether the listener is still let in, as the same one: sessions end, users are removed, an administrator comes to be.
+    fn is_let_in(&self, api: &Api) -> bool {
+        let known = api.access.identify(&self.headers, &self.caller.origin, now());
+        known.is_ok_and(|known| {
+            known.is_ok_and(|known| known.name == self.reader.identity.name && known.within.as_ref() == self.reader.within())
+        })
+    }
+}
+
+/// Sends until the listener goes or is no longer let in, or the server stops.
+async fn tell(api: &Arc<Api>, listener: &Listener, sender: &mpsc::Sender<Result<Event, Infallible>>) {
     let mut revisions = api.shared.revisions();
     let mut stop = api.stop.clone();
     let mut told = Told::default();
-    loop {
-        for event in told.news(api).await {
+    while listener.is_let_in(api) {
+        for event in told.news(api, &listener.reader).await {
             if sender.send(Ok(event)).await.is_err() {
                 return;
             }
@@ -96,16 +122,16 @@ struct Told {
 
 impl Told {
     /// What is to be told now.
-    async fn news(&mut self, api: &Arc<Api>) -> Vec<Event> {
+    async fn news(&mut self, api: &Arc<Api>, reader: &Reader) -> Vec<Event> {
         let mut events = Vec::new();
-        let status = status::write(api);
+        let status = status::write(api, reader.within());
         self.is_reading = status["state"] == "first_read";
         let outline = status::outline(&status);
         if self.is_reading || self.status.as_ref() != Some(&outline) {
             events.extend(event("status", &status));
             self.status = Some(outline);
         }
-        events.extend(tick(api, &mut self.minutes).await.and_then(|tick| event("tick", &tick)));
+        events.extend(tick(api, reader.within(), &mut self.minutes).await.and_then(|tick| event("tick", &tick)));
         if !std::mem::replace(&mut self.begun, true) {
             events = events.into_iter().map(|event| event.retry(RETRY)).collect();
         }
@@ -113,19 +139,23 @@ impl Told {
     }
 }
 
-/// The data of a tick; `known` are the minutes told before and becomes those known now.
-pub(crate) async fn tick(api: &Arc<Api>, known: &mut Arc<Vec<Minute>>) -> Option<Value> {
+/// The data of a tick; `known` are the minutes told before and becomes those known now. Readers of some domains get no minutes: these
+/// count the mail of all.
+pub(crate) async fn tick(api: &Arc<Api>, within: Option<&Within>, known: &mut Arc<Vec<Minute>>) -> Option<Value> {
     let view = api.shared.view()?;
     let shared = Arc::clone(api);
     let looked_at = Arc::clone(&view);
-    let minutes = tokio::task::spawn_blocking(move || shared.minutes.get(&looked_at)).await.ok()?;
+    let minutes = match within {
+        None => tokio::task::spawn_blocking(move || shared.minutes.get(&looked_at)).await.ok()?,
+        Some(_) => Arc::default(),
+    };
     let news: Vec<_> = changed(&minutes, known).map(Minute::write).collect();
     *known = minutes;
     Some(json!({
         "now": moment(now()),
         "complete_to": optional_moment(view.complete_to),
         "revision": view.revision,
-        "lines_per_s": view.lines_per_s,
+        "lines_per_s": if within.is_none() { view.lines_per_s } else { 0.0 },
         "minutes": news,
     }))
 }

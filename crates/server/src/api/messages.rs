@@ -17,6 +17,7 @@ use super::item::{Speech, of_chain, of_rejection};
 use super::json::{moment, optional_moment, ratio};
 use super::problem::Problem;
 use super::question::{Question, wrong_word};
+use super::reader::Reader;
 use super::window::{LISTS, WINDOW, Window};
 use super::{Api, now};
 use crate::live::view::{About, View};
@@ -27,9 +28,9 @@ const LIMIT: (usize, usize) = (50, 500);
 const WORDS_BYTES_MAX: usize = 500;
 
 /// `/messages`.
-pub(crate) async fn get(Shared(api): Shared<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(Shared(api): Shared<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
     let question = Question::read(&uri, &[WINDOW, &["q", "status", "kind", "limit", "cursor"]])?;
-    let window = Window::read(&question, LISTS, api.shared.about.zone, now())?;
+    let window = Window::read(&question, LISTS, &reader, now())?;
     let typed = question.get("q").unwrap_or_default().trim().to_owned();
     if typed.len() > WORDS_BYTES_MAX {
         return Err(Problem::bad_request(format!("q: more than {WORDS_BYTES_MAX} bytes")).hint("give a part of it"));
@@ -47,15 +48,15 @@ pub(crate) async fn get(Shared(api): Shared<Arc<Api>>, uri: Uri) -> Result<Json<
         before: question.get("cursor").map(read_cursor).transpose()?,
         scope: window.scope.clone(),
     };
-    api.answer(move |view, about| answer(view, about, &window, &search, &typed)).await
+    api.answer(move |view, about| answer(view, about, &reader, &window, &search, &typed)).await
 }
 
-fn answer(view: &View, about: &About, window: &Window, wanted: &Search, typed: &str) -> Result<Value, Problem> {
+fn answer(view: &View, about: &About, reader: &Reader, window: &Window, wanted: &Search, typed: &str) -> Result<Value, Problem> {
     let found = search(&view.snapshot, &view.open.outcomes, wanted)?;
     let speech = Speech::new(window.zone, window.now);
     let ids: Vec<u64> = found.hits.iter().filter(|hit| !hit.rejection).map(|hit| hit.id).collect();
     let rows = gather(view, &ids)?;
-    let chains = chains(&rows);
+    let chains = chains(&rows, reader.within());
     let head_of =
         |id: u64| chains.iter().find(|(head, chain)| **head == id || chain.hops.iter().any(|hop| hop.id == id)).map(|(head, _)| *head);
     let mut seen = BTreeSet::new();
@@ -70,7 +71,7 @@ fn answer(view: &View, about: &About, window: &Window, wanted: &Search, typed: &
     let next = found.hits.last().filter(|_| found.more).map(|hit| format!("{}-{:016x}", hit.time.0, hit.id));
     Ok(json!({
         "window": window.write(view.complete_to),
-        "searched": searched(view, about, window, wanted, typed, items.is_empty()),
+        "searched": searched(view, about, reader, window, wanted, typed, items.is_empty()),
         "items": items,
         "next_cursor": next,
     }))
@@ -82,10 +83,13 @@ fn read_cursor(text: &str) -> Result<(Time, u64), Problem> {
 }
 
 /// What was searched, so that nothing found means something.
-fn searched(view: &View, about: &About, window: &Window, wanted: &Search, typed: &str, nothing: bool) -> Value {
+fn searched(view: &View, about: &About, reader: &Reader, window: &Window, wanted: &Search, typed: &str, nothing: bool) -> Value {
     let total = view.coverage.total;
     let understood = Rate { count: total.recognised + total.ignored, of: total.lines() };
-    let sources: Vec<String> = if view.sources.is_empty() {
+    let sources: Vec<String> = if let Some(within) = reader.within() {
+        // Where logs lie is no business of a guest; what of them was looked at is.
+        vec![format!("the mail of {}", within.0.join(", "))]
+    } else if view.sources.is_empty() {
         about.logs.clone()
     } else {
         view.sources.iter().map(|source| source.log.display().to_string()).collect()

@@ -79,6 +79,17 @@ impl Cache {
     }
 }
 
+/// The sums of some minutes, by name.
+pub(crate) fn sums(minutes: &[Minute]) -> [(&'static str, u64); 7] {
+    let mut sums = NAMES.map(|name| (name, 0));
+    for minute in minutes {
+        for (sum, count) in sums.iter_mut().zip(minute.counts) {
+            sum.1 += count;
+        }
+    }
+    sums
+}
+
 /// Those of `minutes` that are not in `known` as they are.
 pub(crate) fn changed<'m>(minutes: &'m [Minute], known: &'m [Minute]) -> impl Iterator<Item = &'m Minute> {
     minutes

@@ -1,57 +1,76 @@
 //! The HTTP API (`openapi.json` is its contract) and the dashboard's files.
 //!
-//! * [`question`], [`window`]: what is asked.
+//! * [`listen`], [`tls`]: connections.
+//! * [`guard`], [`permission`], [`reader`], [`finish`]: who may ask what, before every route; what follows every answer.
+//! * [`question`], [`body`], [`window`]: what is asked.
 //! * [`gate`]: how many questions are worked on at once.
 //! * [`figures`], [`item`], [`json`]: shapes that several routes share.
 //! * one file a route for the rest.
 
+mod account;
 mod assets;
+mod body;
 mod breakdown;
 mod chain;
 #[cfg(test)]
 mod contract;
+mod counts;
 mod failures;
 mod figures;
-mod gate;
+mod finish;
+pub(crate) mod gate;
 mod guard;
 mod health;
 mod item;
 mod json;
 mod life;
 mod lines;
+mod listen;
 mod live;
 mod messages;
+mod metrics;
 mod minutes;
 mod openapi;
+mod permission;
 pub(crate) mod problem;
 mod question;
 mod queue;
+mod reader;
 mod series;
+mod session;
 mod sources;
 mod status;
 mod summary;
 mod suppression;
+pub(crate) mod tls;
+mod tokens;
 mod trouble;
+mod users;
 mod verdict;
 mod window;
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use axum::routing::get;
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use mailvane_model::Time;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use self::counts::Counts;
 use self::gate::Gate;
 use self::problem::Problem;
+use crate::access::Access;
 use crate::live::view::{About, Shared, View};
 
 /// What every route has at hand.
 pub(crate) struct Api {
     /// The daemon's views.
     shared: Arc<Shared>,
+    /// Who may see and do what.
+    access: Arc<Access>,
+    /// What the server counts about itself.
+    counts: Counts,
     /// Bounds the work.
     gate: Gate,
     /// Bounds the listeners of `/live`.
@@ -63,9 +82,10 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    fn new(shared: Arc<Shared>, stop: watch::Receiver<bool>) -> Self {
+    fn new(shared: Arc<Shared>, access: Arc<Access>, stop: watch::Receiver<bool>) -> Self {
         let listeners = Arc::new(tokio::sync::Semaphore::new(live::LISTENERS_MAX));
-        Api { shared, gate: Gate::new(), listeners, minutes: minutes::Cache::default(), stop }
+        let gate = Gate::new(gate::RUNNING_MAX, gate::WAITING_MAX);
+        Api { shared, access, counts: Counts::default(), gate, listeners, minutes: minutes::Cache::default(), stop }
     }
 
     /// The latest view.
@@ -119,26 +139,59 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/failures", get(failures::get))
         .route("/suppression", get(suppression::get))
         .route("/live", get(live::get))
-        .route("/openapi.json", get(openapi::get));
-    Router::new().nest("/api/v1", v1).fallback(assets::serve).layer(axum::middleware::from_fn(guard::guard)).with_state(api)
+        .route("/openapi.json", get(openapi::get))
+        .merge(access_routes());
+    Router::new()
+        .nest("/api/v1", v1)
+        .route("/healthz", get(metrics::healthz))
+        .route("/readyz", get(metrics::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .method_not_allowed_fallback(guard::no_such_method)
+        .fallback(assets::serve)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&api), guard::guard))
+        .with_state(api)
+}
+
+/// The routes about people.
+fn access_routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/session", get(session::get).post(session::post).delete(session::delete))
+        .route("/setup", post(session::setup))
+        .route("/account", get(account::get))
+        .route("/account/password", post(account::set_password))
+        .route("/account/totp", post(account::begin_totp).put(account::confirm_totp))
+        .route("/account/totp/off", post(account::end_totp))
+        .route("/account/sessions", get(account::sessions))
+        .route("/account/sessions/{id}", delete(account::end_session))
+        .route("/users", get(users::list).post(users::add))
+        .route("/users/{name}", put(users::change).delete(users::remove))
+        .route("/users/{name}/password", post(users::reset))
+        .route("/sessions", get(users::sessions))
+        .route("/sessions/{id}", delete(users::end_session))
+        .route("/tokens", get(tokens::list).post(tokens::add))
+        .route("/tokens/{id}", delete(tokens::remove))
+        .route("/audit", get(users::audit))
 }
 
 /// Serves until `shutdown` is done.
 pub(crate) async fn serve(
     listener: tokio::net::TcpListener,
+    tls: Option<tokio_rustls::TlsAcceptor>,
     shared: Arc<Shared>,
+    access: Arc<Access>,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<()> {
+) {
     let (stopping, stop) = watch::channel(false);
-    let stopping = Arc::new(stopping);
-    let told = Arc::clone(&stopping);
-    let routes = routes(Arc::new(Api::new(shared, stop)));
-    let stopped = async move {
+    let api = Arc::new(Api::new(shared, access, stop.clone()));
+    let routes = routes(Arc::clone(&api));
+    let told = async {
         shutdown.await;
-        // Open event streams end, else the server would wait for them.
-        told.send_replace(true);
+        // Open event streams end, else their connections would be waited for.
+        stopping.send_replace(true);
+        std::future::pending::<()>().await;
     };
-    let served = axum::serve(listener, routes).with_graceful_shutdown(stopped).await;
-    drop(stopping);
-    served.context("the HTTP server broke off")
+    tokio::select! {
+        () = listen::accept(listener, tls, routes, api, stop) => {}
+        () = told => {}
+    }
 }

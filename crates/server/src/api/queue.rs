@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
-use mailvane_analytics::Dimension;
 use mailvane_analytics::figures::outcome_key;
+use mailvane_analytics::{Dimension, Within};
 use mailvane_model::word::{Outcome, Population, Reason};
 use mailvane_model::{OutcomeRow, Time};
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use super::item::{Speech, of_chain};
 use super::json::{moment, optional_moment};
 use super::problem::Problem;
 use super::question::Question;
+use super::reader::Reader;
 use super::window::key_word;
 use super::{Api, now};
 use crate::live::view::{About, View};
@@ -28,9 +29,9 @@ const GROUPS: usize = 50;
 const OLDEST: usize = 10;
 
 /// `/queue`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
     Question::read(&uri, &[])?;
-    api.answer(answer).await
+    api.answer(move |view, about| answer(view, about, reader.within())).await
 }
 
 /// A message in the queue.
@@ -51,26 +52,27 @@ pub(crate) struct Depth {
     pub(crate) recipients: usize,
 }
 
-/// Recipients that are in a queue.
-fn in_queue(view: &View) -> impl Iterator<Item = OutcomeRow<'_>> {
-    view.open.outcomes.iter().filter(|row| matches!(row.outcome, Outcome::Queued | Outcome::Held))
+/// Recipients that are in a queue, of those a reader may see.
+fn in_queue<'v>(view: &'v View, within: Option<&'v Within>) -> impl Iterator<Item = OutcomeRow<'v>> {
+    let is_theirs = move |row: &OutcomeRow<'_>| within.is_none_or(|within| within.has_outcome(row));
+    view.open.outcomes.iter().filter(move |row| matches!(row.outcome, Outcome::Queued | Outcome::Held) && is_theirs(row))
 }
 
 /// How much is in the queue.
-pub(crate) fn depth(view: &View) -> Depth {
+pub(crate) fn depth(view: &View, within: Option<&Within>) -> Depth {
     let mut messages = BTreeSet::new();
     let mut recipients = 0;
-    for row in in_queue(view) {
+    for row in in_queue(view, within) {
         recipients += 1;
         messages.insert(row.message);
     }
     Depth { messages: messages.len(), recipients }
 }
 
-fn answer(view: &View, about: &About) -> Result<Value, Problem> {
+fn answer(view: &View, about: &About, within: Option<&Within>) -> Result<Value, Problem> {
     let mut messages: BTreeMap<u64, Waiting> = BTreeMap::new();
     let mut recipients = 0_u64;
-    for row in in_queue(view) {
+    for row in in_queue(view, within) {
         recipients += 1;
         let message = messages.entry(row.message).or_insert_with(|| Waiting { arrived: row.arrived, ..Waiting::default() });
         message.deferred |= row.deferrals > 0;
@@ -89,10 +91,10 @@ fn answer(view: &View, about: &About) -> Result<Value, Problem> {
         "waiting": waiting,
         "held": held,
         "notifications": messages.values().filter(|message| message.notification).count(),
-        "by_provider": groups(view, Dimension::Provider),
-        "by_reason": groups(view, Dimension::Reason),
-        "by_domain": groups(view, Dimension::Domain),
-        "oldest": oldest(view, about, &messages)?,
+        "by_provider": groups(view, Dimension::Provider, within),
+        "by_reason": groups(view, Dimension::Reason, within),
+        "by_domain": groups(view, Dimension::Domain, within),
+        "oldest": oldest(view, about, &messages, within)?,
     }))
 }
 
@@ -105,9 +107,9 @@ struct Group {
     reasons: BTreeMap<Reason, u64>,
 }
 
-fn groups(view: &View, by: Dimension) -> Vec<Value> {
+fn groups(view: &View, by: Dimension, within: Option<&Within>) -> Vec<Value> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    for row in in_queue(view) {
+    for row in in_queue(view, within) {
         // What was not tried yet has no reason: a group of its own.
         let group = groups.entry(outcome_key(&row, by).unwrap_or_default()).or_default();
         group.messages.insert(row.message);
@@ -136,13 +138,13 @@ fn groups(view: &View, by: Dimension) -> Vec<Value> {
     groups.iter().map(write).collect()
 }
 
-fn oldest(view: &View, about: &About, messages: &BTreeMap<u64, Waiting>) -> Result<Vec<Value>, Problem> {
+fn oldest(view: &View, about: &About, messages: &BTreeMap<u64, Waiting>, within: Option<&Within>) -> Result<Vec<Value>, Problem> {
     let mut by_age: Vec<(Time, u64)> = messages.iter().map(|(id, message)| (message.arrived, *id)).collect();
     by_age.sort_unstable();
     by_age.truncate(OLDEST);
     let ids: Vec<u64> = by_age.iter().map(|(_, id)| *id).collect();
     let rows = gather(view, &ids)?;
-    let chains = chains(&rows);
+    let chains = chains(&rows, within);
     let speech = Speech::new(about.zone, now());
     Ok(ids.iter().filter_map(|id| chains.get(id).and_then(|chain| of_chain(chain, &speech))).collect())
 }

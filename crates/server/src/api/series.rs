@@ -18,6 +18,7 @@ use super::figures::{self, count, spread};
 use super::json::moment;
 use super::problem::Problem;
 use super::question::{Question, wrong_word};
+use super::reader::Reader;
 use super::window::{FIGURES, WINDOW, Window, key_word};
 use super::{Api, now};
 use crate::live::view::View;
@@ -33,12 +34,12 @@ const STEPS_MAX: i64 = 3000;
 const LIMIT: (usize, usize) = (8, 20);
 
 /// `/series`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
     let question = Question::read(&uri, &[WINDOW, &["clock", "metric", "by", "limit", "step"]])?;
     let metrics = metrics(question.get("metric"))?;
     let by = question.get("by").map(dimension).transpose()?;
     let limit = question.limit(LIMIT.0, LIMIT.1)?;
-    let window = Window::read(&question, FIGURES, api.shared.about.zone, now())?;
+    let window = Window::read(&question, FIGURES, &reader, now())?;
     let step = step(question.get("step").unwrap_or("auto"), &window)?;
     api.answer(move |view, _| answer(view, &window, &metrics, by, limit, step)).await
 }
@@ -280,7 +281,7 @@ mod tests {
 
     fn window(query: &str) -> Window {
         let question = Question::read(&format!("/x?{query}").parse().expect("address"), &[WINDOW]).expect("known");
-        Window::read(&question, FIGURES, Tz::UTC, NOW).expect("window")
+        Window::read(&question, FIGURES, &Reader::of_all(), NOW).expect("window")
     }
 
     fn starts(query: &str, wanted: &str) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
+use mailvane_analytics::Within;
 use mailvane_ingest::SourceInfo;
 use mailvane_ingest::tail::SourceState;
 use mailvane_store::{Kind, Snapshot};
@@ -13,18 +14,19 @@ use serde_json::{Value, json};
 use super::json::{moment, optional_moment};
 use super::problem::Problem;
 use super::question::Question;
+use super::reader::Reader;
 use super::sources::problem;
 use super::{Api, now, queue};
 use crate::live::view::{About, View};
 
 /// `/status`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
     Question::read(&uri, &[])?;
-    Ok(Json(write(&api)))
+    Ok(Json(write(&api, reader.within())))
 }
 
-/// The status now.
-pub(crate) fn write(api: &Api) -> Value {
+/// The status now. Readers of some domains learn nothing of logs, hosts and how much mail others have.
+pub(crate) fn write(api: &Api, within: Option<&Within>) -> Value {
     let about = &api.shared.about;
     let mut status = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -33,7 +35,7 @@ pub(crate) fn write(api: &Api) -> Value {
         "now": moment(now()),
         "started": moment(about.started),
         "time_zone": about.zone.name(),
-        "listen": format!("http://{}", about.listen.trim_start_matches("http://")),
+        "listen": about.listen,
     });
     let rest = match api.shared.view() {
         Some(view) => of_view(&view, about),
@@ -42,7 +44,25 @@ pub(crate) fn write(api: &Api) -> Value {
     if let (Some(status), Value::Object(rest)) = (status.as_object_mut(), rest) {
         status.extend(rest);
     }
+    if let Some(within) = within {
+        narrow(&mut status, api.shared.view().as_deref(), within);
+    }
     status
+}
+
+/// Takes out of a status what is about the machine and all its mail.
+fn narrow(status: &mut Value, view: Option<&View>, within: &Within) {
+    let depth = view.map(|view| queue::depth(view, Some(within))).unwrap_or_default();
+    let known = status["store"]["oldest"].clone();
+    for name in ["software", "reading", "problems"] {
+        status[name] = json!([]);
+    }
+    for name in ["messages", "lines", "streams"] {
+        status[name] = json!(0);
+    }
+    status["lines_per_s"] = json!(0.0);
+    status["store"] = json!({"bytes": 0, "segments": 0, "attempts": 0, "messages": 0, "rejections": 0, "commits": 0, "oldest": known});
+    status["queue"] = json!({"messages": depth.messages, "recipients": depth.recipients});
 }
 
 /// What of a status is worth telling when it changes by itself: not the clock, not the counts.
@@ -69,7 +89,7 @@ fn of_nothing(about: &About) -> Value {
 }
 
 fn of_view(view: &View, about: &About) -> Value {
-    let depth = queue::depth(view);
+    let depth = queue::depth(view, None);
     let messages = rows(&view.snapshot, Kind::Messages);
     let nothing = view.complete_to.is_none() && view.sources.iter().all(|source| source.state == SourceState::Missing);
     let state = match (nothing, view.first_read) {

@@ -16,14 +16,15 @@ use super::figures::{self, Open, count, spread};
 use super::json::{optional_moment, percentiles, ratio};
 use super::problem::Problem;
 use super::question::Question;
+use super::reader::Reader;
 use super::window::{FIGURES, WINDOW, Window};
 use super::{Api, health, now};
 use crate::live::view::View;
 
 /// `/summary`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
     let question = Question::read(&uri, &[WINDOW, &["clock"]])?;
-    let window = Window::read(&question, FIGURES, api.shared.about.zone, now())?;
+    let window = Window::read(&question, FIGURES, &reader, now())?;
     api.answer(move |view, _| answer(view, &window)).await
 }
 

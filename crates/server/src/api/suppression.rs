@@ -9,6 +9,7 @@ use mailvane_model::Time;
 
 use super::problem::Problem;
 use super::question::Question;
+use super::reader::Reader;
 use super::window::read_zone;
 use super::{Api, now};
 use crate::command::report::offset_minutes;
@@ -24,10 +25,10 @@ enum Form {
 }
 
 /// `/suppression`. Everything stored is looked at unless a time is given.
-pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Problem> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Response, Problem> {
     let question = Question::read(&uri, &[&["since", "until", "time_zone", "format"]])?;
     let form = question.word("format", &[("json", Form::Json), ("csv", Form::Csv), ("text", Form::Text)], Form::Json)?;
-    let zone = read_zone(&question, api.shared.about.zone)?;
+    let zone = read_zone(&question, reader.zone)?;
     let bound = |name: &str, default: Time| match question.get(name) {
         Some(text) => span::moment(text, zone, now()).map_err(|_| Problem::bad_request(format!("{name}: `{text}` is not a time"))),
         None => Ok(default),

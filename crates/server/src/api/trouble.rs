@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::json::moment;
 use super::problem::Problem;
 use super::question::Question;
+use super::reader::Reader;
 use super::window::{FIGURES, Window};
 use super::{Api, now};
 
@@ -18,10 +19,10 @@ use super::{Api, now};
 const LIMIT: (usize, usize) = (20, 500);
 
 /// `/trouble`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
     let question = Question::read(&uri, &[&["limit", "since", "until"]])?;
     let limit = question.limit(LIMIT.0, LIMIT.1)?;
-    let window = Window::read(&question, FIGURES, api.shared.about.zone, now())?;
+    let window = Window::read(&question, FIGURES, &reader, now())?;
     api.answer(move |view, _| {
         let found = trouble(&view.snapshot, &window.scope)?;
         let groups: Vec<Value> = found

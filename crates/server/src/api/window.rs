@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::json::{moment, optional_moment};
 use super::problem::Problem;
 use super::question::{Question, wrong_word};
+use super::reader::Reader;
 use crate::pipeline::span;
 
 /// The parameters read here, without the clock.
@@ -78,9 +79,9 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Reads it.
-    pub(crate) fn read(question: &Question, defaults: Defaults, zone: Tz, now: Time) -> Result<Self, Problem> {
-        let zone = read_zone(question, zone)?;
+    /// Reads it, for somebody: nothing outside of what he may see is in it.
+    pub(crate) fn read(question: &Question, defaults: Defaults, reader: &Reader, now: Time) -> Result<Self, Problem> {
+        let zone = read_zone(question, reader.zone)?;
         let until = bound(question, "until", "now", zone, now)?;
         let since = bound(question, "since", defaults.since, zone, until)?;
         if since >= until {
@@ -92,7 +93,7 @@ impl Window {
             population: question.word("population", POPULATIONS, defaults.population)?,
             direction: question.word("direction", DIRECTIONS, defaults.direction)?,
             by_arrival: question.word("clock", &[("event", false), ("arrival", true)], false)?,
-            filters: filters(question)?,
+            filters: filters(question, reader)?,
         };
         Ok(Window { scope, zone, now })
     }
@@ -149,7 +150,7 @@ pub(crate) fn key_word(by: Dimension, key: &str) -> &str {
     }
 }
 
-fn filters(question: &Question) -> Result<Filters, Problem> {
+fn filters(question: &Question, reader: &Reader) -> Result<Filters, Problem> {
     let mut wanted = Vec::new();
     for (name, dimension) in Dimension::ALL {
         // Users are no filter of the contract.
@@ -164,7 +165,7 @@ fn filters(question: &Question) -> Result<Filters, Problem> {
         };
         wanted.push((*dimension, value));
     }
-    Ok(Filters { wanted })
+    Ok(Filters { wanted, within: reader.within().cloned() })
 }
 
 #[cfg(test)]
@@ -175,7 +176,7 @@ mod tests {
 
     fn read(query: &str) -> Result<Window, Problem> {
         let question = Question::read(&format!("/x?{query}").parse().expect("address"), &[WINDOW, &["clock"]])?;
-        Window::read(&question, FIGURES, Tz::UTC, NOW)
+        Window::read(&question, FIGURES, &Reader::of_all(), NOW)
     }
 
     #[test]

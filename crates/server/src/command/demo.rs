@@ -14,6 +14,7 @@ use mailvane_ingest::Spec;
 use mailvane_model::Time;
 use mailvane_simulate::{HeadForm, Host, Incident, IncidentKind, Options, PROVIDERS};
 
+use super::door::Door;
 use super::serve::{LISTEN, follow, listen_address};
 use crate::live::engine::Settings;
 use crate::live::view::About;
@@ -54,7 +55,7 @@ pub(crate) fn run(arguments: &cli::Demo, now: Time) -> Result<Ending> {
         demo: true,
         hints: Vec::new(),
     };
-    let ending = follow(settings, about, listen, Some(Box::new(move |stop| play(host, out, stop))));
+    let ending = follow(settings, about, Door::of_demo(listen)?, Some(Box::new(move |stop| play(host, out, stop))));
     drop(clean);
     ending
 }

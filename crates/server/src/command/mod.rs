@@ -7,6 +7,8 @@ mod bench_ingest;
 pub(crate) mod check;
 #[cfg(feature = "daemon")]
 mod demo;
+#[cfg(feature = "daemon")]
+mod door;
 mod events;
 mod explain;
 mod output;
@@ -17,7 +19,11 @@ pub(crate) mod report;
 #[cfg(feature = "daemon")]
 mod serve;
 mod suppress;
+#[cfg(feature = "daemon")]
+mod token;
 mod trace;
+#[cfg(feature = "daemon")]
+mod user;
 
 use std::io::Write;
 
@@ -48,6 +54,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         Command::Serve(arguments) => serve::run(&arguments, now),
         #[cfg(feature = "daemon")]
         Command::Demo(arguments) => demo::run(&arguments, now),
+        #[cfg(feature = "daemon")]
+        Command::User(arguments) => user::run(&arguments, now),
+        #[cfg(feature = "daemon")]
+        Command::Token(arguments) => token::run(&arguments, now),
         #[cfg(feature = "daemon")]
         Command::BenchIngest(arguments) => bench_ingest::run(&arguments, now),
     }

@@ -14,6 +14,7 @@ use mailvane_ingest::feed::Policy;
 use mailvane_model::Time;
 use mailvane_model::word::Mta;
 
+use super::door::Door;
 use crate::config::Config;
 use crate::live::engine::{Engine, Settings};
 use crate::live::view::{About, Shared};
@@ -32,6 +33,7 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
     let config = configuration(arguments.config.as_deref())?;
     let rules = rules::install(arguments.rules.rules.as_deref().or(config.rules.as_deref()))?;
     let listen = listen_address(arguments.listen.as_deref().or(config.listen.as_deref()).unwrap_or(LISTEN))?;
+    let door = Door::read(listen, &config)?;
     let found = discover::machine();
     let plan = plan(arguments, &config, &found)?;
     if arguments.check {
@@ -50,7 +52,7 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
         demo: false,
         hints: found.hints.clone(),
     };
-    follow(plan, about, listen, None)
+    follow(plan, about, door, None)
 }
 
 /// The configuration of a file; without one every key has its default.
@@ -62,14 +64,19 @@ pub(crate) fn configuration(path: Option<&Path>) -> Result<Config> {
 pub(crate) type Beside = Box<dyn FnOnce(&AtomicBool) -> Result<()> + Send>;
 
 /// Follows until the process is told to stop.
-pub(crate) fn follow(settings: Settings, about: About, listen: SocketAddr, beside: Option<Beside>) -> Result<Ending> {
+pub(crate) fn follow(settings: Settings, about: About, door: Door, beside: Option<Beside>) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
+    let access = Arc::new(door.open(&settings.folder)?);
+    let tls = door.tls.clone().map(|files| runtime.block_on(async { api::tls::acceptor(files) })).transpose()?;
+    let listen = door.listen;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(listen))
         .with_context(|| format!("cannot listen on {listen}: is another mailvane running? Choose another port with --listen"))?;
     let listen = listener.local_addr().context("cannot tell the address it listens on")?;
-    let about = About { listen: listen.to_string(), ..about };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let about = About { listen: format!("{scheme}://{listen}"), ..about };
     first_screen(&settings, &about)?;
+    door.first_screen(&access, &about)?;
     let shared = Arc::new(Shared::new(about));
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&shared);
@@ -77,8 +84,8 @@ pub(crate) fn follow(settings: Settings, about: About, listen: SocketAddr, besid
     let beside = beside.map(|task| spawn("simulate", &stop, move |stop| task(stop))).transpose()?;
     runtime.block_on(async {
         let stopped = Arc::clone(&stop);
-        api::serve(listener, shared, async move { told_to_stop(&stopped).await }).await
-    })?;
+        api::serve(listener, tls, shared, access, async move { told_to_stop(&stopped).await }).await;
+    });
     stop.store(true, Ordering::Relaxed);
     runtime.shutdown_background();
     join(following, "ingest")?;
@@ -142,24 +149,14 @@ fn first_screen(settings: &Settings, about: &About) -> Result<()> {
     }
     writeln!(out, "following {}", about.logs.join(", "))?;
     writeln!(out, "data in {}", settings.folder.display())?;
-    writeln!(out, "page at http://{}", about.listen)?;
-    if !about.demo {
-        let port = about.listen.rsplit(':').next().unwrap_or("8624");
-        writeln!(out, "from your desk: ssh -L {port}:{} THIS-HOST, then http://127.0.0.1:{port}", about.listen)?;
-    }
+    writeln!(out, "page at {}", about.listen)?;
     out.flush()?;
     Ok(())
 }
 
-/// Only loopback, until there is access control.
+/// An address with a port.
 pub(crate) fn listen_address(text: &str) -> Result<SocketAddr> {
-    let address: SocketAddr = text.parse().with_context(|| format!("`{text}` is not an address with a port: use 127.0.0.1:8624"))?;
-    if !address.ip().is_loopback() {
-        bail!(
-            "refusing to listen on {address}: there is no access control yet, so only loopback is served (127.0.0.1 or [::1]); reach it by `ssh -L`"
-        );
-    }
-    Ok(address)
+    text.parse().with_context(|| format!("`{text}` is not an address with a port: use 127.0.0.1:8624"))
 }
 
 /// Where the store is kept.
@@ -260,10 +257,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_is_listened_on() {
-        assert!(listen_address("127.0.0.1:0").is_ok());
-        assert!(listen_address("[::1]:8624").is_ok());
-        for refused in ["0.0.0.0:8624", "192.0.2.1:80", "[::]:8624", "localhost", "8624"] {
+    fn an_address_has_a_port() {
+        for fine in ["127.0.0.1:0", "[::1]:8624", "0.0.0.0:8624"] {
+            assert!(listen_address(fine).is_ok(), "{fine}");
+        }
+        for refused in ["localhost", "8624", "192.0.2.1"] {
             assert!(listen_address(refused).is_err(), "{refused}");
         }
     }
