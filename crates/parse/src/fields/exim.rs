@@ -161,7 +161,7 @@ fn tags(see: &mut See<'_>, text: &[u8]) {
             b"DS" => "dnssec",
             b"K" => "chunking",
             b"PRDR" => "prdr",
-            b"L" | b"L*" | b"L-" => "pipelining",
+            b"L" | b"L*" | b"L-" | b"L." => "pipelining",
             b"TFO" | b"TFO*" => "tcp_fast_open",
             _ => continue,
         };

@@ -14,6 +14,8 @@ pub(super) fn host(text: &[u8]) -> (Host<'_>, bool, &[u8]) {
         host.helo = helo;
         rest = after;
     }
+    // DNSSEC is noted between the name and the address.
+    rest = rest.strip_prefix(b" DS").filter(|after| after.starts_with(b" [")).unwrap_or(rest);
     let Some((ip, after)) = bracketed(skip_one(rest)) else {
         return bare_name(host, rest);
     };
@@ -227,7 +229,7 @@ fn is_key(word: &[u8]) -> bool {
 
 /// Tags without a value.
 fn is_bare(word: &[u8]) -> bool {
-    matches!(word, b"K" | b"L" | b"L*" | b"L-" | b"PRDR" | b"TFO" | b"TFO*" | b"DS" | b"*" | b"TCPFO")
+    matches!(word, b"K" | b"L" | b"L*" | b"L-" | b"L." | b"ARC" | b"SPF" | b"PRDR" | b"TFO" | b"TFO*" | b"DS" | b"*" | b"TCPFO")
 }
 
 /// A quoted text, after its opening quote: it ends at a quote that is not escaped and stands before a blank, a colon or the end.

@@ -55,6 +55,10 @@ fn reads_arrivals() {
     assert_eq!((arrival.size, arrival.header_id), (Some(2345), &b"abc@example.com"[..]));
     assert_eq!((arrival.tls, arrival.recipients), (&b"TLS1.3:TLS_AES_256_GCM_SHA384:256"[..], &b"a@example.net b@example.org"[..]));
 
+    let text = "2026-11-22 14:00:00 1rABCD-0005MB-00 <= a@example.com H=h.example DS [192.0.2.7] P=esmtp L. ARC SPF S=12 id=x";
+    let Event::Arrival(arrival) = event(text) else { panic!("{text}") };
+    assert_eq!((arrival.host.ip, arrival.size, arrival.header_id), (&b"192.0.2.7"[..], Some(12), &b"x"[..]));
+
     let text = "2026-11-22 14:00:00 1rABCD-0005MB-00 <= <> R=1rABCC-0005MA-00 U=Debian-exim P=local S=1797";
     let Event::Arrival(arrival) = event(text) else { panic!("{text}") };
     assert_eq!((arrival.sender, arrival.bounce_of, arrival.host.user), (&b""[..], &b"1rABCC-0005MA-00"[..], &b"Debian-exim"[..]));
