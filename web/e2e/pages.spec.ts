@@ -48,6 +48,7 @@ test('a message is found by a part of its address, and its life can be read and 
   if (!item) throw new Error('the test needs a message with a recipient');
   const part = item.recipients[0]?.slice(0, -2).toUpperCase() ?? '';
   await page.goto('/');
+  await expect(page.getByRole('searchbox')).toBeVisible();
   await page.keyboard.press('/');
   await page.keyboard.type(part);
   await page.keyboard.press('Enter');

@@ -113,7 +113,7 @@ test.describe('with users', () => {
     await expect(page.getByRole('row', { name: /^prometheus/ })).toBeVisible();
     await accessible(page, 'tokens');
     await page.getByRole('link', { name: 'Audit log' }).click();
-    await expect(page.getByRole('cell', { name: 'user added' })).toBeVisible();
+    await expect(page.getByRole('cell', { name: 'user added' }).first()).toBeVisible();
     await accessible(page, 'audit log');
     await page.getByRole('link', { name: 'Sessions' }).click();
     await expect(page.getByRole('rowheader', { name: 'root' }).first()).toBeVisible();
@@ -138,6 +138,7 @@ test.describe('with users', () => {
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.getByLabel('One-time code').fill(code(secret, 1));
     await page.getByRole('button', { name: 'Log in' }).click();
+    await expect(page.getByRole('link', { name: 'Settings of vera' })).toBeVisible();
     await page.goto(`${served.url}/settings`);
     await card.getByLabel('Your password').fill(PASSWORD);
     await card.getByRole('button', { name: 'Turn them off' }).click();

@@ -77,9 +77,9 @@ impl Reclassification {
     pub(crate) fn step(&mut self, store: &mut Disk) -> Result<bool> {
         if let Some(part) = self.parts.pop_front() {
             if self.counting {
-                self.count(store, part)?
+                self.count(store, part)?;
             } else {
-                self.judge(store, part)?
+                self.judge(store, part)?;
             }
             return Ok(true);
         }
@@ -343,8 +343,10 @@ mod tests {
         work.done
     }
 
+    type Cells = Vec<(Width, Cube, Time, String, Cell)>;
+
     /// Every row of the store, and every cell that these rows make from nothing beside those that are stored.
-    fn all(store: &Disk) -> (Batch, Vec<(Width, Cube, Time, String, Cell)>, Vec<(Width, Cube, Time, String, Cell)>) {
+    fn all(store: &Disk) -> (Batch, Cells, Cells) {
         let snapshot = store.snapshot().expect("a snapshot");
         let mut rows = Batch::default();
         for segment in snapshot.all_segments() {

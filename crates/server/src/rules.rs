@@ -25,8 +25,10 @@ pub(crate) struct Rules {
     /// The providers.
     pub(crate) providers: Providers,
     /// The user's files.
+    #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "`serve` tells it"))]
     pub(crate) files: usize,
     /// The user's rules.
+    #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "`serve` tells it"))]
     pub(crate) rules: usize,
     /// What works but is hardly meant, each with file and line.
     pub(crate) doubts: Vec<String>,

@@ -37,6 +37,7 @@ fn chromium() -> Result<Result<PathBuf, String>> {
 struct Demo {
     child: Child,
     url: String,
+    program: PathBuf,
 }
 
 impl Drop for Demo {
@@ -55,7 +56,7 @@ fn start_demo() -> Result<Demo> {
         .stdout(Stdio::null())
         .spawn()
         .with_context(|| format!("cannot start {}", built.display()))?;
-    let mut demo = Demo { child, url: format!("http://{address}") };
+    let mut demo = Demo { child, url: format!("http://{address}"), program: built };
     let start = Instant::now();
     while TcpStream::connect(&address).is_err() {
         if let Some(status) = demo.child.try_wait()? {
@@ -78,6 +79,6 @@ pub(crate) fn test() -> Result<Outcome> {
     };
     let demo = start_demo()?;
     println!("{} against {}", browser.display(), demo.url);
-    program::run(web::npm(&["run", "e2e"]).env("CHROMIUM", &browser).env("MAILVANE_URL", &demo.url))?;
+    program::run(web::npm(&["run", "e2e"]).env("CHROMIUM", &browser).env("MAILVANE_URL", &demo.url).env("MAILVANE_BIN", &demo.program))?;
     Ok(Outcome::Passed)
 }

@@ -47,7 +47,7 @@ fn first(value: &mut Value, is_name: bool, words: &mut BTreeSet<String>) {
             if !text.is_empty() && words.len() < WORDS_MAX {
                 words.insert(text.to_lowercase());
             }
-            *text = BLUR.to_owned();
+            BLUR.clone_into(text);
         }
         Value::String(text) => *text = addresses(text, words),
         Value::Array(items) => items.iter_mut().for_each(|item| first(item, is_name, words)),
