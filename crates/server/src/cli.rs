@@ -189,8 +189,8 @@ pub(crate) struct Trace {
 
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
-    /// A reply, a whole log line, a code, a command; `-` reads one a line from standard input
-    #[arg(required = true, value_name = "REPLY")]
+    /// A reply, a whole log line, a code, a command; `-`, or none with something piped in, reads one a line from standard input
+    #[arg(value_name = "REPLY")]
     pub(crate) reply: Vec<String>,
     #[command(flatten)]
     pub(crate) rules: Rules,

@@ -1,8 +1,8 @@
 //! `mailvane explain`: what a reply means, whose fault it is, and what to do.
 
-use std::io::BufRead;
+use std::io::{BufRead, IsTerminal};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use mailvane_model::verdict::Verdict;
 use mailvane_model::word::Stage;
 use mailvane_parse::mta::exim;
@@ -42,7 +42,10 @@ pub(crate) fn run(arguments: &cli::Explain) -> Result<Ending> {
     let rules = rules::install(arguments.rules.rules.as_deref())?;
     let provider = arguments.provider.as_deref().map(|name| provider_id(&rules.providers, name)).unwrap_or_default();
     let explainer = Explainer { judge: rules.judge.clone(), providers: rules.providers.clone(), provider };
-    if arguments.reply == ["-"] {
+    if arguments.reply.is_empty() && std::io::stdin().is_terminal() {
+        bail!("explain what? Give a reply, a log line, a code or a command: mailvane explain \"550 5.7.26 ...\"");
+    }
+    if arguments.reply.is_empty() || arguments.reply == ["-"] {
         return explainer.stream();
     }
     let reply = arguments.reply.join(" ");

@@ -26,7 +26,7 @@ const OURS: &[(&str, &[Reason])] = &[
     ("filtered", &[Reason::UnknownRecipient, Reason::RecipientPolicy, Reason::InactiveRecipient]),
     ("rejected", &[Reason::SenderRejected, Reason::RecipientPolicy, Reason::Reputation]),
     ("blocked", &[Reason::IpBlocklisted, Reason::Reputation, Reason::RateLimited, Reason::PtrHelo]),
-    ("badreputation", &[Reason::Reputation, Reason::IpBlocklisted]),
+    ("badreputation", &[Reason::Reputation, Reason::IpBlocklisted, Reason::RateLimited]),
     ("networkerror", &[Reason::ConnectionFailure, Reason::DnsFailure, Reason::Loop, Reason::RemoteTemporary, Reason::BadDomain]),
     ("authfailure", &[Reason::AuthSpf, Reason::AuthDkim, Reason::AuthDmarc, Reason::AuthMissing]),
     ("requireptr", &[Reason::PtrHelo]),
@@ -83,12 +83,11 @@ pub(super) fn run(folder: &Path, judge: &Judge) -> Result<String> {
     let truth = folder.join("truth.tsv");
     let truth = std::fs::read_to_string(&truth).with_context(|| format!("cannot read {}", truth.display()))?;
     let providers = Providers::embedded();
-    let (mut right, mut all, mut without) = (0_usize, 0_usize, Vec::new());
-    let mut wrong = String::new();
+    let (mut quoted, mut general, mut without) = (Tally::default(), Tally::default(), Vec::new());
     for row in rows(&truth)? {
         let path = folder.join("eml").join(row.file);
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let Some(report) = mail::report(&String::from_utf8_lossy(&bytes), row.index) else {
+        let Some(report) = mail::report(&bytes, row.index) else {
             without.push(format!("{} {}", row.file, row.index));
             continue;
         };
@@ -96,22 +95,44 @@ pub(super) fn run(folder: &Path, judge: &Judge) -> Result<String> {
             bail!("{}: the reason {} is not known", row.file, row.reason);
         };
         let verdict = judge.judge(&failure(&report, &providers));
-        all += 1;
-        if verdict.reason.is_some_and(|reason| ours.contains(&reason)) {
-            right += 1;
-        } else {
+        let tally = if report.is_reply { &mut quoted } else { &mut general };
+        tally.add(verdict.reason.is_some_and(|reason| ours.contains(&reason)), || {
             let said = verdict.reason.unwrap_or_default();
-            // Writing to a string does not fail.
-            let _ =
-                writeln!(wrong, "  {} {}: theirs {}, ours {said} by {}: {}", row.file, row.index, row.reason, verdict.rule, report.text);
-        }
+            format!("{} {}: theirs {}, ours {said} by {}: {}", row.file, row.index, row.reason, verdict.rule, report.text)
+        });
     }
-    let percent = right as f64 * 100.0 / all.max(1) as f64;
-    let mut out = format!("bounce mails: {right} of {all} agree ({percent:.1} %); the others:\n{wrong}");
+    let mut out = String::new();
+    quoted.write("bounce mails with a diagnosis or a quoted reply", &mut out);
+    general.write("bounce mails with nothing but the words of the program that reports", &mut out);
     if !without.is_empty() {
-        let _ = writeln!(out, "without a text that could be cut out of the mail ({}): {}", without.len(), without.join(", "));
+        let _ = writeln!(out, "without any text that could be cut out ({}): {}", without.len(), without.join(", "));
     }
     Ok(out)
+}
+
+/// How many agree, and those that do not.
+#[derive(Default)]
+struct Tally {
+    right: usize,
+    all: usize,
+    wrong: String,
+}
+
+impl Tally {
+    fn add(&mut self, agrees: bool, telling: impl FnOnce() -> String) {
+        self.all += 1;
+        if agrees {
+            self.right += 1;
+        } else {
+            // Writing to a string does not fail.
+            let _ = writeln!(self.wrong, "  {}", telling());
+        }
+    }
+
+    fn write(&self, what: &str, out: &mut String) {
+        let percent = self.right as f64 * 100.0 / self.all.max(1) as f64;
+        let _ = writeln!(out, "{what}: {} of {} agree ({percent:.1} %); the others:\n{}", self.right, self.all, self.wrong);
+    }
 }
 
 fn failure<'a>(report: &'a Report, providers: &'a Providers) -> Failure<'a> {
