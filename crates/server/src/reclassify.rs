@@ -13,7 +13,8 @@ use mailvane_store::{Disk, Kind, Probe, StateChange, Store};
 
 use crate::rules::Rules;
 
-/// The state that holds the version of the rules by which everything stored was judged.
+/// The state that holds the version of the rules by which everything stored was judged, and, when rows were too young to be touched,
+/// the log time up to which they reach: they are judged when the log is past it.
 const VERSION: &[u8] = b"rules/version";
 /// The state that holds messages whose count of greylisted attempts must be looked at once every attempt is judged.
 const TOUCHED: &[u8] = b"rules/touched";
@@ -33,6 +34,8 @@ pub(crate) struct Done {
     pub(crate) rows: u64,
     /// Those that changed.
     pub(crate) changed: u64,
+    /// Those that are too young to be touched: they are judged when the log is [`YOUNG`] further.
+    pub(crate) left: u64,
     /// Attempts whose reason is another one now.
     pub(crate) moves: Moves,
 }
@@ -46,26 +49,57 @@ pub(crate) struct Reclassification {
     /// What was done.
     pub(crate) done: Done,
     before: Time,
+    /// The newest row when the work began.
+    newest: Option<Time>,
     touched: BTreeSet<u64>,
     counting: bool,
 }
 
-/// Whether everything stored was judged by these rules.
+/// What is known of the last work: the rules, and up to which log time young rows were left.
+fn known(store: &Disk) -> Result<Option<(u32, Option<Time>)>> {
+    let state = store.state(VERSION).context("cannot read the state of the store")?;
+    let read = |bytes: &[u8]| {
+        let (version, left) = bytes.split_first_chunk::<4>()?;
+        Some((u32::from_be_bytes(*version), left.try_into().ok().map(|left| Time(i64::from_be_bytes(left)))))
+    };
+    Ok(state.first().and_then(|(_, value)| read(value)))
+}
+
+fn newest(store: &Disk) -> Result<Option<Time>> {
+    Ok(store.snapshot()?.streams().iter().filter_map(|state| state.watermark).max())
+}
+
+/// Whether rows that were too young still wait to be judged by these rules.
+pub(crate) fn is_pending(store: &Disk, rules: &Rules) -> Result<bool> {
+    Ok(known(store)?.is_some_and(|(version, left)| version == rules.judge.version() && left.is_some()))
+}
+
+/// Whether something stored is to be judged by these rules now.
 pub(crate) fn is_due(store: &Disk, rules: &Rules) -> Result<bool> {
-    let known = store.state(VERSION).context("cannot read the state of the store")?;
-    let version = known.first().map(|(_, value)| value.clone());
-    Ok(version.as_deref() != Some(&rules.judge.version().to_be_bytes()[..]))
+    Ok(match known(store)? {
+        Some((version, left)) if version == rules.judge.version() => {
+            left.is_some_and(|left| newest(store).ok().flatten().is_some_and(|newest| newest.plus(-YOUNG) >= left))
+        }
+        _ => true,
+    })
 }
 
 impl Reclassification {
     /// Makes ready: what is pending is sealed.
     pub(crate) fn begin(store: &mut Disk, rules: &'static Rules) -> Result<Self> {
         store.seal().context("cannot write the store")?;
-        let parts: VecDeque<u64> = store.part_numbers().into();
+        let newest = newest(store)?;
+        let left = known(store)?.filter(|known| known.0 == rules.judge.version()).and_then(|known| known.1);
+        let parts = match left {
+            // All but the young rows of last time was judged already.
+            Some(left) => parts_between(store, left.plus(-YOUNG), left)?,
+            None => store.part_numbers().into(),
+        };
         let touched = store.state(TOUCHED)?.first().map(|(_, value)| read_ids(value)).unwrap_or_default();
-        let newest = store.snapshot()?.streams().iter().filter_map(|state| state.watermark).max();
         let before = newest.map_or(Time(i64::MAX), |newest| newest.plus(-YOUNG));
-        Ok(Reclassification { rules, total: parts.len(), parts, done: Done::default(), before, touched, counting: false })
+        // What came after the young rows of last time was judged by these rules when it was read.
+        let newest = newest.filter(|_| left.is_none_or(|left| before < left));
+        Ok(Reclassification { rules, total: parts.len(), parts, done: Done::default(), before, newest, touched, counting: false })
     }
 
     /// Parts that are left.
@@ -88,17 +122,21 @@ impl Reclassification {
             self.parts = self.parts_of_touched(store)?.into();
             return Ok(true);
         }
-        let version = self.rules.judge.version().to_be_bytes().to_vec();
+        let mut version = self.rules.judge.version().to_be_bytes().to_vec();
+        if let Some(newest) = self.newest.filter(|_| self.done.left > 0) {
+            version.extend_from_slice(&newest.0.to_be_bytes());
+        }
         keep_state(store, vec![(VERSION.to_vec(), Some(version)), (TOUCHED.to_vec(), None)])?;
         Ok(false)
     }
 
     fn judge(&mut self, store: &mut Disk, part: u64) -> Result<()> {
         let (rules, before) = (self.rules, self.before);
-        let (touched, moves) = (&mut self.touched, &mut self.done.moves);
+        let (touched, moves, left) = (&mut self.touched, &mut self.done.moves, &mut self.done.left);
         let rewritten = store
             .rewrite(part, |rows| {
                 let known = touched.len();
+                *left += young(before, rows);
                 rejudge(rules, before, rows, moves, touched);
                 if touched.len() == known { Vec::new() } else { vec![(TOUCHED.to_vec(), Some(write_ids(touched)))] }
             })
@@ -148,6 +186,21 @@ impl Reclassification {
         self.done.changed += rewritten.changed;
         Ok(())
     }
+}
+
+/// The parts with rows in a span of time.
+fn parts_between(store: &Disk, since: Time, until: Time) -> Result<VecDeque<u64>> {
+    let snapshot = store.snapshot()?;
+    let overlaps = |segment: &&std::sync::Arc<mailvane_store::Segment>| segment.time_max >= since && segment.time_min <= until;
+    let parts: BTreeSet<u64> = snapshot.all_segments().iter().filter(overlaps).map(|segment| segment.part).collect();
+    Ok(parts.into_iter().collect())
+}
+
+/// Failures at `before` or later.
+fn young(before: Time, rows: &Batch) -> u64 {
+    let attempts = rows.attempts.iter().filter(|row| row.time >= before && row.reason.is_some()).count();
+    let outcomes = rows.outcomes.iter().filter(|row| row.time >= before && row.reason.is_some()).count();
+    (attempts + outcomes + rows.rejections.iter().filter(|row| row.time >= before).count()) as u64
 }
 
 /// The deferred attempts for a recipient whose reason is greylisting, over its hops.
@@ -397,6 +450,33 @@ mod tests {
         let differs = found.iter().zip(&expected).find(|(found, expected)| found != expected);
         assert!(found.len() == expected.len() && differs.is_none(), "{} of {}: {differs:?}", found.len(), expected.len());
         assert_eq!(run(&mut store, mine).changed, 0);
+        drop(store);
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn rows_that_were_too_young_follow_when_the_log_is_past_them() {
+        let folder = std::env::temp_dir().join(format!("mailvane-reclassify-young-{}", std::process::id()));
+        let mut store = Disk::open(&folder, Options { sync: false, ..Options::default() }).expect("a store");
+        let at = |hours: i64| {
+            Time::from_chrono(&chrono::DateTime::parse_from_rfc3339("2026-11-02T08:40:00Z").expect("a time")).plus(hours * Time::HOUR)
+        };
+        let reached = |store: &mut Disk, rows: &Batch, time: Time| {
+            let mut commit = Commit::of(rows);
+            commit.streams = vec![mailvane_model::Stream::default()];
+            commit.watermarks = vec![(mailvane_model::Stream::default().key(), time)];
+            store.commit(commit).expect("committed");
+        };
+        reached(&mut store, &rows(), at(0));
+        let mine = rules(&[File { name: "mine", text: PACK }]);
+        let first = run(&mut store, mine);
+        assert_eq!((first.changed, first.left), (0, 5), "all of it is of the last two hours");
+        assert!(is_pending(&store, mine).expect("asked") && !is_due(&store, mine).expect("asked"));
+        reached(&mut store, &Batch::default(), at(3));
+        assert!(is_due(&store, mine).expect("asked"));
+        let second = run(&mut store, mine);
+        assert_eq!((second.changed, second.left), (6, 0));
+        assert!(!is_pending(&store, mine).expect("asked") && !is_due(&store, mine).expect("asked"));
         drop(store);
         std::fs::remove_dir_all(folder).expect("removed");
     }

@@ -43,6 +43,12 @@ pub(crate) fn run(arguments: &cli::Reclassify) -> Result<Ending> {
 /// What was done, in words.
 fn told(done: &Done) -> String {
     let mut text = format!("{} rows judged by the rules of now, {} changed\n", done.rows, done.changed);
+    if done.left > 0 {
+        text.push_str(&format!(
+            "{} rows of the last two hours of the log can still change by it; `serve` judges them when the log is past them\n",
+            done.left
+        ));
+    }
     let word = |reason: Option<Reason>| reason.map_or("none", Reason::word);
     for ((from, to), count) in &done.moves {
         text.push_str(&format!("  {count} attempts: {} -> {}\n", word(*from), word(*to)));
