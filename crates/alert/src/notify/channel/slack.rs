@@ -60,6 +60,6 @@ mod tests {
         let text = text(&notice, &words(&notice, Content::Full));
         assert!(!text.contains("<!channel>") && text.contains("&lt;!channel&gt;"), "{text}");
         assert!(text.starts_with(":rotating_light: *A provider blocks us"), "{text}");
-        assert!(text.ends_with(">"), "{text}");
+        assert!(text.ends_with('>'), "{text}");
     }
 }
