@@ -26,11 +26,16 @@
 //!
 //! [`access`] keeps users, sessions, tokens and the audit log beside the store, in a file of their own.
 //!
+//! # Alerts
+//!
+//! [`alerts`] keeps the state of alerts, their history and the outbox of notices, in a file of their own too.
+//!
 //! # Housekeeping
 //!
 //! [`Disk::tick`] seals, merges, and drops what is too old. There are no threads here: the owner calls it, often.
 
 pub mod access;
+pub mod alerts;
 mod chunk;
 mod column;
 mod commit;
@@ -42,6 +47,7 @@ mod line;
 mod memory;
 mod part;
 mod pending;
+mod private;
 mod read;
 mod recent;
 mod revise;

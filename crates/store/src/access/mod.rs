@@ -9,8 +9,6 @@ mod session;
 mod token;
 mod user;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +16,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::error::{Error, Result};
+use crate::private;
 
 pub use audit::{AuditRow, Deed};
 pub use session::{SESSIONS_OF_A_USER, SessionRow};
@@ -56,7 +55,7 @@ impl Access {
     pub fn open(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
         let path = folder.join("access.db");
-        make(folder, &path)?;
+        private::make(folder, &path)?;
         let writer = connect(&path)?;
         let found: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match found {
@@ -74,20 +73,6 @@ impl Access {
     fn write(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Makes the file with nobody else's eyes on it. Made by root for a folder of another user, it becomes that user's.
-fn make(folder: &Path, path: &Path) -> Result<()> {
-    let failed = |error| Error::io(path, error);
-    let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
-    let (of_file, of_folder) = (file.metadata().map_err(failed)?, std::fs::metadata(folder).map_err(|error| Error::io(folder, error))?);
-    if of_file.mode() & 0o077 != 0 {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    }
-    if of_file.uid() == 0 && of_folder.uid() != 0 {
-        chown(path, Some(of_folder.uid()), Some(of_folder.gid())).map_err(failed)?;
-    }
-    Ok(())
 }
 
 fn connect(path: &Path) -> Result<Connection> {
@@ -112,6 +97,8 @@ fn begin(connection: &Connection) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
     use mailvane_model::Time;
 
