@@ -5,12 +5,14 @@
 //! * [`calendar`]: years and zones for heads that have none.
 //! * [`wrap`]: JSON around a line, taken off before anything else.
 //! * [`mta`]: one file per MTA.
+//! * [`listing`]: what `postqueue -j` and `exim -bp` say.
 //! * [`fields`]: everything understood, by name, for people and programs.
 //! * [`record`]: what a line has become.
 
 pub mod calendar;
 pub mod fields;
 pub mod head;
+pub mod listing;
 pub mod mta;
 pub mod record;
 mod syntax;
