@@ -62,11 +62,21 @@ impl Fold {
         Fold { width, steps: BTreeMap::new(), taken: None, names: AHashMap::new(), nothing: Arc::from(""), dropped: 0 }
     }
 
+    /// A fold that goes on where steps were handed out before: those without anything are handed out from `from` on.
+    pub fn starting(width: i64, from: Time) -> Self {
+        Fold { taken: Some(from), ..Fold::new(width) }
+    }
+
     /// Counts a line; `unparsed`: nothing is known of it.
     pub fn line(&mut self, time: Time, unparsed: bool) {
+        self.lines(time, 1, u32::from(unparsed));
+    }
+
+    /// Counts lines of a step; of `unparsed` nothing is known.
+    pub fn lines(&mut self, time: Time, lines: u32, unparsed: u32) {
         let coverage = &mut self.sums(time).coverage;
-        coverage.lines += 1;
-        coverage.unparsed += u32::from(unparsed);
+        coverage.lines = coverage.lines.saturating_add(lines);
+        coverage.unparsed = coverage.unparsed.saturating_add(unparsed);
     }
 
     /// Hands out, in order of time, every step that the watermark has passed: first what came late, then one after the other,

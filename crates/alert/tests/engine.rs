@@ -94,6 +94,7 @@ fn a_block_is_one_incident_with_one_notice_and_one_resolution() {
     assert!(notice.contrast.iter().any(|excess| excess.label == "sender" && excess.key == "news@example.com"));
     assert_eq!(step.notices[1].answers.as_ref(), Some(&notice.id));
     assert_eq!(step.notices[1].incident, notice.incident);
+    assert!(step.incidents.iter().all(|row| row.title == "A provider blocks us"), "{:#?}", step.incidents);
 }
 
 #[test]

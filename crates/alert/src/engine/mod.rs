@@ -4,6 +4,7 @@ mod saved;
 mod tell;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mailvane_model::Time;
 
@@ -22,13 +23,15 @@ pub const LEARNING: i64 = 7 * Time::DAY;
 const BECOMES_USUAL: i64 = 2 * Time::DAY;
 /// Alerts at most; more groups than this at once are one incident in truth, see [`Engine::dropped`].
 const ALERTS: usize = 5_000;
+/// Silences at most, those that are over included; see [`Engine::dropped`].
+const SILENCES: usize = 500;
 /// Lines of a summary at most.
 const SUMMARY_LINES: usize = 100;
 
 /// Rules at work.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    rules: RuleSet,
+    rules: Arc<RuleSet>,
     settings: Settings,
     book: Book,
     facts: Facts,
@@ -53,7 +56,7 @@ impl Engine {
     pub fn new(rules: RuleSet, settings: Settings) -> Self {
         let trained = !settings.trains;
         Engine {
-            rules,
+            rules: Arc::new(rules),
             settings,
             book: Book::default(),
             facts: Facts::default(),
@@ -81,7 +84,7 @@ impl Engine {
 
     /// Puts other rules in force. Alerts of rules that are gone are gone, without a word.
     pub fn set_rules(&mut self, rules: RuleSet) {
-        self.rules = rules;
+        self.rules = Arc::new(rules);
         let known = &self.rules;
         self.alerts.retain(|(rule, _), _| known.get(rule).is_some());
     }
@@ -119,7 +122,24 @@ impl Engine {
     /// Adds a silence, or replaces the one of the same id.
     pub fn silence(&mut self, silence: Silence) {
         self.silences.retain(|known| known.id != silence.id);
+        if self.silences.len() >= SILENCES {
+            // The one that ended first is remembered least.
+            let oldest = self.silences.iter().enumerate().min_by_key(|(_, known)| known.until).map(|(at, _)| at);
+            self.silences.remove(oldest.unwrap_or_default());
+            self.dropped += 1;
+        }
         self.silences.push(silence);
+    }
+
+    /// Ends a silence at a time. Whether there is such a one that goes on.
+    pub fn end_silence(&mut self, id: &str, wall: Time) -> bool {
+        let found = self.silences.iter_mut().find(|silence| silence.id == id && silence.until > wall.0);
+        found.map(|silence| silence.until = wall.0.max(silence.from)).is_some()
+    }
+
+    /// Whether history is still being learned from, and nothing is told.
+    pub fn is_learning(&self) -> bool {
+        !self.trained
     }
 
     /// Somebody has seen an incident: it is not repeated and goes no further up the chain.
@@ -178,7 +198,7 @@ impl Engine {
         let idle = wall.0.saturating_sub(self.stepped.unwrap_or(wall).max(now).0).max(0);
         let seen = if only_clock { now.plus(idle) } else { now };
         let young = now.0 - first.0 < LEARNING;
-        let rules = std::mem::take(&mut self.rules);
+        let rules = Arc::clone(&self.rules);
         let mut readings = Vec::new();
         for rule in rules.rules() {
             if only_clock && !matches!(rule.condition, Condition::Deadman(_)) {
@@ -199,7 +219,6 @@ impl Engine {
                 self.observe(rule, &reading, young, step);
             }
         }
-        self.rules = rules;
         let now = now.0;
         self.alerts.retain(|_, alert| !alert.is_past(now));
     }

@@ -227,10 +227,9 @@ impl Outbox {
     }
 
     /// The queue ids that are looked for in our log.
-    pub fn followed(&self) -> BTreeSet<&str> {
+    pub fn followed(&self) -> BTreeSet<String> {
         let open = self.all.values().filter(|delivery| matches!(delivery.standing, Standing::Accepted { .. }));
-        open.flat_map(|delivery| delivery.follows.iter().filter(|follow| !follow.delivered).map(|follow| follow.queue_id.as_str()))
-            .collect()
+        open.flat_map(|delivery| delivery.follows.iter().filter(|follow| !follow.delivered).map(|follow| follow.queue_id.clone())).collect()
     }
 
     /// Our log tells of a mail of ours.
@@ -285,10 +284,14 @@ impl Outbox {
         }
     }
 
-    /// What changed since the last call: to be kept, or to be forgotten where it is `None`.
-    pub fn take_changes(&mut self) -> Vec<(String, Option<Delivery>)> {
-        let changed = std::mem::take(&mut self.changed);
-        changed.into_iter().map(|id| (id.clone(), self.all.get(&id).cloned())).collect()
+    /// What changed since [`Outbox::kept`]: to be kept, or to be forgotten where it is `None`.
+    pub fn changes(&self) -> Vec<(&str, Option<&Delivery>)> {
+        self.changed.iter().map(|id| (id.as_str(), self.all.get(id))).collect()
+    }
+
+    /// The changes are kept.
+    pub fn kept(&mut self) {
+        self.changed.clear();
     }
 
     /// When something is due next.
@@ -456,11 +459,11 @@ mod tests {
     fn a_crash_while_sending_repeats_once_with_the_same_id() {
         let mut test = Test::new(false);
         let first = test.outbox.due(1).pop().unwrap();
-        let kept: Vec<Delivery> = test.outbox.take_changes().into_iter().filter_map(|change| change.1).collect();
+        let kept: Vec<Delivery> = test.outbox.changes().into_iter().filter_map(|change| change.1.cloned()).collect();
         let mut outbox = Outbox::restore(kept, 2);
         let second = outbox.due(2).pop().unwrap();
         assert_eq!((second.notice.id.as_str(), second.place), (first.notice.id.as_str(), first.place));
-        let kept: Vec<Delivery> = outbox.take_changes().into_iter().filter_map(|change| change.1).collect();
+        let kept: Vec<Delivery> = outbox.changes().into_iter().filter_map(|change| change.1.cloned()).collect();
         let mut outbox = Outbox::restore(kept, 3);
         assert_eq!(outbox.due(3).pop().map(|third| third.place), Some(1), "not a third time by the same route");
         outbox.add(&notice(), &test.receivers, &own(), false, 4);

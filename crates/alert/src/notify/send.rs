@@ -83,15 +83,22 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender that speaks in a zone, for a host, and links to a dashboard.
+    /// A sender that speaks in a zone, for a host, links to a dashboard, and judges replies as the reports do.
     ///
     /// # Errors
     /// [`Error::Route`] when no HTTP client can be made.
-    pub fn new(exchanges: Arc<dyn FindExchanges>, zone: Tz, host: &str, link: &str) -> Result<Self, Error> {
+    pub fn new(
+        exchanges: Arc<dyn FindExchanges>,
+        judge: Judge,
+        providers: Providers,
+        zone: Tz,
+        host: &str,
+        link: &str,
+    ) -> Result<Self, Error> {
         Ok(Sender {
             http: post::client().map_err(Error::Route)?,
-            judge: Judge::embedded(),
-            providers: Providers::embedded(),
+            judge,
+            providers,
             exchanges,
             zone,
             host: host.to_owned(),
