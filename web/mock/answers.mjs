@@ -277,3 +277,71 @@ export function tick(items, now, revision, span) {
 export function session() {
   return { access: 'open', setup: false, user: null, csrf: 'mark', password_min: 10 };
 }
+
+const GOOGLE = { label: 'provider', key: 'google' };
+const blocked = (now) => ({ rule: 'provider_block', group: GOOGLE, state: 'firing', severity: 'page', began: iso(now - 24 * 60_000), since: iso(now - 22 * 60_000), value: 0.96, limit: 0.5, usual: 0.004, count: 480, of: 500, window_s: 900, text: '96 % (480 of 500 recipients) refused because of us in 15m; usual 0.4 %' });
+
+/** What goes on: one block, and something that may become one. */
+export function alerts(now) {
+  return {
+    judged_to: iso(now - 5000),
+    learning: false,
+    incidents: [{ id: '00000000000000bb', title: 'A provider blocks us', why: 'The replies say that our mail is not wanted. It does not go away by waiting.', runbook: '1. The reply names the cause.\n2. `mailvane check DOMAIN` shows what the world sees.', group: GOOGLE, severity: 'page', began: iso(now - 24 * 60_000), fired: iso(now - 22 * 60_000), told: iso(now - 22 * 60_000), acknowledged: null, silenced_until: null, alerts: [blocked(now)] }],
+    pending: [{ ...blocked(now), rule: 'backlog_growing', group: null, state: 'pending', severity: 'ticket', text: '140 recipients wait, 90 more than an hour ago' }],
+    receivers: [{ name: 'ops', routes: ['ops/1 email to ops@example.org by relay.example.net:587', 'ops/2 ntfy ntfy.example.net'] }],
+    warnings: [],
+    dropped: 0,
+  };
+}
+
+export function alertHistory(now) {
+  const row = { title: 'A provider blocks us', group: GOOGLE, severity: 'page', rules: ['provider_block'], history: false, text: '96 % refused' };
+  return {
+    since: iso(now - 90 * 24 * HOUR),
+    until: iso(now),
+    incidents: [
+      { ...row, id: '00000000000000bb', began: iso(now - 24 * 60_000), fired: iso(now - 22 * 60_000), ended: null },
+      { ...row, id: '00000000000000aa', began: iso(now - 50 * HOUR), fired: iso(now - 50 * HOUR), ended: iso(now - 47 * HOUR), history: true },
+    ],
+  };
+}
+
+export function alertRules(now) {
+  const rule = { why: 'It does not go away by waiting.', hold_s: 0, resolve_after_s: 900, notify: [], muted_by: ['outbound_stopped'], runbook: '1. Read the reply.', text: 'title = "A provider blocks us"\nseverity = "page"\n' };
+  return {
+    rules: [
+      { ...rule, name: 'provider_block', title: 'A provider blocks us', severity: 'page', kind: 'provider_block', state: 'firing', alerts: [blocked(now)] },
+      { ...rule, name: 'log_gap', title: 'Lines of the log are missing', severity: 'ticket', kind: 'log_gap', state: 'quiet', alerts: [] },
+    ],
+  };
+}
+
+export function alertNotices(now) {
+  const tried = (route, said, reply) => ({ at: iso(now - 21 * 60_000), route, said, reply, took_s: 0.4 });
+  return { notices: [{ id: '00000000000000cc', incident: '00000000000000bb', kind: 'fired', title: 'A provider blocks us: provider google', severity: 'page', receiver: 'ops', made: iso(now - 22 * 60_000), standing: 'accepted', at: iso(now - 21 * 60_000), tries: [tried('ops/1 email to ops@example.org by relay.example.net:587', 'deferred', 'connection refused'), tried('ops/2 ntfy ntfy.example.net', 'accepted', 'HTTP 200 OK')] }] };
+}
+
+export function silences(now) {
+  return { silences: [{ id: '00000000000000dd', rule: 'dead_destination', key: '*', author: 'ann', comment: 'they move', from: iso(now - HOUR), until: iso(now + HOUR), state: 'on' }] };
+}
+
+export function backtest(now) {
+  const found = alertHistory(now).incidents.slice(1);
+  return { problems: [], since: iso(now - 7 * 24 * HOUR), until: iso(now), complete: true, minutes: 10_080, total: found.length, incidents: found };
+}
+
+export function liveQueue(now) {
+  const listed = {
+    messages: 812, recipients: 1204, notices: 9, bytes: 48_200_000, oldest_s: 190_000, active_age_s: 4,
+    queues: [['active', 12, 12], ['deferred', 797, 1189], ['hold', 3, 3]].map(([queue, messages, recipients]) => ({ queue, messages, recipients })),
+    ages: [[300, 14], [900, 80], [3600, 300], [14_400, 290], [43_200, 60], [86_400, 40], [172_800, 20], [345_600, 5], [null, 0]].map(([under_s, messages]) => ({ under_s, messages })),
+    destinations: [
+      { domain: 'example.net', messages: 640, recipients: 980, oldest_s: 9000, expiring: 0, reason: 'rate_limited', reply: 'host mx.example.net[192.0.2.7] said: 421 4.7.28 slow down' },
+      { domain: 'dead.example', messages: 31, recipients: 31, oldest_s: 190_000, expiring: 5, reason: 'connection_failure', reply: 'connect to dead.example[192.0.2.9]:25: Connection timed out' },
+    ],
+    expiring: [[3600, 0], [14_400, 1], [43_200, 2], [86_400, 5]].map(([within_s, messages]) => ({ within_s, messages })),
+    lifetime_s: 432_000, complete: true, took_s: 0.02, not_understood: 0,
+  };
+  const history = Array.from({ length: 60 }, (_, place) => ({ time: iso(now - (60 - place) * 60_000), deferred: 200 + place * 10, active: 12, held: 3, recipients: 400 + place * 13 }));
+  return { as_of: iso(now - 20_000), problem: null, listed, drain_per_s: -0.22, empty_in_s: null, history };
+}

@@ -38,7 +38,14 @@ function answer(path, query, now) {
     case '/messages': return { body: answers.messages(items, list, query, now) };
     case '/session': return { body: answers.session() };
     case '/sources': return { body: answers.sources(now) };
+    case '/queue/live': return { body: answers.liveQueue(now) };
     case '/queue': return { body: answers.queue(items, now) };
+    case '/alerts': return { body: answers.alerts(now) };
+    case '/alerts/history': return { body: answers.alertHistory(now) };
+    case '/alerts/rules': return { body: answers.alertRules(now) };
+    case '/alerts/notices': return { body: answers.alertNotices(now) };
+    case '/alerts/silences': return { body: answers.silences(now) };
+    case '/alerts/backtest': return { body: answers.backtest(now) };
     case '/trouble': return { body: answers.trouble(figures, now) };
     default: {
       const life = path.startsWith('/messages/') ? answers.life(items, path.slice('/messages/'.length)) : null;

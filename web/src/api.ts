@@ -1,5 +1,239 @@
 // Types of the HTTP API. Written by `npm run types` from crates/server/openapi.json: change that file, not this one.
 
+export interface ListedIn {
+  queue: 'maildrop' | 'incoming' | 'active' | 'deferred' | 'hold' | 'frozen';
+  messages: number;
+  recipients: number;
+}
+
+export interface ListedAge {
+  under_s: number | null;
+  messages: number;
+}
+
+export interface ListedDestination {
+  domain: string;
+  messages: number;
+  recipients: number;
+  oldest_s: number;
+  /** Messages that reach their lifetime within a day. */
+  expiring: number;
+  reason: string | null;
+  reply: string | null;
+}
+
+export interface Expiring {
+  within_s: number;
+  messages: number;
+}
+
+export interface ListedQueue {
+  messages: number;
+  recipients: number;
+  notices: number;
+  bytes: number;
+  oldest_s: number;
+  active_age_s: number;
+  queues: ListedIn[];
+  ages: ListedAge[];
+  destinations: ListedDestination[];
+  expiring: Expiring[];
+  lifetime_s: number;
+  complete: boolean;
+  took_s: number;
+  not_understood: number;
+}
+
+export interface QueueLook {
+  time: string;
+  deferred: number;
+  active: number;
+  held: number;
+  recipients: number;
+}
+
+export interface LiveQueue {
+  as_of: string | null;
+  problem: string | null;
+  listed: ListedQueue | null;
+  /** Recipients fewer each second, over the last half hour; negative while it grows. */
+  drain_per_s: number | null;
+  empty_in_s: number | null;
+  history: QueueLook[];
+}
+
+export interface AlertGroup {
+  /** `provider`, `user`, `domain` and so on. */
+  label: string;
+  key: string;
+}
+
+export interface Alert {
+  rule: string;
+  /** Null is the whole server. */
+  group: AlertGroup | null;
+  state: 'pending' | 'firing' | 'resolved';
+  severity: 'info' | 'ticket' | 'page';
+  began: string;
+  since: string;
+  value: number | null;
+  limit: number | null;
+  usual: number | null;
+  count: number | null;
+  of: number | null;
+  window_s: number;
+  text: string;
+}
+
+export interface AlertIncident {
+  id: string;
+  title: string;
+  why: string;
+  runbook: string;
+  /** Null is the whole server. */
+  group: AlertGroup | null;
+  severity: 'info' | 'ticket' | 'page';
+  began: string;
+  fired: string;
+  told: string | null;
+  acknowledged: Acknowledgement | null;
+  silenced_until: string | null;
+  alerts: Alert[];
+}
+
+export interface Acknowledgement {
+  author: string;
+  at: string;
+}
+
+export interface AlertReceiver {
+  name: string;
+  routes: string[];
+}
+
+export interface Alerts {
+  judged_to: string | null;
+  /** History is being learned from: nothing is told yet. */
+  learning: boolean;
+  incidents: AlertIncident[];
+  pending: Alert[];
+  receivers: AlertReceiver[];
+  warnings: string[];
+  dropped: number;
+}
+
+export interface AlertHistoryRow {
+  id: string;
+  title: string;
+  /** Null is the whole server. */
+  group: AlertGroup | null;
+  severity: 'info' | 'ticket' | 'page';
+  began: string;
+  fired: string;
+  ended: string | null;
+  /** It was found in history that was read afterwards, and nobody was told. */
+  history: boolean;
+  rules: string[];
+  text: string;
+}
+
+export interface AlertHistory {
+  since: string;
+  until: string;
+  incidents: AlertHistoryRow[];
+}
+
+export interface AlertRule {
+  name: string;
+  title: string;
+  why: string;
+  severity: 'info' | 'ticket' | 'page';
+  kind: string;
+  hold_s: number;
+  resolve_after_s: number;
+  notify: string[];
+  muted_by: string[];
+  runbook: string;
+  /** The rule as it is written. */
+  text: string;
+  state: 'quiet' | 'pending' | 'firing';
+  alerts: Alert[];
+}
+
+export interface AlertRules {
+  rules: AlertRule[];
+}
+
+export interface AlertTry {
+  at: string;
+  route: string | null;
+  said: 'accepted' | 'refused' | 'deferred';
+  reply: string;
+  took_s: number;
+}
+
+export interface AlertNotice {
+  id: string;
+  incident: string | null;
+  kind: 'fired' | 'worse' | 'repeat' | 'escalated' | 'resolved' | 'summary';
+  title: string;
+  severity: 'info' | 'ticket' | 'page';
+  receiver: string;
+  made: string;
+  standing: 'waiting' | 'sending' | 'accepted' | 'delivered' | 'given_up';
+  at: string;
+  tries: AlertTry[];
+}
+
+export interface AlertNotices {
+  notices: AlertNotice[];
+}
+
+export interface Silence {
+  id: string;
+  rule: string;
+  key: string;
+  author: string;
+  comment: string;
+  from: string;
+  until: string;
+  state: 'later' | 'on' | 'over';
+}
+
+export interface Silences {
+  silences: Silence[];
+}
+
+export interface NewSilence {
+  /** A rule or a pattern; `*` stands for anything. */
+  rule?: string;
+  /** A provider, user, domain or another key, or a pattern. */
+  key?: string;
+  comment?: string;
+  minutes: number;
+}
+
+export interface NewBacktest {
+  /** The rule as TOML. */
+  rule: string;
+  since?: string;
+}
+
+export interface BacktestProblem {
+  line: number;
+  text: string;
+}
+
+export interface Backtest {
+  problems: BacktestProblem[];
+  since: string | null;
+  until: string | null;
+  complete: boolean;
+  minutes: number;
+  total: number;
+  incidents: AlertHistoryRow[];
+}
+
 /** The one error shape. */
 export interface ApiError {
   /** What went wrong. */

@@ -7,6 +7,8 @@ export const session = signal<Session | null>(null);
 
 /** Whether the pages may be shown: somebody is logged in, or nobody has to be. */
 export const isIn = computed(() => session.value !== null && (session.value.access === 'open' || session.value.user !== null));
+/** Whether alerts may be acknowledged and silenced. */
+export const mayOperate = computed(() => session.value?.access === 'open' || ['operator', 'administrator'].includes(session.value?.user?.role ?? ''));
 export const isAdministrator = computed(() => session.value?.user?.role === 'administrator');
 
 function take(next: Session): void {

@@ -28,9 +28,11 @@ pub(crate) enum Command {
     /// Check a domain: MX, SPF, DKIM, DMARC, MTA-STS, DNSSEC, names of addresses, block lists, what Gmail, Yahoo and Microsoft ask for
     #[cfg(feature = "active")]
     Check(Check),
-    /// Validate alert rules, or replay logs through them
+    /// Alerts: validate rules, replay logs through them, try the routes of notices, see what goes on, silence, acknowledge
     #[command(subcommand)]
     Alerts(Alerts),
+    /// The live queue of this host: depth, ages, by destination and cause, and what will expire
+    Queue(Queue),
     /// List the addresses that should not be mailed again, with the evidence
     Suppress(Suppress),
     /// Apply the rules of now to what is stored, without reading logs
@@ -240,6 +242,19 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Queue {
+    /// Read a listing that was made elsewhere (`postqueue -j` or `exim -bp`); `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Destinations that are shown
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) top: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What to do with alert rules.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Alerts {
@@ -247,6 +262,77 @@ pub(crate) enum Alerts {
     Check(AlertsCheck),
     /// Replay logs through the rules: what would have fired, when, for how long, and why
     Backtest(AlertsBacktest),
+    /// Send a real test notice by each route and say what every server answered
+    #[cfg(feature = "daemon")]
+    Test(AlertsTest),
+    /// What goes on, and what was over in the last days
+    #[cfg(feature = "daemon")]
+    List(AlertsList),
+    /// Tell nothing of a rule or a group for a while
+    #[cfg(feature = "daemon")]
+    Silence(AlertsSilence),
+    /// End a silence
+    #[cfg(feature = "daemon")]
+    Unsilence(AlertsId),
+    /// Say that you have seen an incident: it is not repeated and goes no further
+    #[cfg(feature = "daemon")]
+    Ack(AlertsId),
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct AlertsTest {
+    /// The configuration file with `[notify.NAME]`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Only this receiver
+    #[arg(long, value_name = "NAME")]
+    pub(crate) receiver: Option<String>,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct AlertsList {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct AlertsSilence {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// A rule, or a pattern (`*` stands for anything)
+    #[arg(long, default_value = "", value_name = "RULE")]
+    pub(crate) rule: String,
+    /// A provider, user, domain or other key, or a pattern
+    #[arg(long, default_value = "", value_name = "KEY")]
+    pub(crate) key: String,
+    /// For how long: `30m`, `2h`, `3d`
+    #[arg(long = "for", value_name = "SPAN")]
+    pub(crate) length: String,
+    /// Why
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) comment: String,
+    /// Who says so (default: you)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct AlertsId {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The id that `mailvane alerts list` shows
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Who says so (default: you)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
 }
 
 #[derive(Args, Debug)]

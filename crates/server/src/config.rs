@@ -1,11 +1,14 @@
 //! The configuration file: one TOML file, every key optional, unknown keys refused with the nearest known name.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use mailvane_alert::notify::route::{RECEIVER, ROUTE, ReceiverSection};
 use serde::Deserialize;
 
 use crate::access::settings::{ACCESS, PROXY, Section as Access, TLS, Tls};
+use crate::alerting::settings::{ALERTS, QUIET, Section as Alerts};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -29,6 +32,10 @@ pub(crate) struct Config {
     pub(crate) access: Access,
     /// Certificate and key of the dashboard.
     pub(crate) tls: Tls,
+    /// Rules, and when something is told.
+    pub(crate) alerts: Alerts,
+    /// Who is told, and by which routes.
+    pub(crate) notify: BTreeMap<String, ReceiverSection>,
 }
 
 /// One log with all its rotations.
@@ -71,7 +78,7 @@ pub(crate) struct Retention {
     pub(crate) rollups: Option<String>,
 }
 
-const TOP: &[&str] = &["data_dir", "listen", "history", "rules", "source", "domains", "retention", "access", "tls"];
+const TOP: &[&str] = &["data_dir", "listen", "history", "rules", "source", "domains", "retention", "access", "tls", "alerts", "notify"];
 const SOURCE: &[&str] = &["path", "origin", "timezone", "year", "mta", "feeds"];
 const DOMAINS: &[&str] = &["ours", "networks"];
 const RETENTION: &[&str] = &["rows", "rows_megabytes", "rollups"];
@@ -111,6 +118,13 @@ fn known_keys(table: &toml::Table) -> Result<()> {
             "retention" => (std::slice::from_ref(value), RETENTION),
             "access" => (std::slice::from_ref(value), ACCESS),
             "tls" => (std::slice::from_ref(value), TLS),
+            "alerts" => (std::slice::from_ref(value), ALERTS),
+            "notify" => {
+                for (receiver, section) in value.as_table().into_iter().flatten() {
+                    known_in(section, RECEIVER, &format!("notify.{receiver}"), &[("route", ROUTE)])?;
+                }
+                continue;
+            }
             _ => continue,
         };
         for item in inner {
@@ -119,6 +133,22 @@ fn known_keys(table: &toml::Table) -> Result<()> {
             }
             for name in item.get("proxy").and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys) {
                 check(name, PROXY, "access.proxy")?;
+            }
+            for quiet in item.get("quiet").and_then(toml::Value::as_array).into_iter().flatten() {
+                known_in(quiet, QUIET, "alerts.quiet", &[])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks the keys of a table, and of the tables in lists within it.
+fn known_in(value: &toml::Value, known: &[&str], section: &str, inner: &[(&str, &[&str])]) -> Result<()> {
+    for (name, value) in value.as_table().into_iter().flatten() {
+        check(name, known, section)?;
+        for (_, names) in inner.iter().filter(|(list, _)| list == name) {
+            for item in value.as_array().into_iter().flatten() {
+                known_in(item, names, &format!("{section}.{name}"), &[])?;
             }
         }
     }

@@ -14,6 +14,10 @@ pub(crate) struct Found {
     pub(crate) domains: Vec<String>,
     /// Networks that it trusts.
     pub(crate) networks: Vec<String>,
+    /// What it calls this host.
+    pub(crate) host: Option<String>,
+    /// The host that it hands all mail to, where there is one.
+    pub(crate) smarthost: Option<String>,
     /// What could not be done, with the command that permits it.
     pub(crate) hints: Vec<String>,
 }
@@ -35,8 +39,9 @@ pub(crate) fn machine() -> Found {
         "relay_domains",
         "mynetworks",
         "maillog_file",
+        "relayhost",
     ]) {
-        let [version, host, domain, destination, virtual_mailboxes, virtual_aliases, relayed, networks, log] = values;
+        let [version, host, domain, destination, virtual_mailboxes, virtual_aliases, relayed, networks, log, relay] = values;
         found.software = Some(format!("Postfix {version} ({host})"));
         found.domains = [&host, &domain, &destination, &virtual_mailboxes, &virtual_aliases, &relayed]
             .into_iter()
@@ -45,6 +50,8 @@ pub(crate) fn machine() -> Found {
         found.domains.sort();
         found.domains.dedup();
         found.networks = plain_words(&networks);
+        found.smarthost = relay_name(&relay);
+        found.host = Some(host.clone()).filter(|host| !host.is_empty());
         if log.starts_with('/') && log != "/dev/stdout" {
             paths.push(PathBuf::from(log));
         }
@@ -84,6 +91,12 @@ fn postconf<const COUNT: usize>(names: &[&str; COUNT]) -> Option<[String; COUNT]
     output.status.success().then(|| names.map(value))
 }
 
+/// The name in a relayhost: `[smart.example.net]:587` is `smart.example.net`.
+fn relay_name(relay: &str) -> Option<String> {
+    let name = relay.trim().trim_start_matches('[').split([']', ':']).next().unwrap_or_default();
+    (!name.is_empty()).then(|| name.to_lowercase())
+}
+
 /// The words of a Postfix list that name something themselves (not `hash:/file`, `$name`, `!no`).
 fn plain_words(list: &str) -> Vec<String> {
     let words = list.split([',', ' ', '\t']).map(str::trim).filter(|word| !word.is_empty());
@@ -93,6 +106,13 @@ fn plain_words(list: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_smarthost_is_named_without_brackets_and_port() {
+        assert_eq!(relay_name("[Smart.example.net]:587").as_deref(), Some("smart.example.net"));
+        assert_eq!(relay_name("smart.example.net:25").as_deref(), Some("smart.example.net"));
+        assert_eq!(relay_name(""), None);
+    }
 
     #[test]
     fn tables_and_negations_are_not_domains() {

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "daemon")]
 mod access;
+mod alerting;
 #[cfg(feature = "daemon")]
 mod api;
 mod cli;
@@ -16,6 +17,7 @@ mod json;
 #[cfg(feature = "daemon")]
 mod live;
 mod pipeline;
+mod queue;
 #[cfg(feature = "daemon")]
 mod reclassify;
 mod rules;

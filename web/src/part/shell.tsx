@@ -13,8 +13,13 @@ const PAGES = [
   { path: '/', label: 'Overview' },
   { path: '/deliveries', label: 'Deliveries' },
   { path: '/messages', label: 'Messages' },
+  { path: '/queue', label: 'Queue' },
+  { path: '/alerts', label: 'Alerts' },
   { path: '/sources', label: 'Sources' },
 ] as const;
+
+/** Pages about the whole server: not for users of some domains, and without a range of time. */
+const WHOLE: readonly string[] = ['/sources', '/alerts', '/queue'];
 
 const THEMES = { system: ['◐', 'as the system has it'], light: ['☀', 'light'], dark: ['☾', 'dark'] } as const;
 /** Data older than this are dated in full. */
@@ -23,10 +28,10 @@ const FRESH_MS = 12 * 3600_000;
 function Nav() {
   return (
     <nav class="nav" aria-label="Pages">
-      {PAGES.filter((page) => page.path !== '/sources' || !session.value?.user?.domains).map((page) => {
+      {PAGES.filter((page) => !WHOLE.includes(page.path) || !session.value?.user?.domains).map((page) => {
         const here = page.path === '/' ? path.value === '/' : path.value.startsWith(page.path);
         return (
-          <a key={page.path} href={page.path === '/sources' ? page.path : link(page.path, carryRange(query.value))} aria-current={here ? 'page' : undefined}>
+          <a key={page.path} href={WHOLE.includes(page.path) ? page.path : link(page.path, carryRange(query.value))} aria-current={here ? 'page' : undefined}>
             {page.label}
           </a>
         );

@@ -16,7 +16,10 @@ use tokio::sync::watch;
 
 use super::problem::Problem;
 use super::reader::Reader;
-use super::{Api, breakdown, failures, life, live, messages, openapi, queue, series, sources, status, summary, suppression, trouble};
+use super::{
+    Api, alerts, breakdown, failures, life, live, live_queue, messages, openapi, queue, series, sources, status, summary, suppression,
+    trouble,
+};
 use crate::live::view::{About, Gap, Shared, View};
 use crate::pipeline::coverage::Coverage;
 
@@ -129,7 +132,75 @@ fn api_of(log: &str, folder: &std::path::Path, kept: Kept) -> Arc<Api> {
     });
     let settings = crate::access::Settings::read(&crate::access::settings::Section::default()).expect("defaults");
     let access = crate::access::Access::open(folder, settings, true).expect("a folder of its own");
-    Arc::new(Api::new(shared, Arc::new(access), watch::channel(false).1))
+    let board = board(&shared, folder, last);
+    Arc::new(Api::new(shared, Arc::new(access), board, watch::channel(false).1))
+}
+
+/// Alerts at work on the same rows, with one incident that goes on, one that is over, and a notice.
+fn board(shared: &Arc<Shared>, folder: &std::path::Path, last: Time) -> Arc<crate::alerting::board::Board> {
+    use mailvane_alert::event::IncidentRow;
+    use mailvane_alert::state::{Incident, Silence};
+    let kept = Arc::new(mailvane_store::alerts::Alerts::open(folder).expect("a folder"));
+    let row = IncidentRow {
+        id: "aa".into(),
+        title: "A provider blocks us".into(),
+        group: mailvane_alert::condition::Group::of("provider", "google"),
+        severity: mailvane_alert::Severity::Page,
+        began: last.0,
+        fired: last.0,
+        ended: Some(last.plus(Time::HOUR).0),
+        history: true,
+        rules: vec!["provider_block".into()],
+        text: "48 of 50".into(),
+    };
+    let incident = mailvane_store::alerts::KeptIncident {
+        id: row.id.clone(),
+        began: last,
+        ended: row.ended.map(Time),
+        value: serde_json::to_vec(&row).expect("JSON"),
+    };
+    let changes = mailvane_store::alerts::AlertChanges { incidents: vec![incident], ..Default::default() };
+    kept.keep(&changes).expect("kept");
+    let (back, inbox) = std::sync::mpsc::channel();
+    // Orders are taken, and nothing is done about them.
+    std::thread::spawn(move || {
+        while let Ok(message) = inbox.recv() {
+            if let crate::alerting::order::Message::Order(_, done) = message {
+                drop(done.send(Ok(())));
+            }
+        }
+    });
+    let board = Arc::new(crate::alerting::board::Board::new(kept, back));
+    let going: Incident = serde_json::from_value(serde_json::json!({
+        "id": "bb", "key": "provider:google", "group": {"label": "provider", "key": "google"},
+        "alerts": [["provider_block", {"label": "provider", "key": "google"}]], "began": last.0, "fired": last.0, "severity": "page",
+        "told": "page", "told_at": last.0, "first_told_at": last.0, "first_notice": "cc", "notices": 1, "escalated": 0,
+        "acknowledged": {"author": "ann", "at": last.0}, "history": false,
+    }))
+    .expect("an incident");
+    let silence =
+        Silence { id: "dd".into(), author: "ann".into(), rule: "*".into(), key: "*".into(), until: i64::MAX / 2, ..Silence::default() };
+    board.show(crate::alerting::board::State {
+        through: Some(last),
+        rules: Arc::new(mailvane_alert::RuleSet::embedded()),
+        warnings: Arc::new(vec!["a warning".into()]),
+        incidents: vec![going],
+        silences: vec![silence],
+        routes: Arc::new(vec![("ops".into(), vec!["ops/1 email".into()])]),
+        queue: Arc::new(live_queue_of(last)),
+        ..Default::default()
+    });
+    assert!(shared.view().is_some());
+    board
+}
+
+/// A queue with one message in it.
+fn live_queue_of(last: Time) -> crate::alerting::board::LiveQueue {
+    let text = "{\"queue_name\":\"deferred\",\"queue_id\":\"A\",\"arrival_time\":1,\"sender\":\"a@example.com\",\"recipients\":[{\"address\":\"b@example.net\",\"delay_reason\":\"connect to mx.example.net[192.0.2.1]:25: Connection timed out\"}]}\n";
+    let look = crate::queue::list::of_text(text.as_bytes(), crate::queue::depths::Lifetimes::default(), 4_000).expect("a listing");
+    let sample = mailvane_alert::input::QueueSample { recipients: 1, deferred: 1, ..Default::default() };
+    let history = vec![(last.plus(-Time::HOUR), sample.clone()), (last, sample)];
+    crate::alerting::board::LiveQueue { look: Some((last, look)), problem: None, history }
 }
 
 /// What in an answer is not as a schema says.
@@ -231,6 +302,20 @@ async fn keeps_the_contract(api: &Arc<Api>) {
     );
     let csv = suppression::get(state(), all(), uri("/?format=csv")).await.expect("an answer");
     assert_eq!(csv.headers()["content-type"], "text/csv; charset=utf-8");
+    let going = hold("Alerts", alerts::get(state(), all(), uri("/")).await);
+    assert_eq!(going["incidents"][0]["acknowledged"]["author"], "ann", "{going:#}");
+    let was = hold("AlertHistory", alerts::history(state(), all(), uri("/?since=2026-11-02T00:00:00Z")).await);
+    assert_eq!(was["incidents"][0]["group"]["key"], "google", "{was:#}");
+    let rules = hold("AlertRules", alerts::rules(state(), all(), uri("/")).await);
+    assert!(rules["rules"].as_array().is_some_and(|rules| rules.len() > 20));
+    hold("AlertNotices", alerts::notices(state(), all(), uri("/?limit=5")).await);
+    let live = hold("LiveQueue", live_queue::get(state(), all(), uri("/")).await);
+    assert_eq!(
+        (&live["listed"]["recipients"], &live["listed"]["destinations"][0]["domain"]),
+        (&Value::from(1), &Value::from("example.net"))
+    );
+    let silences = hold("Silences", alerts::silences(state(), all(), uri("/")).await);
+    assert_eq!(silences["silences"][0]["state"], "on");
     let waiting = hold("Queue", queue::get(state(), all(), uri("/")).await);
     assert_eq!((&waiting["recipients"], &waiting["by_reason"][0]["key"]), (&Value::from(1), &Value::from("greylisted")));
     for query in

@@ -8,6 +8,7 @@
 //! * one file a route for the rest.
 
 mod account;
+mod alerts;
 mod assets;
 mod body;
 mod breakdown;
@@ -27,6 +28,7 @@ mod life;
 mod lines;
 mod listen;
 mod live;
+mod live_queue;
 mod messages;
 mod metrics;
 mod minutes;
@@ -61,6 +63,7 @@ use self::counts::Counts;
 use self::gate::Gate;
 use self::problem::Problem;
 use crate::access::Access;
+use crate::alerting::board::Board;
 use crate::live::view::{About, Shared, View};
 
 /// What every route has at hand.
@@ -69,6 +72,8 @@ pub(crate) struct Api {
     shared: Arc<Shared>,
     /// Who may see and do what.
     access: Arc<Access>,
+    /// What the alerts show, and the way to them.
+    board: Arc<Board>,
     /// What the server counts about itself.
     counts: Counts,
     /// Bounds the work.
@@ -82,10 +87,10 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    fn new(shared: Arc<Shared>, access: Arc<Access>, stop: watch::Receiver<bool>) -> Self {
+    fn new(shared: Arc<Shared>, access: Arc<Access>, board: Arc<Board>, stop: watch::Receiver<bool>) -> Self {
         let listeners = Arc::new(tokio::sync::Semaphore::new(live::LISTENERS_MAX));
         let gate = Gate::new(gate::RUNNING_MAX, gate::WAITING_MAX);
-        Api { shared, access, counts: Counts::default(), gate, listeners, minutes: minutes::Cache::default(), stop }
+        Api { shared, access, board, counts: Counts::default(), gate, listeners, minutes: minutes::Cache::default(), stop }
     }
 
     /// The latest view.
@@ -135,11 +140,13 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/messages/{id}", get(life::get))
         .route("/sources", get(sources::get))
         .route("/queue", get(queue::get))
+        .route("/queue/live", get(live_queue::get))
         .route("/trouble", get(trouble::get))
         .route("/failures", get(failures::get))
         .route("/suppression", get(suppression::get))
         .route("/live", get(live::get))
         .route("/openapi.json", get(openapi::get))
+        .merge(alert_routes())
         .merge(access_routes());
     Router::new()
         .nest("/api/v1", v1)
@@ -150,6 +157,19 @@ fn routes(api: Arc<Api>) -> Router {
         .fallback(assets::serve)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&api), guard::guard))
         .with_state(api)
+}
+
+/// The routes about alerts.
+fn alert_routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/alerts", get(alerts::get))
+        .route("/alerts/history", get(alerts::history))
+        .route("/alerts/rules", get(alerts::rules))
+        .route("/alerts/notices", get(alerts::notices))
+        .route("/alerts/silences", get(alerts::silences).post(alerts::silence))
+        .route("/alerts/silences/{id}", delete(alerts::end_silence))
+        .route("/alerts/incidents/{id}/acknowledge", post(alerts::acknowledge))
+        .route("/alerts/backtest", post(alerts::backtest))
 }
 
 /// The routes about people.
@@ -179,10 +199,11 @@ pub(crate) async fn serve(
     tls: Option<tokio_rustls::TlsAcceptor>,
     shared: Arc<Shared>,
     access: Arc<Access>,
+    board: Arc<Board>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let (stopping, stop) = watch::channel(false);
-    let api = Arc::new(Api::new(shared, access, stop.clone()));
+    let api = Arc::new(Api::new(shared, access, board, stop.clone()));
     let routes = routes(Arc::clone(&api));
     let told = async {
         shutdown.await;

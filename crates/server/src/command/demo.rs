@@ -16,6 +16,7 @@ use mailvane_simulate::{HeadForm, Host, Incident, IncidentKind, Options, PROVIDE
 
 use super::door::Door;
 use super::serve::{LISTEN, follow, listen_address};
+use crate::alerting::settings::Plan;
 use crate::live::engine::Settings;
 use crate::live::view::About;
 use crate::pipeline::span;
@@ -55,7 +56,7 @@ pub(crate) fn run(arguments: &cli::Demo, now: Time) -> Result<Ending> {
         demo: true,
         hints: Vec::new(),
     };
-    let ending = follow(settings, about, Door::of_demo(listen)?, Some(Box::new(move |stop| play(host, out, stop))));
+    let ending = follow(settings, about, Door::of_demo(listen)?, Plan::silent(zone), Some(Box::new(move |stop| play(host, out, stop))));
     drop(clean);
     ending
 }

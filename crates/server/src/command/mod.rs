@@ -12,6 +12,7 @@ mod door;
 mod events;
 mod explain;
 mod output;
+pub(crate) mod queue;
 #[cfg(feature = "daemon")]
 mod reclassify;
 mod records;
@@ -47,6 +48,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         #[cfg(feature = "active")]
         Command::Check(arguments) => check::run(&arguments, now),
         Command::Alerts(arguments) => alerts::run(&arguments, now),
+        Command::Queue(arguments) => queue::run(&arguments, now),
         Command::Suppress(arguments) => suppress::run(&arguments, now),
         #[cfg(feature = "daemon")]
         Command::Reclassify(arguments) => reclassify::run(&arguments),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
+use mailvane_alert::notify::route::Own;
 use mailvane_assemble::{Config as Assembly, Network};
 use mailvane_ingest::Spec;
 use mailvane_ingest::feed::Policy;
@@ -15,11 +16,12 @@ use mailvane_model::Time;
 use mailvane_model::word::Mta;
 
 use super::door::Door;
+use crate::alerting::settings::{Plan, host_name};
 use crate::config::Config;
 use crate::live::engine::{Engine, Settings};
 use crate::live::view::{About, Shared};
 use crate::pipeline::span;
-use crate::{Ending, api, cli, discover, rules};
+use crate::{Ending, alerting, api, cli, discover, rules};
 
 /// Where the dashboard is unless told otherwise.
 pub(crate) const LISTEN: &str = "127.0.0.1:8624";
@@ -35,7 +37,14 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
     let listen = listen_address(arguments.listen.as_deref().or(config.listen.as_deref()).unwrap_or(LISTEN))?;
     let door = Door::read(listen, &config)?;
     let found = discover::machine();
-    let plan = plan(arguments, &config, &found)?;
+    let mut plan = plan(arguments, &config, &found)?;
+    let own = Own {
+        host: found.host.clone().unwrap_or_else(host_name),
+        domains: plan.assembly.ours.domains.clone(),
+        smarthost: found.smarthost.clone(),
+    };
+    let alerts = Plan::read(&config.alerts, &config.notify, own, plan.zone)?;
+    plan.assembly.own_senders = alerts.senders();
     if arguments.check {
         let own = if rules.files > 0 { format!(", {} rules of your own in {} files", rules.rules, rules.files) } else { String::new() };
         let fine = if rules.doubts.is_empty() { "the configuration is fine" } else { "the configuration can be used" };
@@ -52,7 +61,7 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
         demo: false,
         hints: found.hints.clone(),
     };
-    follow(plan, about, door, None)
+    follow(plan, about, door, alerts, None)
 }
 
 /// The configuration of a file; without one every key has its default.
@@ -64,7 +73,7 @@ pub(crate) fn configuration(path: Option<&Path>) -> Result<Config> {
 pub(crate) type Beside = Box<dyn FnOnce(&AtomicBool) -> Result<()> + Send>;
 
 /// Follows until the process is told to stop.
-pub(crate) fn follow(settings: Settings, about: About, door: Door, beside: Option<Beside>) -> Result<Ending> {
+pub(crate) fn follow(settings: Settings, about: About, door: Door, alerts: Plan, beside: Option<Beside>) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
     let access = Arc::new(door.open(&settings.folder)?);
     let tls = door.tls.clone().map(|files| runtime.block_on(async { api::tls::acceptor(files) })).transpose()?;
@@ -80,15 +89,18 @@ pub(crate) fn follow(settings: Settings, about: About, door: Door, beside: Optio
     let shared = Arc::new(Shared::new(about));
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&shared);
+    let (board, watch) = alerting::begin(alerts, &settings.folder, &shared, runtime.handle())?;
+    let watching = spawn("alerts", &stop, move |stop| watch.run(stop))?;
     let following = spawn("ingest", &stop, move |stop| Engine::open(settings, seen)?.run(stop))?;
     let beside = beside.map(|task| spawn("simulate", &stop, move |stop| task(stop))).transpose()?;
     runtime.block_on(async {
         let stopped = Arc::clone(&stop);
-        api::serve(listener, tls, shared, access, async move { told_to_stop(&stopped).await }).await;
+        api::serve(listener, tls, shared, access, board, async move { told_to_stop(&stopped).await }).await;
     });
     stop.store(true, Ordering::Relaxed);
     runtime.shutdown_background();
     join(following, "ingest")?;
+    join(watching, "alerts")?;
     if let Some(beside) = beside {
         join(beside, "the simulated host")?;
     }

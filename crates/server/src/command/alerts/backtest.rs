@@ -12,8 +12,9 @@ use mailvane_model::{Sink, Time};
 
 use super::super::report::offset_minutes;
 use super::super::{assembly, warn};
+use super::complain;
 use super::print::{self, Told};
-use super::{complain, rules};
+use crate::alerting::rules;
 use crate::pipeline::coverage::{Understanding, understanding};
 use crate::pipeline::files::{self, Job, Seen, Watcher};
 use crate::pipeline::span::Span;
@@ -88,7 +89,7 @@ impl Watcher for Replay {
 
 /// Runs it.
 pub(super) fn run(arguments: &cli::AlertsBacktest, now: Time) -> Result<Ending> {
-    let (set, problems) = rules(arguments.rules.as_deref())?;
+    let (set, problems) = rules::load(arguments.rules.as_deref())?;
     complain(&problems);
     let job = Job::of(&arguments.reading.files, &arguments.reading.clock, now)?;
     let span = Span::parse(&arguments.span, job.zone, now)?;

@@ -6,12 +6,13 @@ use anyhow::{Context as _, Result};
 use mailvane_alert::rule::span_text;
 use serde_json::json;
 
-use super::{complain, rules};
+use super::complain;
+use crate::alerting::rules;
 use crate::{Ending, cli};
 
 /// Runs it.
 pub(super) fn run(arguments: &cli::AlertsCheck) -> Result<Ending> {
-    let (set, problems) = rules(arguments.rules.as_deref())?;
+    let (set, problems) = rules::load(arguments.rules.as_deref())?;
     let mut out = String::new();
     if arguments.json {
         let listed: Vec<_> = set

@@ -1,55 +1,37 @@
-//! `mailvane alerts`: validate rules, and replay logs through them.
+//! `mailvane alerts`: validate rules, replay logs through them, try the routes, see what goes on and act on it.
 
 mod backtest;
 mod check;
+#[cfg(feature = "daemon")]
+mod notify;
+#[cfg(feature = "daemon")]
+mod people;
 mod print;
 
 use std::io::Write;
-use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
-use mailvane_alert::RuleSet;
+use anyhow::Result;
 use mailvane_alert::rule::Problem;
 use mailvane_model::Time;
 
 use crate::{Ending, cli};
-
-/// Rule files of a folder at most.
-const FILES: usize = 1_000;
-/// The longest rule file that is read, in bytes.
-const FILE_BYTES: u64 = 1 << 20;
 
 /// Runs one of them.
 pub(crate) fn run(arguments: &cli::Alerts, now: Time) -> Result<Ending> {
     match arguments {
         cli::Alerts::Check(arguments) => check::run(arguments),
         cli::Alerts::Backtest(arguments) => backtest::run(arguments, now),
+        #[cfg(feature = "daemon")]
+        cli::Alerts::Test(arguments) => notify::run(arguments, now),
+        #[cfg(feature = "daemon")]
+        cli::Alerts::List(arguments) => people::list(arguments, now),
+        #[cfg(feature = "daemon")]
+        cli::Alerts::Silence(arguments) => people::silence(arguments, now),
+        #[cfg(feature = "daemon")]
+        cli::Alerts::Unsilence(arguments) => people::end_silence(arguments, now),
+        #[cfg(feature = "daemon")]
+        cli::Alerts::Ack(arguments) => people::acknowledge(arguments),
     }
-}
-
-/// The rules that ship, with those of a folder over them, and what is wrong with the latter.
-fn rules(folder: Option<&Path>) -> Result<(RuleSet, Vec<Problem>)> {
-    let mut files = Vec::new();
-    if let Some(folder) = folder {
-        let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read the rules folder {}", folder.display()))?;
-        for entry in entries {
-            let path = entry.with_context(|| format!("cannot read the rules folder {}", folder.display()))?.path();
-            if path.extension().is_none_or(|end| end != "toml") {
-                continue;
-            }
-            let length = path.metadata().with_context(|| format!("cannot read {}", path.display()))?.len();
-            if length > FILE_BYTES {
-                bail!("{} is no rule: it has {length} bytes", path.display());
-            }
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            files.push((path.display().to_string(), text));
-            if files.len() > FILES {
-                bail!("more than {FILES} rule files in {}", folder.display());
-            }
-        }
-    }
-    files.sort();
-    Ok(RuleSet::with(&files))
 }
 
 /// Says on stderr what is wrong with rules.

@@ -1,0 +1,89 @@
+//! What the alerts show: the latest state for the API, and the way in for orders.
+
+use std::sync::mpsc::{Sender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use mailvane_alert::RuleSet;
+use mailvane_alert::input::QueueSample;
+use mailvane_alert::notify::Delivery;
+use mailvane_alert::state::{Alert, Incident, Silence};
+use mailvane_model::Time;
+use mailvane_store::alerts::Alerts;
+
+use super::order::{Message, Order};
+use crate::queue::list::Look;
+
+/// How long the API waits for the thread of alerts.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// The alerts as of one step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    /// The log time up to which everything was judged.
+    pub(crate) through: Option<Time>,
+    /// Whether history is still being learned, so that nothing is told.
+    pub(crate) learning: bool,
+    /// The rules in force.
+    pub(crate) rules: Arc<RuleSet>,
+    /// What is wrong with rules and routes.
+    pub(crate) warnings: Arc<Vec<String>>,
+    /// Alerts that are pending, firing or were over not long ago.
+    pub(crate) alerts: Vec<Alert>,
+    /// Incidents that go on.
+    pub(crate) incidents: Vec<Incident>,
+    /// Silences.
+    pub(crate) silences: Vec<Silence>,
+    /// Notices, the latest first.
+    pub(crate) deliveries: Vec<Delivery>,
+    /// Receivers and their routes, by name.
+    pub(crate) routes: Arc<Vec<(String, Vec<String>)>>,
+    /// What found no place in a table with a limit.
+    pub(crate) dropped: u64,
+    /// The live queue, where this host can be asked for it.
+    pub(crate) queue: Arc<LiveQueue>,
+}
+
+/// The live queue as it was listed last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LiveQueue {
+    /// When, and what.
+    pub(crate) look: Option<(Time, Look)>,
+    /// Why there is none.
+    pub(crate) problem: Option<String>,
+    /// The looks of the last day, the oldest first.
+    pub(crate) history: Vec<(Time, QueueSample)>,
+}
+
+/// What the thread of alerts and the API share.
+pub(crate) struct Board {
+    /// The history.
+    pub(crate) kept: Arc<Alerts>,
+    state: RwLock<Arc<State>>,
+    inbox: Mutex<Sender<Message>>,
+}
+
+impl Board {
+    /// With nothing on it yet.
+    pub(crate) fn new(kept: Arc<Alerts>, inbox: Sender<Message>) -> Self {
+        Board { kept, state: RwLock::default(), inbox: Mutex::new(inbox) }
+    }
+
+    /// The latest state.
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Shows a new state.
+    pub(crate) fn show(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+    }
+
+    /// Gives an order and waits until it is carried out. It blocks.
+    pub(crate) fn order(&self, order: Order) -> Result<(), String> {
+        let (done, wait) = sync_channel(1);
+        let gone = || "alerts are not at work".to_owned();
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).send(Message::Order(order, done)).map_err(|_| gone())?;
+        wait.recv_timeout(WAIT).map_err(|_| "alerts are busy: ask again in a few seconds".to_owned())?
+    }
+}

@@ -1,0 +1,122 @@
+//! What is committed, from one time to another: rows of the store into a sink.
+
+use mailvane_model::{Batch, Sink, Time};
+use mailvane_store::{CommitNumber, Kind, Result, Snapshot};
+
+/// Rows of a time, `until` not included. Rows that a later revision superseded are left out.
+pub(crate) fn between(snapshot: &Snapshot, from: Time, until: Time, sink: &mut impl Sink) -> Result<()> {
+    let within = |time: Time| time >= from && time < until;
+    for kind in Kind::ALL {
+        for segment in snapshot.segments(kind, from, until) {
+            play(&snapshot.read(&segment, None)?, |_| &[], within, sink);
+        }
+    }
+    for pending in snapshot.pending() {
+        play(&pending.rows, |kind| pending.dead(kind), within, sink);
+    }
+    Ok(())
+}
+
+/// The time of the earliest row.
+pub(crate) fn earliest(snapshot: &Snapshot) -> Option<Time> {
+    let sealed = snapshot.all_segments().iter().map(|segment| segment.time_min);
+    let of = |rows: &Batch| {
+        let columns = [&rows.messages.time.0, &rows.attempts.time.0, &rows.rejections.time.0, &rows.auths.time.0, &rows.sessions.time.0];
+        columns.into_iter().filter_map(|times| times.iter().min().copied()).min()
+    };
+    sealed.chain(snapshot.pending().iter().filter_map(|pending| of(&pending.rows))).min()
+}
+
+/// Rows that came in commits after `number` for a time before `from`: a source that lagged. What was sealed at once (an import) is history.
+pub(crate) fn late(snapshot: &Snapshot, number: CommitNumber, from: Time, sink: &mut impl Sink) {
+    for pending in snapshot.pending().iter().filter(|pending| pending.number > number) {
+        play(&pending.rows, |kind| pending.dead(kind), |time| time < from, sink);
+    }
+}
+
+/// Hands over the rows of a batch whose time is wanted.
+fn play<'a>(rows: &'a Batch, dead: impl Fn(Kind) -> &'a [u32], within: impl Fn(Time) -> bool, sink: &mut impl Sink) {
+    // Numbers ascend, so each list of the dead is gone through once.
+    let alive = |dead: &'a [u32]| {
+        let mut rest = dead;
+        move |number: usize| {
+            while rest.first().is_some_and(|first| (*first as usize) < number) {
+                rest = &rest[1..];
+            }
+            rest.first().is_none_or(|first| *first as usize != number)
+        }
+    };
+    macro_rules! hand_over {
+        ($($kind:ident $column:ident $method:ident),+) => {
+            $({
+                let mut alive = alive(dead(Kind::$kind));
+                for (number, time) in rows.$column.time.0.iter().enumerate() {
+                    if within(*time) && alive(number) {
+                        sink.$method(&rows.$column.get(number));
+                    }
+                }
+            })+
+        };
+    }
+    hand_over!(Messages messages message, Attempts attempts attempt, Rejections rejections rejection, Auths auths auth, Sessions sessions session, Notices notices notice);
+    let mut alive = alive(dead(Kind::Outcomes));
+    for (number, time) in rows.outcomes.time.0.iter().enumerate() {
+        if within(*time) && alive(number) {
+            sink.outcome(&rows.outcomes.get(number), None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use mailvane_model::AttemptRow;
+    use mailvane_model::row::OutcomeRow;
+    use mailvane_store::{Commit, Disk, Options, Store};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Ids(Mutex<Vec<u64>>);
+
+    impl Sink for Ids {
+        fn attempt(&mut self, row: &AttemptRow<'_>) {
+            self.0.get_mut().expect("alone").push(row.id);
+        }
+        fn outcome(&mut self, row: &OutcomeRow<'_>, _: Option<&OutcomeRow<'_>>) {
+            self.0.get_mut().expect("alone").push(row.id);
+        }
+    }
+
+    fn ids(fill: impl FnOnce(&mut Ids)) -> Vec<u64> {
+        let mut ids = Ids::default();
+        fill(&mut ids);
+        let mut ids = ids.0.into_inner().expect("alone");
+        ids.sort_unstable();
+        ids
+    }
+
+    fn attempts(rows: &[(u64, i64)]) -> Batch {
+        let mut batch = Batch::default();
+        for (id, second) in rows {
+            batch.attempt(&AttemptRow { id: *id, time: Time::from_seconds(*second), ..AttemptRow::default() });
+        }
+        batch
+    }
+
+    #[test]
+    fn each_row_is_handed_over_once_wherever_it_stands() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store = Disk::open(folder.path(), Options::default()).expect("a store");
+        let (sealed, pending) = (attempts(&[(1, 10), (2, 20), (3, 30)]), attempts(&[(4, 25), (5, 35), (6, 5)]));
+        store.commit(Commit { bulk: true, ..Commit::of(&sealed) }).expect("kept");
+        let before = store.snapshot().expect("a snapshot").number();
+        store.commit(Commit::of(&pending)).expect("kept");
+        let snapshot = store.snapshot().expect("a snapshot");
+        let all = ids(|sink| between(&snapshot, Time::from_seconds(20), Time::from_seconds(35), sink).expect("read"));
+        assert_eq!(all, [2, 3, 4]);
+        assert_eq!(ids(|sink| late(&snapshot, before, Time::from_seconds(20), sink)), [6]);
+        assert_eq!(ids(|sink| late(&snapshot, snapshot.number(), Time::from_seconds(20), sink)), [] as [u64; 0]);
+    }
+}

@@ -1,0 +1,70 @@
+// Alerts and the queue in a real browser: what goes on, a silence made and ended, a rule tried before it is put in force.
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, test, type Page } from '@playwright/test';
+import { isBuilt, serve, type Served } from './serve';
+
+test.skip(!isBuilt, 'needs the program: build it, or name it by MAILVANE_BIN');
+
+let served: Served;
+test.beforeAll(async () => { served = await serve([], '[alerts]\nlist_queue = false\n'); });
+test.afterAll(() => served.stop());
+test.beforeEach(({ page }) => {
+  page.on('pageerror', (error) => {
+    throw error;
+  });
+});
+
+async function accessible(page: Page, what: string) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const serious = violations.filter((each) => each.impact === 'serious' || each.impact === 'critical');
+  expect(serious.map((each) => `${what}: ${each.id}: ${each.nodes[0]?.html}`)).toEqual([]);
+  const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(excess, `${what} is wider than the screen`).toBeLessThanOrEqual(0);
+}
+
+test('what goes on and who is told', async ({ page }) => {
+  await page.goto(`${served.url}/alerts`);
+  await expect(page.getByRole('heading', { level: 1, name: 'Alerts' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Who is told' })).toBeVisible();
+  await expect(page.getByText('mailvane alerts test')).toBeVisible();
+  await accessible(page, 'alerts');
+  for (const tab of ['History', 'Notices']) {
+    await page.getByRole('navigation', { name: 'Alerts' }).getByRole('link', { name: tab }).click();
+    await expect(page.getByRole('link', { name: tab })).toHaveAttribute('aria-current', 'page');
+    await accessible(page, tab);
+  }
+});
+
+test('a silence is made, shown and ended', async ({ page }) => {
+  await page.goto(`${served.url}/alerts/silences`);
+  await page.getByLabel('About').fill('example.net');
+  await page.getByLabel('Why').fill('<b>they move</b>');
+  await page.getByRole('button', { name: 'Tell nobody' }).click();
+  const row = page.getByRole('row', { name: /example\.net/ });
+  await expect(row).toContainText('<b>they move</b>');
+  await accessible(page, 'silences');
+  await row.getByRole('button', { name: 'End' }).click();
+  await row.getByRole('button', { name: 'End it?' }).click();
+  await expect(row).toContainText('(over)');
+  await page.getByRole('button', { name: 'Tell nobody' }).click();
+  await expect(page.getByRole('alert')).toContainText('say what is to be silent');
+});
+
+test('a rule is tried before it is put in force', async ({ page }) => {
+  await page.goto(`${served.url}/alerts/rules`);
+  await page.getByRole('button', { name: 'A provider blocks us' }).click();
+  await page.getByRole('button', { name: 'Try it' }).click();
+  await expect(page.getByRole('status').filter({ hasText: /Nothing would have fired|incidents/ })).toBeVisible();
+  const text = page.getByLabel(/The rule, to be edited/);
+  await text.fill((await text.inputValue()).replace('min_of', 'min_off'));
+  await page.getByRole('button', { name: 'Try it' }).click();
+  await expect(page.getByRole('alert')).toContainText('did you mean `min_of`?');
+  await accessible(page, 'rules');
+});
+
+test('the queue as far as it is known', async ({ page }) => {
+  await page.goto(`${served.url}/queue`);
+  await expect(page.getByRole('heading', { level: 1, name: 'Queue' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'In the queue now' })).toBeVisible();
+  await accessible(page, 'queue');
+});

@@ -1,0 +1,165 @@
+// Alerts: what goes on, what was, silences, rules with a trial of an edited one, and what was told to whom.
+import type { AlertGroup, AlertHistory, AlertIncident, Alerts as Answer } from '../api';
+import { address, send } from '../client';
+import { ago, dateTime, duration } from '../format';
+import { now, refresh } from '../live';
+import { link, query } from '../location';
+import { Sure } from '../part/form';
+import { Card, Empty, Failure } from '../part/pieces';
+import { Scroll } from '../part/scroll';
+import { PageHead } from '../part/shell';
+import { useAsk } from '../query';
+import { mayOperate } from '../session';
+import { plain } from '../words';
+import { Notices } from './alerts-notices';
+import { Rules } from './alerts-rules';
+import { Silences } from './alerts-silences';
+
+const TABS = [
+  { path: '/alerts', label: 'Now' },
+  { path: '/alerts/history', label: 'History' },
+  { path: '/alerts/silences', label: 'Silences' },
+  { path: '/alerts/rules', label: 'Rules' },
+  { path: '/alerts/notices', label: 'Notices' },
+] as const;
+
+const GRAVE: Record<string, { tone: string; glyph: string }> = {
+  page: { tone: 'bad', glyph: '!' },
+  ticket: { tone: 'wait', glyph: '▲' },
+  info: { tone: 'calm', glyph: 'i' },
+};
+
+export function Severity({ word }: { word: string }) {
+  const look = GRAVE[word] ?? { tone: 'calm', glyph: 'i' };
+  return <span class={`badge ${look.tone}`}><span class="glyph" aria-hidden="true">{look.glyph}</span>{word}</span>;
+}
+
+/** Whom an alert is about. */
+export function groupText(group: AlertGroup | null): string {
+  return group ? `${plain(group.label)} ${group.key}` : 'the whole server';
+}
+
+/** Where to read on: the deliveries of a group, where they can be shown. */
+function groupLink(group: AlertGroup | null, began: string): string | null {
+  const shown = ['provider', 'domain', 'sender_domain', 'reason', 'client'];
+  const since = new Date(Date.parse(began) - 6 * 3600_000).toISOString();
+  if (!group) return link('/deliveries', { since });
+  return shown.includes(group.label) ? link('/deliveries', { since, [group.label]: group.key }) : null;
+}
+
+function Incident({ incident, again }: { incident: AlertIncident; again: () => void }) {
+  const read = groupLink(incident.group, incident.began);
+  const chosen = query.value.get('incident') === incident.id;
+  const silence = async () => {
+    await send('POST', '/alerts/silences', { rule: incident.alerts[0]?.rule ?? '', key: incident.group?.key ?? '', comment: `from the page: ${incident.title}`, minutes: 120 });
+    again();
+  };
+  return (
+    <section class={`card incident ${incident.severity}${chosen ? ' chosen' : ''}`} id={incident.id}>
+      <header>
+        <h2>{incident.title}{incident.group && <>: <span class="break">{groupText(incident.group)}</span></>}</h2>
+        <Severity word={incident.severity} />
+      </header>
+      <p class="muted">
+        Since {dateTime(incident.began)} ({duration((now.value - Date.parse(incident.began)) / 1000)})
+        {incident.told ? <>, told {ago(incident.told, now.value)}</> : ', not told to anybody'}
+        {incident.acknowledged && <>, acknowledged by <strong>{incident.acknowledged.author}</strong></>}
+        {incident.silenced_until && <>, silent until {dateTime(incident.silenced_until)}</>}
+      </p>
+      <ul class="points">
+        {incident.alerts.map((alert) => <li key={alert.rule + (alert.group?.key ?? '')}><strong>{plain(alert.rule)}</strong> {alert.text}{alert.state === 'resolved' && ' (over)'}</li>)}
+      </ul>
+      <p>{incident.why}</p>
+      <details>
+        <summary>What to do</summary>
+        <pre class="runbook">{incident.runbook}</pre>
+      </details>
+      <div class="row">
+        {mayOperate.value && !incident.acknowledged && (
+          <button type="button" class="button primary" onClick={() => void send('POST', `/alerts/incidents/${incident.id}/acknowledge`).then(again, again)}>Acknowledge</button>
+        )}
+        {mayOperate.value && !incident.silenced_until && <Sure label="Silence for 2 h" ask="Tell nobody for 2 hours?" act={silence} />}
+        {read && <a class="button" href={read}>See the deliveries</a>}
+      </div>
+    </section>
+  );
+}
+
+function Now() {
+  const { data, error, again } = useAsk<Answer>(address('/alerts'), refresh.value);
+  if (error) return <Failure error={error} again={again} />;
+  if (!data) return null;
+  return (
+    <div class="stack">
+      {data.warnings.map((warning) => <div class="note wait" key={warning}>{warning}</div>)}
+      {data.learning && <div class="note">History is being learned from: nothing is told yet.</div>}
+      {data.incidents.length === 0 && (
+        <Card title="Nothing is wrong">
+          <Empty title="No incident goes on">{data.judged_to ? <>Everything up to {dateTime(data.judged_to)} was judged.</> : <>Nothing has been judged yet.</>}</Empty>
+        </Card>
+      )}
+      {data.incidents.map((incident) => <Incident key={incident.id} incident={incident} again={again} />)}
+      {data.pending.length > 0 && (
+        <Card title="Not yet" note="These hold, but not for long enough" flush>
+          <Scroll label="Alerts that are pending">
+            <table>
+              <thead><tr><th scope="col">Rule</th><th scope="col">About</th><th scope="col">Numbers</th></tr></thead>
+              <tbody>{data.pending.map((alert) => <tr key={alert.rule + (alert.group?.key ?? '')}><th scope="row">{plain(alert.rule)}</th><td class="break">{groupText(alert.group)}</td><td>{alert.text}</td></tr>)}</tbody>
+            </table>
+          </Scroll>
+        </Card>
+      )}
+      <Card title="Who is told">
+        {data.receivers.length === 0
+          ? <Empty title="Nobody">Name a receiver in the configuration (<code>[notify.ops]</code>), and try it with <code>mailvane alerts test</code>.</Empty>
+          : <ul class="points">{data.receivers.map((receiver) => <li key={receiver.name}><strong>{receiver.name}</strong>: {receiver.routes.map((route) => route.slice(route.indexOf(' ') + 1)).join('; then ')}</li>)}</ul>}
+      </Card>
+    </div>
+  );
+}
+
+function History() {
+  const { data, error, again } = useAsk<AlertHistory>(address('/alerts/history', { since: '90d', limit: 500 }), refresh.value);
+  if (error) return <Failure error={error} again={again} />;
+  if (!data) return null;
+  return (
+    <Card title="Incidents of 90 days" flush>
+      {data.incidents.length === 0 ? <Empty title="None">Nothing fired since {dateTime(data.since)}.</Empty> : (
+        <Scroll label="Incidents">
+          <table>
+            <thead><tr><th scope="col">What</th><th scope="col">Severity</th><th scope="col">Began</th><th scope="col">Lasted</th><th scope="col" class="wide">Numbers</th></tr></thead>
+            <tbody>
+              {data.incidents.map((row) => (
+                <tr key={row.id}>
+                  <th scope="row">{row.title}<div class="muted small break">{groupText(row.group)}{row.history && ', found in history, told to nobody'}</div></th>
+                  <td><Severity word={row.severity} /></td>
+                  <td class="number">{dateTime(row.began)}</td>
+                  <td class="number">{row.ended ? duration((Date.parse(row.ended) - Date.parse(row.began)) / 1000) : <strong>goes on</strong>}</td>
+                  <td class="wide">{row.text}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scroll>
+      )}
+    </Card>
+  );
+}
+
+export function Alerts({ at }: { at: string }) {
+  const tab = TABS.find((each) => each.path === at) ?? TABS[0];
+  return (
+    <>
+      <PageHead title="Alerts">
+        <nav class="nav tabs" aria-label="Alerts">
+          {TABS.map((each) => <a key={each.path} href={each.path} aria-current={each === tab ? 'page' : undefined}>{each.label}</a>)}
+        </nav>
+      </PageHead>
+      {tab.path === '/alerts' && <Now />}
+      {tab.path === '/alerts/history' && <History />}
+      {tab.path === '/alerts/silences' && <Silences />}
+      {tab.path === '/alerts/rules' && <Rules />}
+      {tab.path === '/alerts/notices' && <Notices />}
+    </>
+  );
+}

@@ -1,0 +1,122 @@
+// The queue: as the mail server lists it, as the log tells it, how it has been, and what will expire.
+import type { ListedQueue, LiveQueue } from '../api';
+import { address } from '../client';
+import { bytes, count, dateTime, duration } from '../format';
+import { refresh } from '../live';
+import { link } from '../location';
+import { Card, Copy, Empty, Failure, Meter } from '../part/pieces';
+import { Scroll } from '../part/scroll';
+import { PageHead } from '../part/shell';
+import { Spark } from '../part/spark';
+import { useAsk } from '../query';
+import { reasonLabel } from '../words';
+import { QueueCard } from './overview-queue';
+
+function ageLabel(under: number | null, before: number): string {
+  return under === null ? `${duration(before)} and more` : `under ${duration(under)}`;
+}
+
+function Depth({ live, listed }: { live: LiveQueue; listed: ListedQueue }) {
+  const drain = live.drain_per_s;
+  return (
+    <Card title="As the mail server lists it" note={<>at {dateTime(live.as_of)}{!listed.complete && '; longer than what was read'}</>}>
+      <dl class="facts">
+        <div><dt>Messages</dt><dd>{count(listed.messages)} <small>{bytes(listed.bytes)}</small></dd></div>
+        <div><dt>Recipients waiting</dt><dd>{count(listed.recipients)}</dd></div>
+        {listed.queues.filter((queue) => queue.messages > 0).map((queue) => <div key={queue.queue}><dt>{queue.queue}</dt><dd>{count(queue.messages)} <small>{count(queue.recipients)} recipients</small></dd></div>)}
+        <div><dt>Oldest that waits</dt><dd>{duration(listed.oldest_s)}</dd></div>
+        <div><dt>Notices to senders</dt><dd>{count(listed.notices)}</dd></div>
+        {drain !== null && <div><dt>{drain >= 0 ? 'Drains by' : 'Grows by'}</dt><dd>{count(Math.round(Math.abs(drain) * 3600))} <small>recipients an hour</small></dd></div>}
+        {live.empty_in_s !== null && <div><dt>Empty in</dt><dd>{duration(live.empty_in_s)}</dd></div>}
+      </dl>
+      {live.history.length > 2 && <div class="queue-history" title="Recipients waiting, over the last day"><Spark values={live.history.map((look) => look.recipients)} colour="--wait" /></div>}
+    </Card>
+  );
+}
+
+function Ages({ listed }: { listed: ListedQueue }) {
+  const most = Math.max(1, ...listed.ages.map((age) => age.messages));
+  return (
+    <Card title="How old" flush>
+      <Scroll label="Messages by age">
+        <table>
+          <thead><tr><th scope="col">Age</th><th scope="col" class="end">Messages</th><th scope="col" class="wide"><span class="visually-hidden">Share</span></th></tr></thead>
+          <tbody>
+            {listed.ages.map((age, place) => (
+              <tr key={age.under_s ?? 'more'}>
+                <th scope="row">{ageLabel(age.under_s, listed.ages[place - 1]?.under_s ?? 0)}</th>
+                <td class="end number">{count(age.messages)}</td>
+                <td class="wide"><Meter value={age.messages / most} label={`${count(age.messages)} messages`} /></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </Card>
+  );
+}
+
+function Forecast({ listed }: { listed: ListedQueue }) {
+  const last = listed.expiring.at(-1);
+  return (
+    <Card title="What will come back" note={`Mail goes back to its sender after ${duration(listed.lifetime_s)}`} flush>
+      {!last || last.messages === 0 ? <Empty title="Nothing within a day">No message in the queue is that old.</Empty> : (
+        <table>
+          <thead><tr><th scope="col">Unless accepted within</th><th scope="col" class="end">Messages</th></tr></thead>
+          <tbody>{listed.expiring.map((each) => <tr key={each.within_s}><th scope="row">{duration(each.within_s)}</th><td class="end number">{count(each.messages)}</td></tr>)}</tbody>
+        </table>
+      )}
+    </Card>
+  );
+}
+
+function Destinations({ listed }: { listed: ListedQueue }) {
+  return (
+    <Card title="Waiting for" flush>
+      {listed.destinations.length === 0 ? <Empty title="Nobody">Nothing waits.</Empty> : (
+        <Scroll label="Destinations">
+          <table>
+            <thead><tr><th scope="col">Domain</th><th scope="col" class="end">Recipients</th><th scope="col" class="end wide">Messages</th><th scope="col" class="end">Oldest</th><th scope="col" class="end wide">Expire in a day</th></tr></thead>
+            <tbody>
+              {listed.destinations.map((each) => (
+                <tr key={each.domain}>
+                  <th scope="row"><a href={link('/messages', { status: 'open', q: each.domain, range: '30d' })}>{each.domain}</a>{each.reason && <div class="muted small">{reasonLabel(each.reason)}: <span class="break">{each.reply}</span></div>}</th>
+                  <td class="end number">{count(each.recipients)}</td>
+                  <td class="end number wide">{count(each.messages)}</td>
+                  <td class="end number">{duration(each.oldest_s)}</td>
+                  <td class="end number wide">{count(each.expiring)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scroll>
+      )}
+    </Card>
+  );
+}
+
+export function Queue() {
+  const { data, error, again } = useAsk<LiveQueue>(address('/queue/live'), refresh.value);
+  return (
+    <>
+      <PageHead title="Queue"><p class="muted">Nothing here changes the queue. To act, copy a command to a terminal of the server.</p></PageHead>
+      <div class="stack">
+        {error && <Failure error={error} again={again} />}
+        {data?.problem && <div class="note wait">The mail server could not be asked: {data.problem}. What follows is inferred from the log.</div>}
+        {data?.listed && (
+          <>
+            <Depth live={data} listed={data.listed} />
+            <div class="halves"><Ages listed={data.listed} /><Forecast listed={data.listed} /></div>
+            <Destinations listed={data.listed} />
+          </>
+        )}
+        <QueueCard />
+        <Card title="Commands">
+          <ul class="points">
+            {['postqueue -p', 'postqueue -i QUEUE-ID', 'postsuper -h QUEUE-ID', 'postcat -vq QUEUE-ID'].map((command) => <li key={command}><code>{command}</code> <Copy text={command} label="Copy" /></li>)}
+          </ul>
+        </Card>
+      </div>
+    </>
+  );
+}
