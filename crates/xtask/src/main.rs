@@ -31,6 +31,7 @@ usage: cargo xtask COMMAND
                                the same on a folder of bounce mails with their truth
   bench alerts [--half train|test] [--every N] [--verbose] [--speed]
                                simulated months with known incidents through the alert rules: recall, delay, false alarms
+  bench notices                from a failed delivery to a mail in a mailbox, with a real Postfix in a network of its own (as root)
   bench sample --out FILE [--megabytes N] [--seed N]
                                write a simulated log
   dist                         a stripped binary, a Debian package and a systemd unit";

@@ -3,6 +3,7 @@
 mod alerts;
 mod ingest;
 mod measure;
+mod notices;
 mod report;
 mod sample;
 mod verdicts;
@@ -69,9 +70,13 @@ impl Wanted {
 
 /// Runs one bench.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let Some((which, rest)) = arguments.split_first() else { bail!("bench what? report, ingest, verdicts, alerts or sample") };
+    let Some((which, rest)) = arguments.split_first() else { bail!("bench what? report, ingest, verdicts, alerts, notices or sample") };
     if which == "alerts" {
         alerts::run(rest)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if which == "notices" {
+        notices::run()?;
         return Ok(ExitCode::SUCCESS);
     }
     let wanted = Wanted::parse(rest)?;
@@ -80,7 +85,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         "ingest" => ingest::run(&wanted)?,
         "verdicts" => verdicts::run(&wanted)?,
         "sample" => sample::write_out(&wanted)?,
-        other => bail!("no bench {other:?}: report, ingest, verdicts, alerts or sample"),
+        other => bail!("no bench {other:?}: report, ingest, verdicts, alerts, notices or sample"),
     }
     Ok(ExitCode::SUCCESS)
 }
