@@ -148,3 +148,17 @@ test('deliveries are split, compared, saved as a file, and lead to the messages'
   await expect(page.getByRole('heading', { level: 1, name: 'Messages' })).toBeFocused();
   await expect(page).toHaveURL(/domain=/);
 });
+
+test('failures say what a reply means, and lead to the messages and to the addresses not to be mailed', async ({ page }) => {
+  await page.goto(`/failures?${RANGE}`);
+  const first = page.locator('.failure').first();
+  await first.getByRole('button').first().click();
+  await expect(first.getByRole('heading', { name: 'What to do' })).toBeVisible();
+  const told = await api<{ groups: Array<{ recipients: number; verdict: { explanation: { title: string } } }> }>(page, '/failures?since=999d&limit=1');
+  await expect(first).toContainText(told.groups[0]?.verdict.explanation.title ?? '?');
+  const csv = await page.request.get('/api/v1/suppression?format=csv');
+  expect(csv.headers()['content-type']).toContain('text/csv');
+  await first.getByRole('link', { name: 'All messages with this reason there' }).click();
+  await expect(page).toHaveURL(/\/messages\?.*reason=/);
+  await expect(page.locator('.item').first()).toBeVisible();
+});

@@ -11,7 +11,8 @@ const EXPLAIN = {
   unknown_recipient: { title: 'The address does not exist', cause: 'The receiving system knows no such mailbox.', fix: ['Take the address off the list.'], who: 'recipient' },
   greylisted: { title: 'Greylisting', cause: 'The receiver asks unknown senders to come again; the next try mostly succeeds.', fix: ['Wait: nothing to do.'], who: 'receiver' },
 };
-const explain = (reason) => EXPLAIN[reason] ?? { title: LABELS[reason] ?? reason, cause: 'See the reply of the far side.', fix: ['Read the reply.'], who: 'unknown' };
+const MORE = { act: 'Somebody must act.', links: [], tell_sender: '' };
+const explain = (reason) => ({ ...MORE, ...(EXPLAIN[reason] ?? { title: LABELS[reason] ?? reason, cause: 'See the reply of the far side.', fix: ['Read the reply.'], who: 'unknown' }) });
 
 export function readWindow(query, now, fallback, direction) {
   const until = !query.get('until') || query.get('until') === 'now' ? now : Date.parse(query.get('until'));

@@ -500,6 +500,24 @@ export interface Explanation {
   fix: string[];
   /** Who must act. */
   who: 'us' | 'recipient' | 'receiver' | 'network' | 'unknown';
+  /** Who must act, as a sentence. */
+  act: string;
+  /** Where to read on or ask, the most specific first. */
+  links: string[];
+  /** A sentence for the sender of the message; may be empty. */
+  tell_sender: string;
+}
+
+/** What a reply quotes beside its meaning. */
+export interface Quoted {
+  /** IP addresses, mostly ours; loopback is left out. */
+  ips: string[];
+  /** The block list it names. */
+  list: string | null;
+  /** The first link. */
+  link: string | null;
+  /** The id by which the far side finds the refusal. */
+  ticket: string | null;
 }
 
 /** What a reply means. */
@@ -890,6 +908,7 @@ export interface FailureGroup {
     recipient: string | null;
     relay_host: string | null;
     reply: string;
+    quoted: Quoted;
   }>;
 }
 

@@ -6,6 +6,7 @@ import { connect, refreshByTheMinute } from './live';
 import { listen, path } from './location';
 import { Alerts } from './page/alerts';
 import { Deliveries } from './page/deliveries';
+import { Failures } from './page/failures';
 import { Life } from './page/life';
 import { Messages } from './page/messages';
 import { Login, Setup } from './page/door';
@@ -23,6 +24,7 @@ function Page() {
   const at = path.value.replace(/\/+$/, '') || '/';
   if (at === '/') return <Overview />;
   if (at === '/deliveries') return <Deliveries />;
+  if (at === '/failures') return <Failures />;
   if (at === '/messages') return <Messages />;
   if (at.startsWith('/messages/')) return <Life key={at} id={at.slice('/messages/'.length)} />;
   if (at === '/alerts' || at.startsWith('/alerts/')) return <Alerts at={at} />;

@@ -4,6 +4,7 @@ import { address } from '../client';
 import { bytes, clock, count, dateClock, duration, ZONE } from '../format';
 import { refresh } from '../live';
 import { link } from '../location';
+import { Advice } from '../part/advice';
 import { Badge, Card, Copy, Failure } from '../part/pieces';
 import { PageHead } from '../part/shell';
 import { useAsk } from '../query';
@@ -86,9 +87,8 @@ function VerdictCard({ verdict, atOurDoor }: { verdict: Verdict; atOurDoor: bool
     <Card title={atOurDoor ? 'Why' : 'What it means'}>
       <div class="verdict prose">
         <p><strong>{explanation?.title ?? reasonLabel(verdict.reason)}</strong></p>
-        {explanation && !atOurDoor && <p>{explanation.cause}</p>}
-        {!atOurDoor && whoActs(explanation?.who ?? verdict.fault) && <p>{whoActs(explanation?.who ?? verdict.fault)}</p>}
-        {explanation && !atOurDoor && explanation.fix.length > 0 && <ol>{explanation.fix.map((step) => <li key={step}>{step}</li>)}</ol>}
+        {!atOurDoor && explanation && <Advice of={explanation} />}
+        {!atOurDoor && !explanation && whoActs(verdict.fault) && <p>{whoActs(verdict.fault)}</p>}
         <p class="muted small">{facts.join(' · ')}</p>
       </div>
     </Card>

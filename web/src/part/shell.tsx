@@ -12,6 +12,7 @@ import { SearchBox } from './search-box';
 const PAGES = [
   { path: '/', label: 'Overview' },
   { path: '/deliveries', label: 'Deliveries' },
+  { path: '/failures', label: 'Failures' },
   { path: '/messages', label: 'Messages' },
   { path: '/queue', label: 'Queue' },
   { path: '/alerts', label: 'Alerts' },

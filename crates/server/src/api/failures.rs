@@ -72,6 +72,7 @@ fn group(group: &Group) -> Value {
             "recipient": text(&sample.recipient),
             "relay_host": text(&sample.relay_host),
             "reply": sample.reply,
+            "quoted": verdict::quoted(&sample.reply),
         })
     });
     json!({

@@ -2,18 +2,28 @@
 
 use mailvane_model::word::{Action, Fault, Reason};
 use mailvane_model::{AttemptRow, OutcomeRow, RejectionRow, Verdict};
+use mailvane_reply::codes;
 use mailvane_reply::explain::{self, Explanation};
 use mailvane_reply::judge::Failure;
 use mailvane_reply::reason::{Retry, meaning};
 use serde_json::{Value, json};
 
+use super::json::text;
 use crate::rules;
 
 /// What is said of a verdict that no rule stands behind.
 const PLAIN_CONFIDENCE: u8 = 50;
 
 fn explanation(of: &Explanation, who: Fault) -> Value {
-    json!({"title": of.title, "cause": of.cause, "fix": of.steps, "who": who.word()})
+    json!({
+        "title": of.title,
+        "cause": of.cause,
+        "fix": of.steps,
+        "who": who.word(),
+        "act": of.act,
+        "links": of.links,
+        "tell_sender": of.tell_sender,
+    })
 }
 
 /// A reason in plain words.
@@ -39,6 +49,13 @@ fn write(verdict: &Verdict, provider: &str) -> Value {
 /// A verdict as it is.
 pub(crate) fn of(verdict: &Verdict, provider: &str) -> Value {
     write(verdict, provider)
+}
+
+/// What a reply quotes: addresses of ours, the list it names, a link, a ticket.
+pub(crate) fn quoted(reply: &str) -> Value {
+    let found = mailvane_reply::quoted::of(codes::said(reply).reply);
+    let ips: Vec<String> = found.ips.iter().map(ToString::to_string).collect();
+    json!({"ips": ips, "list": text(found.list), "link": text(found.link), "ticket": text(found.ticket)})
 }
 
 /// The verdict on an attempt; null for a success.

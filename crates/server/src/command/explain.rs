@@ -12,7 +12,7 @@ use mailvane_parse::{Body, head};
 use mailvane_reply::explain::{self, Explanation};
 use mailvane_reply::judge::{Failure, Judge, Weighing};
 use mailvane_reply::provider::Providers;
-use mailvane_reply::{codes, dialogue};
+use mailvane_reply::{codes, dialogue, quoted};
 
 use super::output::Output;
 use crate::json::object::{Object, string};
@@ -203,6 +203,9 @@ impl Explainer {
             .string("who_acts", explanation.act)
             .text("tell_the_sender", &explanation.tell_sender)
             .text("template", &weighing.template);
+        let quoted = quoted::of(codes::said(&asked.text).reply);
+        let ips: Vec<String> = quoted.ips.iter().map(ToString::to_string).collect();
+        object.value("quoted_ips", |out| strings(out, &ips)).text("list", quoted.list).text("ticket", quoted.ticket);
         object.close();
     }
 
@@ -214,8 +217,21 @@ impl Explainer {
         let weighing = self.weigh(&asked);
         let verdict = &*weighing.verdict;
         let explanation = explain::verdict(&self.judge, &self.providers, verdict, &asked.provider);
-        page(verdict, &explanation, self.providers.name(&asked.provider))
+        let mut page = page(verdict, &explanation, self.providers.name(&asked.provider));
+        page.push_str(&told(&quoted::of(codes::said(&asked.text).reply)));
+        page
     }
+}
+
+/// What a reply names beside its meaning, a line each.
+fn told(quoted: &quoted::Quoted<'_>) -> String {
+    let ips: Vec<String> = quoted.ips.iter().map(ToString::to_string).collect();
+    let parts = [
+        ("Our address as they saw it", ips.join(", ")),
+        ("The list it names", quoted.list.to_owned()),
+        ("Their id of it", quoted.ticket.to_owned()),
+    ];
+    parts.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}: {value}\n")).collect()
 }
 
 fn page(verdict: &Verdict, explanation: &Explanation, provider: &str) -> String {
