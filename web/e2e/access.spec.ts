@@ -20,7 +20,7 @@ for (const scheme of ['light', 'dark'] as const) {
       });
       const hits = (await (await page.request.get('/api/v1/messages?since=999d&limit=200')).json()) as Messages;
       const lives = [...new Map(hits.items.map((item) => [item.status, item.id])).values()].slice(0, 4);
-      for (const path of ['/', '/deliveries?compare=yes&by=domain', '/failures?range=999d', '/messages', '/messages?q=nobody-at-all@nowhere.invalid', '/sources', '/no/page', ...lives.map((id) => `/messages/${id}`)]) {
+      for (const path of ['/', '/deliveries?compare=yes&by=domain', '/failures?range=999d', '/messages', '/messages?q=nobody-at-all@nowhere.invalid', '/security?range=999d', '/sources', '/no/page', ...lives.map((id) => `/messages/${id}`)]) {
         await page.goto(path);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
         await expect(page.getByText('Asking…')).toHaveCount(0);

@@ -162,3 +162,12 @@ test('failures say what a reply means, and lead to the messages and to the addre
   await expect(page).toHaveURL(/\/messages\?.*reason=/);
   await expect(page.locator('.item').first()).toBeVisible();
 });
+
+test('security shows the refusals and logins of the API', async ({ page }) => {
+  const told = await api<{ refused: number; networks: Array<{ network: string }>; users: Array<{ user: string }> }>(page, '/security?since=999d');
+  await page.goto(`/security?${RANGE}`);
+  await expect(page.getByRole('region', { name: 'Networks' }).or(page.getByLabel('Networks')).first()).toBeVisible();
+  await expect(page.locator('.facts').first()).toContainText(told.refused.toLocaleString('en-GB'));
+  if (told.networks[0]) await expect(page.getByRole('rowheader', { name: told.networks[0].network })).toBeVisible();
+  if (told.users[0]) await expect(page.getByRole('rowheader', { name: told.users[0].user }).first()).toBeVisible();
+});

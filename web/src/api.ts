@@ -865,6 +865,71 @@ export interface Queue {
   oldest: Item[];
 }
 
+/** How many refusals had a reason. */
+export interface ReasonCount {
+  reason: string;
+  count: number;
+}
+
+/** What one network did at our door: /24, or /48 for IPv6. */
+export interface SecurityNetwork {
+  network: string;
+  /** Refusals for good. */
+  refused: number;
+  /** Refusals for now. */
+  put_off: number;
+  reasons: ReasonCount[];
+  /** Logins that failed. */
+  failed: number;
+  /** Logins that succeeded. */
+  ok: number;
+  /** Names it tried to log in as. */
+  users: number;
+  first: string;
+  last: string;
+}
+
+/** What one account did. */
+export interface SecurityUser {
+  user: string;
+  /** Whether somebody else may have its password. */
+  suspect: boolean;
+  /** Why, as a sentence. */
+  why: string | null;
+  failed: number;
+  ok: number;
+  /** Messages it handed in. */
+  messages: number;
+  /** Their recipients. */
+  recipients: number;
+  /** Where it was used from; at most 20. */
+  networks: string[];
+  /** Where its password was found after failures. */
+  guessed_from: string[];
+  first: string;
+  last: string;
+}
+
+/** Refusals and logins. */
+export interface Security {
+  window: Window;
+  refused: number;
+  put_off: number;
+  reasons: ReasonCount[];
+  /** Logins that failed. */
+  failed: number;
+  /** Logins that succeeded. */
+  ok: number;
+  /** Accounts that somebody else may use. */
+  suspects: number;
+  networks: SecurityNetwork[];
+  total_networks: number;
+  users: SecurityUser[];
+  total_users: number;
+  /** Rows of networks and users that were too many to be told apart. */
+  over_limit: number;
+}
+
 /** Trouble on this server: warnings and worse of the mail daemons, grouped by normalised text. */
 export interface Trouble {
   window: Window;

@@ -13,6 +13,7 @@ import { Login, Setup } from './page/door';
 import { NotFound } from './page/not-found';
 import { Overview } from './page/overview';
 import { Queue } from './page/queue';
+import { Security } from './page/security';
 import { Settings } from './page/settings';
 import { Sources } from './page/sources';
 import { watchSlash } from './part/search-box';
@@ -29,6 +30,7 @@ function Page() {
   if (at.startsWith('/messages/')) return <Life key={at} id={at.slice('/messages/'.length)} />;
   if (at === '/alerts' || at.startsWith('/alerts/')) return <Alerts at={at} />;
   if (at === '/queue') return <Queue />;
+  if (at === '/security') return <Security />;
   if (at === '/sources') return <Sources />;
   if (at === '/settings' || at.startsWith('/settings/')) return <Settings at={at} />;
   return <NotFound />;

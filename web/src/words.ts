@@ -73,6 +73,26 @@ export function reasonLabel(reason: string | null | undefined): string {
   return reason ? (REASONS[reason] ?? plain(reason)) : '';
 }
 
+/** Reasons of refusals at our own door: what is wrong is the client's. */
+const AT_OUR_DOOR: Record<string, string> = {
+  ip_blocklisted: 'client on a block list',
+  reputation: "client's reputation",
+  ptr_helo: "client's reverse DNS or HELO",
+  auth_missing: 'client did not log in',
+  rate_limited: 'client sends too much at once',
+  too_many_connections: 'client has too many connections',
+  protocol_error: 'client breaks the protocol',
+  unknown_recipient: 'no such recipient here',
+  recipient_policy: "recipient's own rule",
+  local_policy: 'our own rule',
+  mailbox_full: 'mailbox here is full',
+};
+
+/** The reason of a refusal of ours in a few words. */
+export function doorLabel(reason: string | null | undefined): string {
+  return (reason && AT_OUR_DOOR[reason]) || reasonLabel(reason);
+}
+
 const WHO: Record<string, string> = {
   us: 'You can act: it is on the sending side.',
   recipient: 'The recipient must act.',

@@ -1,7 +1,6 @@
 //! What is remembered beside numbers: logins, the queue, findings, trouble, gaps, coverage, disks, samples of failures.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
 
 use mailvane_metric::{Cell, Figure, Traffic};
 use mailvane_model::Time;
@@ -107,19 +106,9 @@ pub struct Facts {
     pub dropped: u64,
 }
 
-/// The network that an address belongs to for the question whether a user is known there: /24, or /48 for IPv6.
+/// The network that an address belongs to for the question whether a user is known there.
 pub fn network_of(client: &str) -> String {
-    match client.parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => {
-            let [a, b, c, _] = address.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        Ok(IpAddr::V6(address)) => {
-            let [a, b, c, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}::/48")
-        }
-        Err(_) => client.to_owned(),
-    }
+    mailvane_metric::network::of(client)
 }
 
 impl Facts {

@@ -5,6 +5,7 @@
 //! * [`failures`]: failed attempts grouped by provider, reason and template, with samples.
 //! * [`search`]: messages and refused attempts, newest first.
 //! * [`lookup`]: one thing by its id.
+//! * [`security`]: refusals and logins by network and user, and accounts that look used by somebody else.
 //! * [`trouble`]: warnings and worse of the mail daemons, grouped.
 //! * [`scan`], [`frame`]: rows out of segments (Polars) and pending batches (plain columns).
 //!
@@ -17,6 +18,7 @@ pub mod lookup;
 pub mod scan;
 pub mod scope;
 pub mod search;
+pub mod security;
 pub mod trouble;
 
 pub use scope::{Dimension, Filters, Scope, Within};

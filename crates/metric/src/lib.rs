@@ -5,7 +5,7 @@
 //! * [`cell`], [`histogram`], [`encoding`]: mergeable sums of figures, and their bytes.
 //! * [`cube`], [`rollup`], [`window`]: sums by time and one dimension.
 //! * [`summary`]: the numbers of a whole input, for `mailvane report`.
-//! * [`sender`], [`template`]: what groups senders and texts.
+//! * [`network`], [`sender`], [`template`]: what groups clients, senders and texts.
 
 pub mod cell;
 pub mod count;
@@ -13,6 +13,7 @@ pub mod cube;
 pub mod encoding;
 pub mod figure;
 pub mod histogram;
+pub mod network;
 pub mod rollup;
 pub mod sender;
 pub mod summary;

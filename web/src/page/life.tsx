@@ -8,7 +8,7 @@ import { Advice } from '../part/advice';
 import { Badge, Card, Copy, Failure } from '../part/pieces';
 import { PageHead } from '../part/shell';
 import { useAsk } from '../query';
-import { handedLabel, plain, reasonLabel, statusLook, whoActs } from '../words';
+import { handedLabel, plain, doorLabel, reasonLabel, statusLook, whoActs } from '../words';
 
 function Dot({ status }: { status: string }) {
   const look = statusLook(status);
@@ -86,7 +86,7 @@ function VerdictCard({ verdict, atOurDoor }: { verdict: Verdict; atOurDoor: bool
   return (
     <Card title={atOurDoor ? 'Why' : 'What it means'}>
       <div class="verdict prose">
-        <p><strong>{explanation?.title ?? reasonLabel(verdict.reason)}</strong></p>
+        <p><strong>{atOurDoor ? doorLabel(verdict.reason) : (explanation?.title ?? reasonLabel(verdict.reason))}</strong></p>
         {!atOurDoor && explanation && <Advice of={explanation} />}
         {!atOurDoor && !explanation && whoActs(verdict.fault) && <p>{whoActs(verdict.fault)}</p>}
         <p class="muted small">{facts.join(' · ')}</p>

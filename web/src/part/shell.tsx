@@ -16,10 +16,13 @@ const PAGES = [
   { path: '/messages', label: 'Messages' },
   { path: '/queue', label: 'Queue' },
   { path: '/alerts', label: 'Alerts' },
+  { path: '/security', label: 'Security' },
   { path: '/sources', label: 'Sources' },
 ] as const;
 
-/** Pages about the whole server: not for users of some domains, and without a range of time. */
+/** About the whole server: not for users of some domains. */
+const UNSCOPED: readonly string[] = ['/sources', '/alerts', '/queue', '/security'];
+/** Without a range of time. */
 const WHOLE: readonly string[] = ['/sources', '/alerts', '/queue'];
 
 const THEMES = { system: ['◐', 'as the system has it'], light: ['☀', 'light'], dark: ['☾', 'dark'] } as const;
@@ -29,7 +32,7 @@ const FRESH_MS = 12 * 3600_000;
 function Nav() {
   return (
     <nav class="nav" aria-label="Pages">
-      {PAGES.filter((page) => !WHOLE.includes(page.path) || !session.value?.user?.domains).map((page) => {
+      {PAGES.filter((page) => !UNSCOPED.includes(page.path) || !session.value?.user?.domains).map((page) => {
         const here = page.path === '/' ? path.value === '/' : path.value.startsWith(page.path);
         return (
           <a key={page.path} href={WHOLE.includes(page.path) ? page.path : link(page.path, carryRange(query.value))} aria-current={here ? 'page' : undefined}>

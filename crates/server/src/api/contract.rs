@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{
-    Api, alerts, breakdown, failures, life, live, live_queue, messages, openapi, queue, series, sources, status, summary, suppression,
-    trouble,
+    Api, alerts, breakdown, failures, life, live, live_queue, messages, openapi, queue, security, series, sources, status, summary,
+    suppression, trouble,
 };
 use crate::live::view::{About, Gap, Shared, View};
 use crate::pipeline::coverage::Coverage;
@@ -285,6 +285,8 @@ async fn keeps_the_contract(api: &Arc<Api>) {
     hold("Status", status::get(state(), all(), uri("/")).await);
     hold("Sources", sources::get(state(), uri("/")).await);
     hold("Trouble", trouble::get(state(), all(), uri(&format!("/?{WINDOW}"))).await);
+    let knocked = hold("Security", security::get(state(), all(), uri(&format!("/?{WINDOW}"))).await);
+    assert_eq!(knocked["over_limit"], Value::from(0));
     for query in ["", "&reason=unclassified", "&provider=example.org&limit=1"] {
         let told = hold("Failures", failures::get(state(), all(), uri(&format!("/?{WINDOW}{query}"))).await);
         if query.is_empty() {

@@ -38,6 +38,7 @@ pub(crate) mod problem;
 mod question;
 mod queue;
 mod reader;
+mod security;
 mod series;
 mod session;
 mod sources;
@@ -143,6 +144,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/queue/live", get(live_queue::get))
         .route("/trouble", get(trouble::get))
         .route("/failures", get(failures::get))
+        .route("/security", get(security::get))
         .route("/suppression", get(suppression::get))
         .route("/live", get(live::get))
         .route("/openapi.json", get(openapi::get))
