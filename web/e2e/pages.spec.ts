@@ -166,8 +166,10 @@ test('failures say what a reply means, and lead to the messages and to the addre
 test('security shows the refusals and logins of the API', async ({ page }) => {
   const told = await api<{ refused: number; networks: Array<{ network: string }>; users: Array<{ user: string }> }>(page, '/security?since=999d');
   await page.goto(`/security?${RANGE}`);
-  await expect(page.getByRole('region', { name: 'Networks' }).or(page.getByLabel('Networks')).first()).toBeVisible();
-  await expect(page.locator('.facts').first()).toContainText(told.refused.toLocaleString('en-GB'));
+  await expect(page.getByRole('heading', { name: 'Networks' })).toBeVisible();
+  // The host goes on being knocked at between the two questions.
+  const shown = Number((await page.locator('.facts dd').first().textContent())?.replaceAll(/\D/g, ''));
+  expect(shown).toBeGreaterThanOrEqual(told.refused);
   if (told.networks[0]) await expect(page.getByRole('rowheader', { name: told.networks[0].network })).toBeVisible();
   if (told.users[0]) await expect(page.getByRole('rowheader', { name: told.users[0].user }).first()).toBeVisible();
 });
