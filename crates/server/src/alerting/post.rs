@@ -57,9 +57,9 @@ impl Post {
             let well = tried.said == Said::Accepted;
             if heard.swap(well, Ordering::Relaxed) != well {
                 if well {
-                    tracing::info!("the heartbeat is heard again")
+                    tracing::info!("the heartbeat is heard again");
                 } else {
-                    tracing::warn!("the heartbeat is not heard: {}", tried.reply)
+                    tracing::warn!("the heartbeat is not heard: {}", tried.reply);
                 }
             }
         });

@@ -122,7 +122,7 @@ impl Watch {
     }
 
     /// Works until it is told to stop, then keeps its state.
-    pub(crate) fn run(mut self, stop: &AtomicBool) -> Result<()> {
+    pub(crate) fn run(mut self, stop: &AtomicBool) {
         for warning in self.plan.warnings() {
             tracing::warn!("{warning}");
         }
@@ -148,7 +148,6 @@ impl Watch {
             self.show();
         }
         self.say(Step::default(), true, Vec::new(), now());
-        Ok(())
     }
 
     /// Waits for orders and answers, and carries them out; the numbers of those that came through the file.

@@ -90,7 +90,10 @@ pub(crate) fn follow(settings: Settings, about: About, door: Door, alerts: Plan,
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&shared);
     let (board, watch) = alerting::begin(alerts, &settings.folder, &shared, runtime.handle())?;
-    let watching = spawn("alerts", &stop, move |stop| watch.run(stop))?;
+    let watching = spawn("alerts", &stop, move |stop| {
+        watch.run(stop);
+        Ok(())
+    })?;
     let following = spawn("ingest", &stop, move |stop| Engine::open(settings, seen)?.run(stop))?;
     let beside = beside.map(|task| spawn("simulate", &stop, move |stop| task(stop))).transpose()?;
     runtime.block_on(async {

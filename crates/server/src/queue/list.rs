@@ -78,7 +78,10 @@ pub(crate) fn of_this_host(now: i64) -> Result<Look> {
     let (Some(out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else { bail!("{program} has no output") };
     // Who reads waits for each line: the limit of time is held from here.
     let (sender, receiver) = channel();
-    let reader = std::thread::spawn(move || sender.send(read(BufReader::new(out), kind, lifetimes, now)));
+    let reader = std::thread::spawn(move || {
+        // Nobody waits any more when the time is over.
+        let _ = sender.send(read(BufReader::new(out), kind, lifetimes, now));
+    });
     let complaints = std::thread::spawn(move || {
         let mut text = String::new();
         // What cannot be read was not said.
