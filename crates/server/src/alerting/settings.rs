@@ -63,8 +63,19 @@ const fn ticket() -> Severity {
 }
 
 /// The keys of `[alerts]`.
-pub(crate) const ALERTS: &[&str] =
-    &["rules", "link", "host", "repeat_page", "repeat_ticket", "escalation", "escalate_after", "quiet", "heartbeat", "heartbeat_every"];
+pub(crate) const ALERTS: &[&str] = &[
+    "rules",
+    "link",
+    "host",
+    "repeat_page",
+    "repeat_ticket",
+    "escalation",
+    "escalate_after",
+    "quiet",
+    "heartbeat",
+    "heartbeat_every",
+    "list_queue",
+];
 /// The keys of `[[alerts.quiet]]`.
 pub(crate) const QUIET: &[&str] = &["up_to", "from", "until", "timezone"];
 
@@ -201,6 +212,15 @@ mod tests {
         assert_eq!((plan.settings.quiet[0].from, plan.settings.quiet[0].up_to), (22 * 60, Severity::Ticket));
         assert_eq!(plan.senders(), ["mailvane@mx1.example.com"]);
         assert!(plan.warnings().is_empty(), "{:?}", plan.warnings());
+    }
+
+    #[test]
+    fn every_key_is_known_to_the_configuration() {
+        let text = "[alerts]\nlink = \"https://a.example\"\nhost = \"mx\"\nrepeat_page = \"1h\"\nrepeat_ticket = \"1d\"\nescalation = [[\"ops\"]]\nescalate_after = \"5m\"\nheartbeat = \"https://b.example\"\nheartbeat_every = \"1m\"\nlist_queue = false\nrules = \"/r\"\n[[alerts.quiet]]\nup_to = \"ticket\"\nfrom = \"22:00\"\nuntil = \"07:00\"\ntimezone = \"UTC\"\n[notify.ops]\nemail = [\"a@example.org\"]\nfrom = \"b@example.org\"\nsmtp = \"smtp://relay\"\nusername = \"u\"\npassword_file = \"/p\"\npassword_env = \"P\"\nfallback = \"direct\"\nseverity = \"page\"\naccept_within = \"1m\"\nagain_after = \"5m\"\ncontent = \"masked\"\ntemplates = \"/t\"\n[[notify.ops.route]]\nkind = \"email\"\nurl = \"https://c.example\"\nurl_file = \"/u\"\nto = [\"c@example.org\"]\nfrom = \"d@example.org\"\nsmtp = \"smtp://relay\"\nusername = \"u\"\nsecret_file = \"/s\"\nsecret_env = \"S\"\ncommand = [\"/bin/true\"]\nseverity = \"ticket\"\ncontent = \"full\"\n";
+        let config = crate::config::Config::parse(text).expect("all keys are known");
+        assert_eq!((config.alerts.list_queue, config.notify.len()), (Some(false), 1));
+        let error = crate::config::Config::parse("[[notify.ops.route]]\nknd = \"email\"").expect_err("a typo").to_string();
+        assert_eq!(error, "unknown key `knd` in [notify.ops.route]: did you mean `kind`?");
     }
 
     #[test]
