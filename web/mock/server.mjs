@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, normalize } from 'node:path';
 import { traffic } from './traffic.mjs';
 import * as answers from './answers.mjs';
+import * as probes from './probes.mjs';
 
 const option = (name, fallback) => (process.argv.includes(name) ? process.argv[process.argv.indexOf(name) + 1] : fallback);
 const port = Number(option('--port', '8625'));
@@ -47,6 +48,11 @@ function answer(path, query, now) {
     case '/alerts/silences': return { body: answers.silences(now) };
     case '/alerts/backtest': return { body: answers.backtest(now) };
     case '/trouble': return { body: answers.trouble(figures, now) };
+    case '/domains': return { body: probes.domains(now) };
+    case '/domains/example.com': return { body: probes.domain(now) };
+    case '/probes': return { body: probes.probes(now) };
+    case '/probes/dns': case '/probes/mx': return { body: probes.probe(now, path.slice('/probes/'.length)) };
+    case '/probes/dns/history': case '/probes/mx/history': return { body: probes.history(now, path.split('/')[2]) };
     default: {
       const life = path.startsWith('/messages/') ? answers.life(items, path.slice('/messages/'.length)) : null;
       return life ? { body: life } : fail(404, 'not_found', 'There is no such message.', 'It may be older than what is kept: search for its queue id or address.');
@@ -70,7 +76,7 @@ function live(response) {
 }
 
 async function file(path, response) {
-  const name = path === '/' || !extname(path) ? 'index.html' : normalize(path).replace(/^(\.\.[/\\])+|^\//g, '');
+  const name = path === '/' || !extname(path) || /^\/(domains|probes)\//.test(path) ? 'index.html' : normalize(path).replace(/^(\.\.[/\\])+|^\//g, '');
   try {
     const content = await readFile(new URL(name, dist));
     response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'application/octet-stream', 'content-security-policy': CSP, 'x-content-type-options': 'nosniff' });

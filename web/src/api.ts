@@ -930,6 +930,252 @@ export interface Security {
   over_limit: number;
 }
 
+/** Findings of each state. */
+export interface ProbeCounts {
+  ok: number;
+  unknown: number;
+  warnings: number;
+  problems: number;
+}
+
+/** A domain that a probe looks at. */
+export interface DomainRow {
+  domain: string;
+  /** The probe that looks at it. */
+  probe: string;
+  /** Of the worst finding. */
+  state: 'ok' | 'unknown' | 'warning' | 'problem';
+  severity: 'info' | 'low' | 'medium' | 'high' | 'critical';
+  counts: ProbeCounts;
+  /** The worst finding in one line; null when nothing is wrong. */
+  worst: string | null;
+  last_run: string | null;
+  next_run: string | null;
+}
+
+/** Domains that probes look at. */
+export interface Domains {
+  domains: DomainRow[];
+}
+
+/** What was asked and what came back, as it came. */
+export interface ProbeEvidence {
+  question: string;
+  answer: string;
+  server: string;
+  time: string;
+  /** Seconds. */
+  ttl: number | null;
+}
+
+/** A step of a conversation. */
+export interface ProbeTiming {
+  step: string;
+  ms: number;
+}
+
+/** What the last run says instead, not yet borne out by a second one. */
+export interface FindingCandidate {
+  state: 'ok' | 'unknown' | 'warning' | 'problem';
+  severity: 'info' | 'low' | 'medium' | 'high' | 'critical';
+  title: string;
+  since: string;
+  runs: number;
+}
+
+/** Runs that could not find out. */
+export interface FindingSilence {
+  since: string;
+  title: string;
+}
+
+/** One result of a probe with its past. */
+export interface Finding {
+  /** The domain or server of the probe. */
+  scope: string;
+  /** The rule, stable over versions: `spf.lookups`. */
+  check: string;
+  /** What it is about: a domain, an address, a host. */
+  subject: string;
+  state: 'ok' | 'unknown' | 'warning' | 'problem';
+  /** How much it matters while the state is bad. */
+  severity: 'info' | 'low' | 'medium' | 'high' | 'critical';
+  title: string;
+  /** What it means for mail. */
+  means: string | null;
+  /** What to do. */
+  fix: string | null;
+  /** The checked fact in comparable parts. */
+  value: string[];
+  /** From where it is true. */
+  vantage: 'host' | 'network' | 'outside';
+  evidence: ProbeEvidence[];
+  timings: ProbeTiming[];
+  /** When the rule was first looked at. */
+  first_seen: string;
+  /** When the answer was last known. */
+  last_seen: string;
+  /** Since when it stands as it does. */
+  since: string;
+  candidate: FindingCandidate | null;
+  silent: FindingSilence | null;
+}
+
+/** A change that two runs bore out. */
+export interface FindingChange {
+  probe: string;
+  scope: string;
+  /** When it was first seen. */
+  time: string;
+  confirmed: string;
+  check: string;
+  subject: string;
+  before: 'ok' | 'unknown' | 'warning' | 'problem';
+  after: 'ok' | 'unknown' | 'warning' | 'problem';
+  severity: 'info' | 'low' | 'medium' | 'high' | 'critical';
+  title: string;
+  /** Parts of the fact that came. */
+  added: string[];
+  /** Parts that went. */
+  removed: string[];
+  sentence: string;
+}
+
+/** What differs between two times. */
+export interface FindingDifference {
+  check: string;
+  subject: string;
+  before: 'ok' | 'unknown' | 'warning' | 'problem';
+  after: 'ok' | 'unknown' | 'warning' | 'problem';
+  last_change: string;
+  title: string;
+  added: string[];
+  removed: string[];
+  /** Changes on the way. */
+  steps: number;
+}
+
+/** A rule of a large receiver. */
+export interface SheetLine {
+  provider: string;
+  /** `bulk`: for who sends about 5000 messages a day there. */
+  for: 'all' | 'bulk';
+  rule: string;
+  result: 'pass' | 'fail' | 'unknown';
+  /** What this rests on. */
+  because: string | null;
+}
+
+/** What the servers of a domain use. */
+export interface LearnedValue {
+  what: 'sending_ip' | 'helo' | 'sender' | 'selector' | 'smarthost';
+  value: string;
+  /** Where it was learned. */
+  source: string;
+  last_seen: string | null;
+}
+
+/** Everything about a domain. */
+export interface DomainSheet {
+  domain: string;
+  probe: string;
+  state: 'ok' | 'unknown' | 'warning' | 'problem';
+  severity: 'info' | 'low' | 'medium' | 'high' | 'critical';
+  counts: ProbeCounts;
+  last_run: string | null;
+  next_run: string | null;
+  running_since: string | null;
+  learned: LearnedValue[];
+  sheet: SheetLine[];
+  /** Those that want something first. */
+  findings: Finding[];
+  /** The latest first. */
+  changes: FindingChange[];
+}
+
+/** How long the conversation with one server took. */
+export interface ScopeLatency {
+  scope: string;
+  ms: number;
+}
+
+/** Why nothing was found of one domain or server. */
+export interface ScopeFailure {
+  scope: string;
+  why: string;
+}
+
+/** One run of a probe. */
+export interface ProbeRun {
+  time: string;
+  took_ms: number;
+  counts: ProbeCounts;
+  /** Runs that it made up for. */
+  missed: number;
+  /** Findings for which there was no room. */
+  dropped: number;
+  latency_ms: ScopeLatency[];
+  failed: ScopeFailure[];
+}
+
+/** A domain or server of a probe. */
+export interface ProbeScope {
+  scope: string;
+  state: 'ok' | 'unknown' | 'warning' | 'problem';
+  severity: 'info' | 'low' | 'medium' | 'high' | 'critical';
+  counts: ProbeCounts;
+  latency_ms: number | null;
+  failed: string | null;
+}
+
+/** A probe as it stands. */
+export interface ProbeSummary {
+  /** Its name. */
+  id: string;
+  kind: 'dns' | 'smtp' | 'imap' | 'pop3' | 'tls' | 'http' | 'dnsbl';
+  /** A line of cron. */
+  schedule: string;
+  time_zone: string;
+  state: 'ok' | 'unknown' | 'warning' | 'problem';
+  severity: 'info' | 'low' | 'medium' | 'high' | 'critical';
+  counts: ProbeCounts;
+  next: string | null;
+  running_since: string | null;
+  last: ProbeRun | null;
+  scopes: ProbeScope[];
+}
+
+/** Probes as they stand. */
+export interface Probes {
+  probes: ProbeSummary[];
+}
+
+/** One probe with its findings. */
+export interface Probe {
+  probe: ProbeSummary;
+  findings: Finding[];
+}
+
+/** Runs and changes within a time. */
+export interface ProbeHistory {
+  probe: string;
+  since: string;
+  until: string;
+  /** The latest first. */
+  runs: ProbeRun[];
+  /** The latest first. */
+  changes: FindingChange[];
+  difference: FindingDifference[];
+  /** Whether all changes of the time are in it. */
+  complete: boolean;
+}
+
+/** A run was asked for. */
+export interface ProbeAsked {
+  probe: string;
+  asked: boolean;
+}
+
 /** Trouble on this server: warnings and worse of the mail daemons, grouped by normalised text. */
 export interface Trouble {
   window: Window;

@@ -7,6 +7,8 @@ import { types } from '../scripts/api-types.mjs';
 // @ts-expect-error: plain JavaScript without types
 import * as answers from '../mock/answers.mjs';
 // @ts-expect-error: plain JavaScript without types
+import * as probes from '../mock/probes.mjs';
+// @ts-expect-error: plain JavaScript without types
 import { traffic } from '../mock/traffic.mjs';
 
 const contract = JSON.parse(readFileSync(new URL('../../crates/server/openapi.json', import.meta.url), 'utf8'));
@@ -60,6 +62,11 @@ describe('the mock keeps the contract', () => {
     ['AlertNotices', 'notices', () => answers.alertNotices(now)],
     ['Silences', 'silences', () => answers.silences(now)],
     ['Backtest', 'backtest', () => answers.backtest(now)],
+    ['Domains', 'domains', () => probes.domains(now)],
+    ['DomainSheet', 'the sheet of a domain', () => probes.domain(now)],
+    ['Probes', 'probes', () => probes.probes(now)],
+    ['Probe', 'a probe', () => probes.probe(now, 'mx')],
+    ['ProbeHistory', 'the history of a probe', () => probes.history(now, 'dns')],
     ['Session', 'session', () => answers.session()],
     ['Status', 'status', () => answers.status(items, now, now, 'demo', 1)],
     ['Status', 'first reading', () => answers.status(items, now, now, 'first_read', 0.62)],

@@ -13,6 +13,9 @@ use crate::postfix::ordinal;
 use crate::reply;
 use crate::text;
 
+/// What HELO names and senders of our probes begin with (`mailvane probe`, and the probes of `serve`).
+const PROBE_MARK: &[u8] = b"mailvane-probe";
+
 /// Where a message came from.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Arrival<'a> {
@@ -96,8 +99,26 @@ impl Assembler {
         }
     }
 
-    /// Tells a refusal.
+    /// Whether a probe of ours was refused, which is what it came to see: it says so in HELO or as sender, and comes from a host of ours
+    /// (anybody could say so).
+    pub(crate) fn is_own_probe(&self, here: Here, client: &Client<'_>, helo: &[u8], sender: Option<&[u8]>) -> bool {
+        let marked = helo.starts_with(PROBE_MARK) || sender.is_some_and(|sender| sender.starts_with(PROBE_MARK));
+        if !marked {
+            return false;
+        }
+        let ip = network::plain(client.ip);
+        if ip.is_empty() {
+            let (name, ip) = self.session_client(here);
+            return ours::is_given_client(&self.config, name.as_bytes(), ip.as_bytes());
+        }
+        ours::is_given_client(&self.config, client.name, &ip)
+    }
+
+    /// Tells a refusal. Those of our own probes are no news, and left out of every number.
     pub(crate) fn refused(&mut self, here: Here, refusal: &Refusal<'_>, sink: &mut impl Sink) {
+        if self.is_own_probe(here, &refusal.client, refusal.helo, refusal.sender) {
+            return;
+        }
         let text = text::lossy(refusal.text);
         let codes = reply::codes(&text);
         let action = match codes.code / 100 {

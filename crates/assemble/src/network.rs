@@ -3,53 +3,8 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A network in CIDR form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Network {
-    /// Reads `192.0.2.0/24`, `2001:db8::/32`, Postfix's `[2001:db8::]/32`, or a single address.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            Some(bits) => bits.parse().ok().filter(|bits| *bits <= most)?,
-            None => most,
-        };
-        Some(Network { address, bits })
-    }
-
-    /// Whether the address lies in it.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, unmapped(address)) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                shifted(u32::from(network).into(), self.bits, 32) == shifted(u32::from(address).into(), self.bits, 32)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                shifted(network.into(), self.bits, 128) == shifted(address.into(), self.bits, 128)
-            }
-            _ => false,
-        }
-    }
-}
-
-fn shifted(value: u128, bits: u8, width: u8) -> u128 {
-    value.checked_shr(u32::from(width - bits)).unwrap_or(0)
-}
-
-fn unmapped(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(six) => six.to_ipv4_mapped().map_or(address, IpAddr::V4),
-        IpAddr::V4(_) => address,
-    }
-}
+pub use mailvane_model::Network;
+use mailvane_model::network::unmapped;
 
 /// An address as it is written everywhere else: Sendmail writes IPv6 addresses in full (`0:0:0:0:0:0:0:1`).
 pub(crate) fn plain(ip: &[u8]) -> Cow<'_, [u8]> {
@@ -117,18 +72,6 @@ pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn networks_hold_their_addresses() {
-        let network = Network::parse("192.0.2.0/25").unwrap();
-        assert!(network.contains("192.0.2.127".parse().unwrap()));
-        assert!(!network.contains("192.0.2.128".parse().unwrap()));
-        assert!(network.contains("::ffff:192.0.2.1".parse().unwrap()));
-        assert!(Network::parse("[2001:db8::]/32").unwrap().contains("2001:db8::9".parse().unwrap()));
-        assert!(Network::parse("0.0.0.0/0").unwrap().contains("203.0.113.9".parse().unwrap()));
-        assert_eq!(Network::parse("192.0.2.0/33"), None);
-        assert_eq!(Network::parse("example.com"), None);
-    }
 
     #[test]
     fn kinds_of_addresses() {

@@ -301,6 +301,15 @@ fn content_checks_reject_discard_and_hold_after_a_queue_id() {
 }
 
 #[test]
+fn refusals_of_our_own_probes_are_left_out_and_nobody_else_can_hide_behind_their_mark() {
+    let tale = tell(
+        "Nov  2 08:00:00 mx1 postfix/smtpd[1]: NOQUEUE: reject: RCPT from localhost[127.0.0.1]: 554 5.7.1 <mailvane-probe@example.net>: Relay access denied; from=<mailvane-probe@example.org> to=<mailvane-probe@example.net> proto=ESMTP helo=<mailvane-probe.mx1.example.com>
+         Nov  2 08:00:01 mx1 postfix/smtpd[1]: NOQUEUE: reject: RCPT from unknown[203.0.113.5]: 554 5.7.1 <x@example.net>: Relay access denied; from=<y@example.org> to=<x@example.net> proto=ESMTP helo=<mailvane-probe.invalid>",
+    );
+    assert_eq!(tale.others, ["rejection 203.0.113.5 rcpt reject 554 5.7.1"]);
+}
+
+#[test]
 fn a_filter_that_keeps_its_mail_leaves_it_unknown_and_one_that_says_so_discards() {
     let taken = "Nov  2 08:00:00 mx1 postfix/smtpd[1]: 4A0001: client=mail.example.org[192.0.2.7]
          Nov  2 08:00:00 mx1 postfix/qmgr[2]: 4A0001: from=<a@example.org>, size=100, nrcpt=2 (queue active)

@@ -3,12 +3,13 @@
 //! * [`word`]: the closed lists (status, outcome, reason, direction, ...), each with its written form and a stable code.
 //! * [`row`]: one fact each (message, attempt, outcome, rejection, auth, session, notice), and columns of them.
 //! * [`verdict`]: what a reply means.
-//! * [`id`], [`time`], [`stream`]: identity and time.
+//! * [`id`], [`time`], [`stream`]: identity and time. [`network`]: ranges of addresses.
 
 pub mod address;
 pub mod column;
 pub mod hash;
 pub mod id;
+pub mod network;
 pub mod row;
 pub mod shape;
 pub mod sink;
@@ -19,6 +20,7 @@ pub mod word;
 
 pub use address::Address;
 pub use id::{FileId, Position};
+pub use network::Network;
 pub use row::{AttemptRow, AuthRow, Batch, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 pub use sink::Sink;
 pub use stream::Stream;

@@ -160,8 +160,20 @@ pub struct Finding {
     pub value: Vec<String>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
+    /// How long the steps took that it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timings: Vec<Timing>,
     /// From where it is true.
     pub vantage: Vantage,
+}
+
+/// A step of a conversation and how long it took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Its name: `connect`, `greeting`, `tls`.
+    pub step: String,
+    /// Microseconds.
+    pub took: u64,
 }
 
 impl Finding {
@@ -177,6 +189,7 @@ impl Finding {
             fix: String::new(),
             value: Vec::new(),
             evidence: Vec::new(),
+            timings: Vec::new(),
             vantage: Vantage::Outside,
         }
     }
@@ -243,16 +256,16 @@ impl Finding {
 }
 
 /// Times as microseconds since the epoch in whatever a finding is written to.
-mod micros {
+pub(crate) mod micros {
     use mailvane_model::Time;
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-    pub(super) fn serialize<Target: Serializer>(time: &Time, target: Target) -> Result<Target::Ok, Target::Error> {
+    pub(crate) fn serialize<Target: Serializer>(time: &Time, target: Target) -> Result<Target::Ok, Target::Error> {
         target.serialize_i64(time.0)
     }
 
-    pub(super) fn deserialize<'de, Source: Deserializer<'de>>(source: Source) -> Result<Time, Source::Error> {
+    pub(crate) fn deserialize<'de, Source: Deserializer<'de>>(source: Source) -> Result<Time, Source::Error> {
         i64::deserialize(source).map(Time)
     }
 }

@@ -1,16 +1,25 @@
 //! Which checks a domain needs, from what is known of it.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::check::{Check, View};
 use crate::dns;
 use crate::finding::Finding;
 use crate::lookup::{Kind, name};
+use crate::service::smtp::{Smtp, Use};
+use crate::service::{Encryption, Service};
 use crate::target::{Learned, Target};
 
 /// The checks of DNS, by the name that `--only` takes.
 pub const GROUPS: &[&str] =
     &["zone", "mx", "ptr", "helo", "spf", "dkim", "dmarc", "mta-sts", "tls-rpt", "dane", "dnssec", "bimi", "caa", "dnsbl"];
+/// The checks of servers that belong to a domain, by the name that `--only` takes: their findings begin with these words.
+pub const TRANSPORT: &[&str] = &["smtp", "tls", "outgoing"];
+/// How long a connection to an MX host may take: a check of a domain is waited for by a person.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a step after it may take.
+const STEP: Duration = Duration::from_secs(15);
 /// MX hosts whose certificates' records are looked at.
 const HOST_LIMIT: usize = 10;
 /// Combinations of address and sender that SPF is evaluated for.
@@ -73,6 +82,19 @@ pub async fn plan(view: &View, target: &Target, only: &[String]) -> Plan {
         }
     }
     Plan { checks, findings }
+}
+
+/// The servers that take the domain's mail, each for a session of its own. Nothing is tried that only an operator may try.
+pub async fn transport(view: &View, target: &Target) -> Vec<Box<dyn Check>> {
+    let hosts = view.resolver.ask(&target.domain, Kind::Mx).await.pointed();
+    let hosts = hosts.into_iter().filter(|host| name::is_host(host)).take(HOST_LIMIT);
+    hosts
+        .map(|host| {
+            let mut service = Service::new(&host, 25, Encryption::OnDemand);
+            (service.connect, service.step) = (CONNECT, STEP);
+            Box::new(Smtp::new(service, Use::Exchange)) as Box<dyn Check>
+        })
+        .collect()
 }
 
 fn selectors(target: &Target, checks: &mut Vec<Box<dyn Check>>, findings: &mut Vec<Finding>) {

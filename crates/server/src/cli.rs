@@ -28,6 +28,10 @@ pub(crate) enum Command {
     /// Check a domain: MX, SPF, DKIM, DMARC, MTA-STS, DNSSEC, names of addresses, block lists, what Gmail, Yahoo and Microsoft ask for
     #[cfg(feature = "active")]
     Check(Check),
+    /// Look at servers: SMTP, IMAP, POP3, TLS, a web page, block lists, or the whole way of a message
+    #[cfg(feature = "active")]
+    #[command(subcommand)]
+    Probe(Probe),
     /// Alerts: validate rules, replay logs through them, try the routes of notices, see what goes on, silence, acknowledge
     #[command(subcommand)]
     Alerts(Alerts),
@@ -210,7 +214,7 @@ pub(crate) struct Check {
     /// The domain, as it stands in From
     #[arg(value_name = "DOMAIN")]
     pub(crate) domain: String,
-    /// Only these checks (may be given several times): zone mx ptr helo spf dkim dmarc mta-sts tls-rpt dane dnssec bimi caa dnsbl
+    /// Only these checks (may be given several times): zone mx ptr helo spf dkim dmarc mta-sts tls-rpt dane dnssec bimi caa dnsbl smtp
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// An address its mail leaves from (may be given several times)
@@ -234,7 +238,7 @@ pub(crate) struct Check {
     /// A name server to ask, with or without port; two of them confirm each other (default: those of this machine)
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) resolver: Vec<String>,
-    /// Ask DNS only: fetch no policy over HTTPS
+    /// Ask DNS only: fetch no policy over HTTPS, connect to no mail server
     #[arg(long)]
     pub(crate) offline_transport: bool,
     /// Print one JSON object
@@ -250,6 +254,147 @@ pub(crate) struct Queue {
     /// Destinations that are shown
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub(crate) top: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which probe.
+#[cfg(feature = "active")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Probe {
+    /// A mail server: greeting, capabilities, STARTTLS and certificate, AUTH; with --own also recipients and relaying
+    Smtp(ProbeSmtp),
+    /// A server of mailboxes: greeting, TLS and certificate, login
+    Imap(ProbeHosts),
+    /// A server of mailboxes: greeting, TLS and certificate, login
+    Pop3(ProbeHosts),
+    /// The certificate of any server that speaks TLS from the first byte
+    Tls(ProbeHosts),
+    /// A web page: status and certificate, as https://webmail.example.com/
+    Http(ProbeHosts),
+    /// Addresses or domains on block lists
+    Dnsbl(ProbeDnsbl),
+    /// A message on its whole way: submitted, followed in our own log, fetched over IMAP, measured, deleted
+    Roundtrip(ProbeRoundTrip),
+}
+
+#[cfg(feature = "active")]
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ProbeRoundTrip {
+    /// Where the message is submitted: HOST or HOST:PORT (default port 587; 465 speaks TLS from the first byte)
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) submission: String,
+    /// The server of the mailbox: HOST or HOST:PORT (default port 993; TLS from the first byte but on 143)
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) imap: String,
+    /// The sender, an address of yours
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) mail_from: String,
+    /// The recipient, a mailbox of yours
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) rcpt: String,
+    /// The name to log in with, at both servers
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// The file that holds the password
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Another name for the mailbox
+    #[arg(long, value_name = "NAME", requires = "imap_password_file")]
+    pub(crate) imap_user: Option<String>,
+    /// The file that holds the password of the mailbox
+    #[arg(long, value_name = "FILE", requires = "imap_user")]
+    pub(crate) imap_password_file: Option<PathBuf>,
+    /// Our own log, in which the message is followed when it does not arrive (may be given several times)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Vec<PathBuf>,
+    /// How long the message may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub(crate) wait: u64,
+    /// Believe also the authorities in this PEM file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Connect to this address instead of asking DNS, for both servers
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) address: Vec<std::net::IpAddr>,
+    /// A name server to ask, with or without port (default: those of this machine)
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) resolver: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(feature = "active")]
+#[derive(Args, Debug)]
+pub(crate) struct ProbeSmtp {
+    #[command(flatten)]
+    pub(crate) hosts: ProbeHosts,
+    /// What the port is for: `exchange` (25), `submission` (587), `submissions` (465); else told from its number
+    #[arg(long = "as", value_name = "USE")]
+    pub(crate) purpose: Option<String>,
+    /// The name to say in EHLO
+    #[arg(long, value_name = "NAME")]
+    pub(crate) helo: Option<String>,
+    /// The server is mine: try recipients and relaying too (nothing is ever sent past RCPT)
+    #[arg(long)]
+    pub(crate) own: bool,
+    /// A domain whose mailboxes the server has (with --own; may be given several times)
+    #[arg(long, value_name = "DOMAIN", requires = "own")]
+    pub(crate) domain: Vec<String>,
+    /// A network the server relays for, else taken from Postfix here (with --own; may be given several times)
+    #[arg(long, value_name = "NETWORK", requires = "own")]
+    pub(crate) trusted: Vec<String>,
+}
+
+#[cfg(feature = "active")]
+#[derive(Args, Debug)]
+pub(crate) struct ProbeHosts {
+    /// Servers: HOST, HOST:PORT, [IPV6]:PORT; for `http` an address as in a browser
+    #[arg(value_name = "HOST:PORT", required = true)]
+    pub(crate) hosts: Vec<String>,
+    /// Connect to this address instead of asking DNS; names are still checked (may be given several times)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) address: Vec<std::net::IpAddr>,
+    /// Connect from this address of this machine
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Option<std::net::IpAddr>,
+    /// Believe also the authorities in this PEM file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Log in with this name
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub(crate) user: Option<String>,
+    /// The file that holds the password
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// How long each step may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) timeout: u64,
+    /// One session only: leave out banned versions of TLS and commands smuggled in before TLS
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Try this instead of well-known servers when there is no answer, to tell whose fault it is (may be given several times)
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) control: Vec<String>,
+    /// A name server to ask, with or without port (default: those of this machine)
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) resolver: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(feature = "active")]
+#[derive(Args, Debug)]
+pub(crate) struct ProbeDnsbl {
+    /// Addresses or domains
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub(crate) what: Vec<String>,
+    /// A name server to ask, with or without port (default: those of this machine)
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) resolver: Vec<String>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

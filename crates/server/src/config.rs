@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::access::settings::{ACCESS, PROXY, Section as Access, TLS, Tls};
 use crate::alerting::settings::{ALERTS, QUIET, Section as Alerts};
+use crate::probing::settings::{KEYS as PROBE, Section as Probe};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) alerts: Alerts,
     /// Who is told, and by which routes.
     pub(crate) notify: BTreeMap<String, ReceiverSection>,
+    /// What is looked at from outside, and when.
+    pub(crate) probe: Vec<Probe>,
 }
 
 /// One log with all its rotations.
@@ -78,7 +81,8 @@ pub(crate) struct Retention {
     pub(crate) rollups: Option<String>,
 }
 
-const TOP: &[&str] = &["data_dir", "listen", "history", "rules", "source", "domains", "retention", "access", "tls", "alerts", "notify"];
+const TOP: &[&str] =
+    &["data_dir", "listen", "history", "rules", "source", "domains", "retention", "access", "tls", "alerts", "notify", "probe"];
 const SOURCE: &[&str] = &["path", "origin", "timezone", "year", "mta", "feeds"];
 const DOMAINS: &[&str] = &["ours", "networks"];
 const RETENTION: &[&str] = &["rows", "rows_megabytes", "rollups"];
@@ -125,6 +129,7 @@ fn known_keys(table: &toml::Table) -> Result<()> {
                 }
                 continue;
             }
+            "probe" => (value.as_array().map(Vec::as_slice).unwrap_or_default(), PROBE),
             _ => continue,
         };
         for item in inner {

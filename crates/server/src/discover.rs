@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::probing::known::Postfix;
+
 /// What was found of the mail software here.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
@@ -18,6 +20,8 @@ pub(crate) struct Found {
     pub(crate) host: Option<String>,
     /// The host that it hands all mail to, where there is one.
     pub(crate) smarthost: Option<String>,
+    /// What its settings say of sending and relaying.
+    pub(crate) postfix: Postfix,
     /// What could not be done, with the command that permits it.
     pub(crate) hints: Vec<String>,
 }
@@ -55,6 +59,18 @@ pub(crate) fn machine() -> Found {
         if log.starts_with('/') && log != "/dev/stdout" {
             paths.push(PathBuf::from(log));
         }
+    }
+    if let Some([bind, bind6, interfaces, helo, relay_host, relaying, recipients, networks]) = postconf(&[
+        "smtp_bind_address",
+        "smtp_bind_address6",
+        "inet_interfaces",
+        "smtp_helo_name",
+        "relayhost",
+        "smtpd_relay_restrictions",
+        "smtpd_recipient_restrictions",
+        "mynetworks",
+    ]) {
+        found.postfix = Postfix { bind: [bind, bind6], interfaces, helo, relay_host, relaying: Some([relaying, recipients, networks]) };
     }
     paths.extend(USUAL.iter().map(PathBuf::from));
     for path in paths {

@@ -17,10 +17,14 @@ mod json;
 #[cfg(feature = "daemon")]
 mod live;
 mod pipeline;
+#[cfg(feature = "daemon")]
+mod probing;
 mod queue;
 #[cfg(feature = "daemon")]
 mod reclassify;
 mod rules;
+#[cfg(any(feature = "daemon", all(test, feature = "active")))]
+mod schedule;
 mod suppression;
 
 use std::io::Write;

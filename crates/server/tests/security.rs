@@ -23,7 +23,7 @@ fn contract() -> Vec<(String, String, bool)> {
     for (path, operations) in contract["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let is_public = operation["security"].as_array().is_some_and(Vec::is_empty);
-            let path = path.replace("{id}", "12").replace("{name}", "nobody");
+            let path = path.replace("{id}", "12").replace("{name}", "nobody").replace("{domain}", "example.com");
             routes.push((method.to_uppercase(), format!("/api/v1{path}"), is_public));
         }
     }

@@ -17,13 +17,15 @@ const PAGES = [
   { path: '/queue', label: 'Queue' },
   { path: '/alerts', label: 'Alerts' },
   { path: '/security', label: 'Security' },
+  { path: '/domains', label: 'Domains' },
+  { path: '/probes', label: 'Probes' },
   { path: '/sources', label: 'Sources' },
 ] as const;
 
 /** About the whole server: not for users of some domains. */
-const UNSCOPED: readonly string[] = ['/sources', '/alerts', '/queue', '/security'];
+const UNSCOPED: readonly string[] = ['/sources', '/alerts', '/queue', '/security', '/domains', '/probes'];
 /** Without a range of time. */
-const WHOLE: readonly string[] = ['/sources', '/alerts', '/queue'];
+const WHOLE: readonly string[] = ['/sources', '/alerts', '/queue', '/domains', '/probes'];
 
 const THEMES = { system: ['◐', 'as the system has it'], light: ['☀', 'light'], dark: ['☾', 'dark'] } as const;
 /** Data older than this are dated in full. */

@@ -3,6 +3,7 @@
 use mailvane_model::word::{Action, Outcome, Reason, Stage};
 use mailvane_model::{RejectionRow, SessionRow, Sink};
 use mailvane_parse::mta::exim::{Host, Rejection};
+use mailvane_parse::record::Client;
 use mailvane_reply::judge::Failure;
 
 use super::delivery::unescaped;
@@ -31,6 +32,10 @@ impl Assembler {
         let sender = rejection.sender.map(|sender| Mailbox::of("", sender, true)).unwrap_or_default();
         let recipient = rejection.recipient.map(|recipient| Mailbox::of("", recipient, false)).unwrap_or_default();
         let helo = if rejection.helo.is_empty() { rejection.host.helo } else { rejection.helo };
+        let client = Client { name: rejection.host.name, ip: rejection.host.ip, ..Client::default() };
+        if self.is_own_probe(here, &client, helo, rejection.sender) {
+            return;
+        }
         sink.rejection(&RejectionRow {
             id: here.id(ordinal::REJECTION),
             time: here.time,

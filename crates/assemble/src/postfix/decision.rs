@@ -45,6 +45,9 @@ impl Assembler {
         text: &str,
         sink: &mut impl Sink,
     ) {
+        if self.is_own_probe(here, &decision.client, decision.helo, decision.sender) {
+            return;
+        }
         let codes = reply::codes(text);
         let failure = Failure { provider: "", text, enhanced_code: codes.enhanced, stage, deferred: action == Action::Defer };
         let verdict = self.verdicts.judge_own(&failure);

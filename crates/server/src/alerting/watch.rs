@@ -242,10 +242,14 @@ impl Watch {
                 self.count_lines(&view, until.plus(-width), &mut fold);
             }
             let (engine, mut step) = (&mut self.engine, Step::default());
-            let mut queue = if until.plus(width) > watermark { self.lister.take_fresh() } else { None };
+            let is_last = until.plus(width) > watermark;
+            let mut queue = if is_last { self.lister.take_fresh() } else { None };
+            let probes = self.shared.probes.get().filter(|_| is_last);
+            let mut findings = probes.map(|board| board.take_findings()).unwrap_or_default();
             fold.take(until, &mut |mut minute| {
                 if minute.end >= until {
                     minute.queue = queue.take();
+                    minute.findings.append(&mut findings);
                 }
                 step.extend(engine.step(&minute, wall));
             });

@@ -6,13 +6,18 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 
+/// Pages whose last part is a name of the operator's.
+const NAMED_PAGES: [&str; 2] = ["domains/", "probes/"];
+
 /// Serves a file of the dashboard; every path that is not a file and not the API is a page of the single-page application.
 pub(crate) async fn serve(request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/');
     if path.starts_with("api/") {
         return Problem::not_found("no such route").hint("/api/v1/openapi.json lists them").into_response();
     }
-    let asset = mailvane_web_assets::get(path).or_else(|| (!path.contains('.')).then(|| mailvane_web_assets::get("index.html")).flatten());
+    // Names of domains and probes have dots, and are pages all the same.
+    let is_page = !path.contains('.') || NAMED_PAGES.iter().any(|start| path.starts_with(start));
+    let asset = mailvane_web_assets::get(path).or_else(|| is_page.then(|| mailvane_web_assets::get("index.html")).flatten());
     let Some(asset) = asset else {
         return Problem::not_found("no such file").into_response();
     };

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{
-    Api, alerts, breakdown, failures, life, live, live_queue, messages, openapi, queue, security, series, sources, status, summary,
+    Api, alerts, breakdown, failures, life, live, live_queue, messages, openapi, probes, queue, security, series, sources, status, summary,
     suppression, trouble,
 };
 use crate::live::view::{About, Gap, Shared, View};
@@ -376,6 +376,77 @@ async fn add_up(api: &Arc<Api>) {
     assert_eq!((&back["related"][0]["relation"], &back["related"][0]["id"]), (&Value::from("bounce_of"), &Value::from(id)));
     let verdict = &told["hops"][0]["attempts"][1]["verdict"];
     assert_eq!((&verdict["reason"], &verdict["permanent"]), (&Value::from("unknown_recipient"), &Value::from(true)));
+}
+
+/// A daemon whose probe of a domain and of a server have run twice: a record went, a certificate will end.
+fn probed(folder: &std::path::Path) -> Arc<Api> {
+    use mailvane_probe::{Evidence, Finding, Severity};
+
+    use crate::probing::board::Board;
+    use crate::probing::known::Known;
+    use crate::probing::run::Looked;
+    use crate::probing::settings::{Plan, Section};
+    let api = api(folder, Kept::Pending);
+    let server = Section { name: "mx".into(), kind: Some("smtp".into()), hosts: vec!["mail.example.com:25".into()], ..Section::default() };
+    let domain = Section { name: "dns".into(), ip: vec!["192.0.2.10".parse().expect("an address")], ..Section::default() };
+    let plan = Plan::read(&[domain, server], &["example.com".into()], chrono_tz::Tz::UTC, Known::default()).expect("a plan");
+    let board = Board::open(mailvane_store::Probes::open(folder).expect("opens"), &plan).expect("a board");
+    let seen = |minute: i64| Time::from_seconds(1_790_000_000 + minute * 60);
+    let evidence = || Evidence::new("example.com TXT", "\"v=spf1 -all\"", "192.0.2.53:53", seen(0));
+    let there = Finding::ok("spf.record", "example.com", "SPF").value(["v=spf1", "-all"]).with(evidence());
+    let gone =
+        Finding::problem("spf.record", "example.com", Severity::High, "No SPF record").means("Forged").fix("Publish one").with(evidence());
+    let unknown = Finding::unknown("ptr.exists", "192.0.2.10", "timeout");
+    let weak = Finding::warning("tls.expiry", "mail.example.com:25", Severity::High, "6 days left");
+    let mut slow = Finding::ok("smtp.latency", "mail.example.com:25", "0.2 s");
+    slow.timings.push(mailvane_probe::finding::Timing { step: "connect".into(), took: 1500 });
+    for (minute, record) in [(0, there), (15, gone.clone()), (30, gone)] {
+        let looked =
+            |scope: &str, found| Looked { scope: scope.into(), time: seen(minute), took: std::time::Duration::from_millis(7), found };
+        board.take(0, seen(minute), 0, &[looked("example.com", Ok(vec![record, unknown.clone()]))]).expect("kept");
+        board.take(1, seen(minute), 1, &[looked("mail.example.com:25", Ok(vec![weak.clone(), slow.clone()]))]).expect("kept");
+    }
+    board
+        .take(
+            1,
+            seen(45),
+            0,
+            &[Looked { scope: "mail.example.com:25".into(), time: seen(45), took: std::time::Duration::ZERO, found: Err("no way".into()) }],
+        )
+        .expect("kept");
+    assert!(api.shared.probes.set(Arc::new(board)).is_ok());
+    api
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_and_domains_keep_the_contract() {
+    let folder = folder();
+    let api = &probed(folder.path());
+    let state = || State(Arc::clone(api));
+    let listed = hold("Domains", probes::domains(state(), all(), uri("/")).await);
+    assert_eq!((&listed["domains"][0]["state"], &listed["domains"][0]["worst"]), (&Value::from("problem"), &Value::from("No SPF record")));
+    let told = hold("DomainSheet", probes::domain(state(), all(), Path("Example.com".into()), uri("/")).await);
+    assert_eq!(told["changes"][0]["sentence"], "spf.record of example.com: ok, now problem: No SPF record; removed v=spf1 -all");
+    assert_eq!(
+        (&told["learned"][0]["value"], &told["findings"][0]["since"]),
+        (&Value::from("192.0.2.10"), &Value::from("2026-09-21T14:28:20Z"))
+    );
+    assert!(told["sheet"].as_array().is_some_and(|lines| lines.iter().any(|line| line["result"] == "fail")), "{told:#}");
+    let listed = hold("Probes", probes::list(state(), all(), uri("/")).await);
+    assert_eq!(
+        (&listed["probes"][1]["state"], &listed["probes"][1]["scopes"][0]["failed"]),
+        (&Value::from("warning"), &Value::from("no way"))
+    );
+    let told = hold("Probe", probes::get(state(), all(), Path("mx".into()), uri("/")).await);
+    assert_eq!(told["findings"][0]["check"], "tls.expiry");
+    let window = "/?since=2026-09-21T00:00:00Z&until=2026-09-22T00:00:00Z";
+    let told = hold("ProbeHistory", probes::history(state(), all(), Path("dns".into()), uri(window)).await);
+    assert_eq!((told["runs"].as_array().map(Vec::len), &told["difference"][0]["after"]), (Some(3), &Value::from("problem")));
+    let (status, asked) = probes::run(state(), all(), Path("dns".into()), uri("/")).await.expect("asked");
+    hold("ProbeAsked", Ok(asked));
+    assert_eq!(status, axum::http::StatusCode::ACCEPTED);
+    assert!(probes::run(state(), all(), Path("other".into()), uri("/")).await.is_err());
+    assert!(probes::domain(state(), all(), Path("example.net".into()), uri("/")).await.is_err());
 }
 
 /// A day of a simulated host with trouble in it.

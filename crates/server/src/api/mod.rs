@@ -34,6 +34,7 @@ mod metrics;
 mod minutes;
 mod openapi;
 mod permission;
+mod probes;
 pub(crate) mod problem;
 mod question;
 mod queue;
@@ -149,6 +150,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/live", get(live::get))
         .route("/openapi.json", get(openapi::get))
         .merge(alert_routes())
+        .merge(probe_routes())
         .merge(access_routes());
     Router::new()
         .nest("/api/v1", v1)
@@ -172,6 +174,17 @@ fn alert_routes() -> Router<Arc<Api>> {
         .route("/alerts/silences/{id}", delete(alerts::end_silence))
         .route("/alerts/incidents/{id}/acknowledge", post(alerts::acknowledge))
         .route("/alerts/backtest", post(alerts::backtest))
+}
+
+/// The routes about probes.
+fn probe_routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/domains", get(probes::domains))
+        .route("/domains/{domain}", get(probes::domain))
+        .route("/probes", get(probes::list))
+        .route("/probes/{id}", get(probes::get))
+        .route("/probes/{id}/history", get(probes::history))
+        .route("/probes/{id}/run", post(probes::run))
 }
 
 /// The routes about people.

@@ -1,6 +1,6 @@
 //! `mailvane check`: everything DNS says about a domain that sends or receives mail, and what to do about it.
 
-mod text;
+pub(crate) mod text;
 
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -13,7 +13,7 @@ use mailvane_model::Time;
 use mailvane_probe::fetch::{Fetch, Https, Offline};
 use mailvane_probe::lookup::name;
 use mailvane_probe::lookup::network::{self, Patience, Server};
-use mailvane_probe::plan::{GROUPS, plan};
+use mailvane_probe::plan::{GROUPS, TRANSPORT, plan, transport};
 use mailvane_probe::sheet::{Line, sheet};
 use mailvane_probe::{Finding, Learned, Origin, Panel, State, Target};
 
@@ -85,7 +85,11 @@ async fn look(target: Target, arguments: &cli::Check, resolvers: Vec<SocketAddr>
     let web: Arc<dyn Fetch> = if arguments.offline_transport { Arc::new(Offline) } else { Arc::new(Https) };
     let servers: Vec<Server> = resolvers.iter().map(|address| Server::new(*address, Patience::default())).collect();
     let panel = Panel::over_network(now, &servers, !arguments.resolver.is_empty(), &web);
-    let plan = plan(panel.first(), &target, &arguments.only).await;
+    let mut plan = plan(panel.first(), &target, &arguments.only).await;
+    let servers_too = arguments.only.is_empty() || arguments.only.iter().any(|group| group == TRANSPORT[0]);
+    if servers_too && !arguments.offline_transport {
+        plan.checks.extend(transport(panel.first(), &target).await);
+    }
     let mut progress = Progress::new(plan.checks.len());
     let (mut findings, records) =
         tokio::join!(panel.run_all(&plan.checks, |_, _| progress.step()), records(panel.first(), &target, &arguments.only));
@@ -103,8 +107,8 @@ fn target(arguments: &cli::Check) -> Result<Target> {
         bail!("`{}` is no domain: {defect}", arguments.domain);
     }
     for group in &arguments.only {
-        if !GROUPS.contains(&group.as_str()) {
-            bail!("--only {group}: there is no such check; there are {}", GROUPS.join(", "));
+        if !GROUPS.contains(&group.as_str()) && group != TRANSPORT[0] {
+            bail!("--only {group}: there is no such check; there are {} and {}", GROUPS.join(", "), TRANSPORT[0]);
         }
     }
     let given = |values: &[String]| values.iter().map(|value| Learned::new(value.clone(), Origin::CommandLine)).collect();
@@ -123,7 +127,8 @@ fn target(arguments: &cli::Check) -> Result<Target> {
     Ok(target)
 }
 
-fn resolvers(given: &[String]) -> Result<Vec<SocketAddr>> {
+/// The name servers to ask: those given, else those of this machine.
+pub(crate) fn resolvers(given: &[String]) -> Result<Vec<SocketAddr>> {
     if given.is_empty() {
         let found = network::of_this_machine().context("cannot read the name servers of this machine; name one with --resolver ADDRESS")?;
         if found.is_empty() {
@@ -141,18 +146,20 @@ fn resolver(text: &str) -> Result<SocketAddr> {
 }
 
 /// A line on the terminal that says how far it is; nothing when there is no terminal.
-struct Progress {
+pub(crate) struct Progress {
     done: usize,
     total: usize,
     shown: bool,
 }
 
 impl Progress {
-    fn new(total: usize) -> Self {
+    /// Nothing is done yet.
+    pub(crate) fn new(total: usize) -> Self {
         Progress { done: 0, total, shown: std::io::stderr().is_terminal() }
     }
 
-    fn step(&mut self) {
+    /// One more is done.
+    pub(crate) fn step(&mut self) {
         self.done += 1;
         if self.shown {
             // When stderr is gone there is nobody to tell.
@@ -160,7 +167,8 @@ impl Progress {
         }
     }
 
-    fn end(&self) {
+    /// All are done.
+    pub(crate) fn end(&self) {
         if self.shown {
             let _ = write!(std::io::stderr(), "\r{:30}\r", "");
         }

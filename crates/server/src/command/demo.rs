@@ -56,7 +56,9 @@ pub(crate) fn run(arguments: &cli::Demo, now: Time) -> Result<Ending> {
         demo: true,
         hints: Vec::new(),
     };
-    let ending = follow(settings, about, Door::of_demo(listen)?, Plan::silent(zone), Some(Box::new(move |stop| play(host, out, stop))));
+    let probes = crate::probing::settings::Plan::default();
+    let play = Box::new(move |stop: &AtomicBool| play(host, out, stop));
+    let ending = follow(settings, about, Door::of_demo(listen)?, Plan::silent(zone), probes, Some(play));
     drop(clean);
     ending
 }

@@ -12,6 +12,8 @@ mod door;
 mod events;
 mod explain;
 mod output;
+#[cfg(feature = "active")]
+pub(crate) mod probe;
 pub(crate) mod queue;
 #[cfg(feature = "daemon")]
 mod reclassify;
@@ -47,6 +49,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         Command::Explain(arguments) => explain::run(&arguments),
         #[cfg(feature = "active")]
         Command::Check(arguments) => check::run(&arguments, now),
+        #[cfg(feature = "active")]
+        Command::Probe(arguments) => probe::run(&arguments, now),
         Command::Alerts(arguments) => alerts::run(&arguments, now),
         Command::Queue(arguments) => queue::run(&arguments, now),
         Command::Suppress(arguments) => suppress::run(&arguments, now),

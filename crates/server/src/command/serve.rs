@@ -21,7 +21,8 @@ use crate::config::Config;
 use crate::live::engine::{Engine, Settings};
 use crate::live::view::{About, Shared};
 use crate::pipeline::span;
-use crate::{Ending, alerting, api, cli, discover, rules};
+use crate::probing::known::Known;
+use crate::{Ending, alerting, api, cli, discover, probing, rules};
 
 /// Where the dashboard is unless told otherwise.
 pub(crate) const LISTEN: &str = "127.0.0.1:8624";
@@ -45,6 +46,8 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
     };
     let alerts = Plan::read(&config.alerts, &config.notify, own, plan.zone)?;
     plan.assembly.own_senders = alerts.senders();
+    let known = Known::of_postfix(config.domains.ours.clone(), &found.postfix);
+    let probes = probing::settings::Plan::read(&config.probe, &config.domains.ours, plan.zone, known)?;
     if arguments.check {
         let own = if rules.files > 0 { format!(", {} rules of your own in {} files", rules.rules, rules.files) } else { String::new() };
         let fine = if rules.doubts.is_empty() { "the configuration is fine" } else { "the configuration can be used" };
@@ -61,7 +64,7 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
         demo: false,
         hints: found.hints.clone(),
     };
-    follow(plan, about, door, alerts, None)
+    follow(plan, about, door, alerts, probes, None)
 }
 
 /// The configuration of a file; without one every key has its default.
@@ -73,7 +76,14 @@ pub(crate) fn configuration(path: Option<&Path>) -> Result<Config> {
 pub(crate) type Beside = Box<dyn FnOnce(&AtomicBool) -> Result<()> + Send>;
 
 /// Follows until the process is told to stop.
-pub(crate) fn follow(settings: Settings, about: About, door: Door, alerts: Plan, beside: Option<Beside>) -> Result<Ending> {
+pub(crate) fn follow(
+    settings: Settings,
+    about: About,
+    door: Door,
+    alerts: Plan,
+    probes: probing::settings::Plan,
+    beside: Option<Beside>,
+) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
     let access = Arc::new(door.open(&settings.folder)?);
     let tls = door.tls.clone().map(|files| runtime.block_on(async { api::tls::acceptor(files) })).transpose()?;
@@ -89,6 +99,11 @@ pub(crate) fn follow(settings: Settings, about: About, door: Door, alerts: Plan,
     let shared = Arc::new(Shared::new(about));
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&shared);
+    let (found, runner) = probing::begin(probes, &settings.folder, clock())?;
+    // Nobody else sets it: it was made here.
+    let _ = shared.probes.set(found);
+    let stopped = Arc::clone(&stop);
+    runtime.spawn(async move { runner.run(&stopped).await });
     let (board, watch) = alerting::begin(alerts, &settings.folder, &shared, runtime.handle())?;
     let watching = spawn("alerts", &stop, move |stop| {
         watch.run(stop);
@@ -108,6 +123,10 @@ pub(crate) fn follow(settings: Settings, about: About, door: Door, alerts: Plan,
         join(beside, "the simulated host")?;
     }
     Ok(Ending::Fine)
+}
+
+fn clock() -> Time {
+    Time::from_chrono(&chrono::Utc::now())
 }
 
 type Running = std::thread::JoinHandle<Result<()>>;

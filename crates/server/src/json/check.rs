@@ -1,6 +1,6 @@
 //! `check` as JSON: a key for each group of checks, with what the record is worth and the findings.
 
-use mailvane_probe::plan::GROUPS;
+use mailvane_probe::plan::{GROUPS, TRANSPORT};
 use mailvane_probe::sheet::{Line, Scope};
 use mailvane_probe::summary::{self, SpfSummary, Standing, Summary};
 use mailvane_probe::{Finding, State, Target, View};
@@ -56,6 +56,14 @@ pub(crate) fn outcome(out: &mut Vec<u8>, outcome: &Outcome) {
     }
     for group in GROUPS.iter().filter(|group| outcome.only.is_empty() || outcome.only.iter().any(|name| name == *group)) {
         object.value(group, |out| self::group(out, outcome, group));
+    }
+    let servers: Vec<&Finding> = outcome.findings.iter().filter(|finding| TRANSPORT.contains(&finding.group())).collect();
+    if !servers.is_empty() {
+        object.value(TRANSPORT[0], |out| {
+            let mut object = Object::open(out);
+            object.value("findings", |out| list(out, servers, finding));
+            object.close();
+        });
     }
     if !outcome.sheet.is_empty() {
         object.value("sheet", |out| list(out, &outcome.sheet, line));
@@ -124,13 +132,23 @@ fn dkim(object: &mut Object<'_>, keys: &[(String, Summary)]) {
     });
 }
 
-fn finding(out: &mut Vec<u8>, finding: &Finding) {
+/// One finding.
+pub(crate) fn finding(out: &mut Vec<u8>, finding: &Finding) {
     let mut object = Object::open(out);
     object.string("check", &finding.check).string("subject", &finding.subject);
     object.string("state", finding.state.word()).string("severity", finding.severity.word());
     object.string("title", &finding.title).text("means", &finding.wording).text("fix", &finding.fix);
     object.value("value", |out| list(out, &finding.value, |out, part| string(out, part)));
     object.string("vantage", finding.vantage.word());
+    if !finding.timings.is_empty() {
+        object.value("timings_ms", |out| {
+            let mut steps = Object::open(out);
+            for timing in &finding.timings {
+                steps.decimal(&timing.step, timing.took as f64 / 1000.0);
+            }
+            steps.close();
+        });
+    }
     object.value("evidence", |out| {
         list(out, &finding.evidence, |out, evidence| {
             let mut object = Object::open(out);

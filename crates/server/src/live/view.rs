@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use chrono_tz::Tz;
 use mailvane_assemble::Statistics;
@@ -13,6 +13,7 @@ use mailvane_store::Snapshot;
 use tokio::sync::watch;
 
 use crate::pipeline::coverage::Coverage;
+use crate::probing::board::Board;
 
 /// What never changes while the daemon runs.
 #[derive(Clone, Debug)]
@@ -95,6 +96,8 @@ pub(crate) struct View {
 pub(crate) struct Shared {
     /// What never changes.
     pub(crate) about: About,
+    /// What the probes found; empty until they begin.
+    pub(crate) probes: OnceLock<Arc<Board>>,
     view: RwLock<Option<Arc<View>>>,
     revision: watch::Sender<u64>,
 }
@@ -102,7 +105,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Without a view yet.
     pub(crate) fn new(about: About) -> Self {
-        Shared { about, view: RwLock::new(None), revision: watch::Sender::new(0) }
+        Shared { about, probes: OnceLock::new(), view: RwLock::new(None), revision: watch::Sender::new(0) }
     }
 
     /// The latest view; `None` before the first commit.

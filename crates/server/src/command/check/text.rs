@@ -25,7 +25,8 @@ impl Style {
         Style { colours: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
+    /// The text in a colour.
+    pub(crate) fn paint(self, code: &str, text: &str) -> String {
         if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
@@ -44,17 +45,23 @@ impl Style {
 pub(crate) fn outcome(outcome: &Outcome, style: Style) -> String {
     let mut out = String::new();
     head(&mut out, outcome, style);
-    for finding in outcome.findings.iter().filter(|finding| finding.state.is_bad()) {
-        bad(&mut out, finding, style);
-    }
-    rest(&mut out, outcome, State::Unknown, "Not known", style);
-    rest(&mut out, outcome, State::Ok, "Fine", style);
+    findings(&mut out, &outcome.findings, style);
     sheet(&mut out, outcome, style);
     out
 }
 
-fn head(out: &mut String, outcome: &Outcome, style: Style) {
-    let count = |state| outcome.findings.iter().filter(|finding| finding.state == state).count();
+/// Findings, those that want something first.
+pub(crate) fn findings(out: &mut String, findings: &[Finding], style: Style) {
+    for finding in findings.iter().filter(|finding| finding.state.is_bad()) {
+        bad(out, finding, style);
+    }
+    rest(out, findings, State::Unknown, "Not known", style);
+    rest(out, findings, State::Ok, "Fine", style);
+}
+
+/// How many there are of each state: `2 problems, 1 warning, 14 fine`.
+pub(crate) fn counts(findings: &[Finding], style: Style) -> String {
+    let count = |state| findings.iter().filter(|finding| finding.state == state).count();
     let parts: Vec<String> =
         [(State::Problem, "problems"), (State::Warning, "warnings"), (State::Unknown, "not known"), (State::Ok, "fine")]
             .into_iter()
@@ -65,8 +72,12 @@ fn head(out: &mut String, outcome: &Outcome, style: Style) {
                 style.state(state, &format!("{count} {word}"))
             })
             .collect();
+    parts.join(", ")
+}
+
+fn head(out: &mut String, outcome: &Outcome, style: Style) {
     let resolvers: Vec<String> = outcome.resolvers.iter().map(ToString::to_string).collect();
-    let _ = writeln!(out, "{}: {}", style.paint("1", &outcome.target.domain), parts.join(", "));
+    let _ = writeln!(out, "{}: {}", style.paint("1", &outcome.target.domain), counts(&outcome.findings, style));
     let _ = writeln!(out, "{} questions to {} in {:.1} s", outcome.asked, resolvers.join(", "), outcome.took.as_secs_f64());
     if let Some(spf) = outcome.records.spf.as_ref().filter(|_| !outcome.only.is_empty())
         && let Some(result) = spf.result
@@ -111,9 +122,9 @@ fn paragraph(out: &mut String, label: &str, text: &str) {
     let _ = writeln!(out, "{}", line.trim_end());
 }
 
-fn rest(out: &mut String, outcome: &Outcome, state: State, title: &str, style: Style) {
+fn rest(out: &mut String, findings: &[Finding], state: State, title: &str, style: Style) {
     let mut first = true;
-    for finding in outcome.findings.iter().filter(|finding| finding.state == state) {
+    for finding in findings.iter().filter(|finding| finding.state == state) {
         if std::mem::take(&mut first) {
             let _ = writeln!(out, "\n{}", style.state(state, title));
         }
