@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::{program, workspace};
 
 /// The names in that network; the first is 203.0.113.11.
-const NAMES: [&str; 6] = ["good", "blocked", "throttled", "dead", "elsewhere", "second"];
+const NAMES: [&str; 6] = ["good", "blocked", "throttled", "late", "elsewhere", "second"];
 
 /// Builds what it needs and runs it. Needs Linux, root, Postfix and `ip`.
 pub(super) fn run() -> Result<()> {
