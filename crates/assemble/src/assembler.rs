@@ -1,7 +1,6 @@
 //! The assembler: its state, its clock, and how a line finds its life.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 
 use mailvane_model::word::Mta;
 use mailvane_model::{Position, Sink, Time};
@@ -22,80 +21,8 @@ use crate::session::Sessions;
 use crate::statistics::Statistics;
 use crate::streams::Streams;
 use crate::text::{self, Mailbox};
+use crate::timer::{Alarm, Timers};
 use crate::verdict::Verdicts;
-
-/// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alarm {
-    /// A message was opened a while ago: tell of it, and of its outcomes that waited for a former hop.
-    Announce,
-    /// A message left the queue and lines of it were missing: they do not come any more.
-    Late,
-    /// A hop waited for its next or former one.
-    Link,
-    /// A filter kept a message.
-    Filter,
-    /// All of a message is final, and its MTA writes no end.
-    Quiet,
-}
-
-/// Timers of one kind; their delay is the same, so they stand in the order in which they were set.
-#[derive(Debug, Default)]
-pub(crate) struct Alarms(VecDeque<(Time, LifeRef)>);
-
-/// Timers by kind.
-#[derive(Debug, Default)]
-pub(crate) struct Timers {
-    announce: Alarms,
-    late: Alarms,
-    link: Alarms,
-    filter: Alarms,
-    quiet: Alarms,
-}
-
-impl Timers {
-    fn queue(&mut self, alarm: Alarm) -> &mut Alarms {
-        match alarm {
-            Alarm::Announce => &mut self.announce,
-            Alarm::Late => &mut self.late,
-            Alarm::Link => &mut self.link,
-            Alarm::Filter => &mut self.filter,
-            Alarm::Quiet => &mut self.quiet,
-        }
-    }
-
-    /// Sets a timer that counts from `from`.
-    #[inline]
-    pub(crate) fn set(&mut self, alarm: Alarm, from: Time, at: LifeRef) {
-        let wait = match alarm {
-            Alarm::Announce => config::ANNOUNCE_WAIT,
-            Alarm::Late => config::LATE,
-            Alarm::Link => config::LINK_WAIT,
-            Alarm::Filter => config::FILTER_WAIT,
-            Alarm::Quiet => config::QUIET_WAIT,
-        };
-        let (due, queue) = (from.plus(wait), &mut self.queue(alarm).0);
-        if queue.back().is_none_or(|(last, _)| *last <= due) {
-            queue.push_back((due, at));
-        } else {
-            // Counted from a time in the past: it takes its place before those that are due later.
-            let place = queue.partition_point(|(other, _)| *other <= due);
-            queue.insert(place, (due, at));
-        }
-    }
-
-    fn due(&mut self, alarm: Alarm, watermark: Time) -> Option<LifeRef> {
-        let queue = &mut self.queue(alarm).0;
-        if queue.front()?.0 > watermark {
-            return None;
-        }
-        queue.pop_front().map(|(_, at)| at)
-    }
-
-    fn len(&self) -> usize {
-        self.announce.0.len() + self.late.0.len() + self.link.0.len() + self.filter.0.len() + self.quiet.0.len()
-    }
-}
 
 /// Where a line stands: its stream, its bytes, its time, its process.
 #[derive(Clone, Copy, Debug)]
@@ -140,9 +67,11 @@ pub struct Assembler {
     pub(crate) timers: Timers,
     pub(crate) waiting: Waiting,
     pub(crate) counts: Statistics,
-    watermark: Time,
+    pub(crate) watermark: Time,
+    /// The watermark that was stored last.
+    pub(crate) stored_watermark: Time,
     /// The hour of log time in which the open messages were last looked through for stale ones.
-    swept: i64,
+    pub(crate) swept: i64,
 }
 
 impl Assembler {
@@ -218,16 +147,23 @@ impl Assembler {
         }
     }
 
+    /// The newest line of all sources is of `time`, or every source has been read up to it: waits that ended by then are ended. Call it
+    /// before each record: the clock goes by whole seconds of log time, so that it does not matter in what batches the lines came.
+    #[inline]
+    pub fn reach(&mut self, time: Time, sink: &mut impl Sink) {
+        if time > self.watermark {
+            self.advance(time.floor(Time::SECOND), sink);
+        }
+    }
+
     /// Moves the clock of log time: every source has been read up to `watermark`. Waits that ended by then are ended.
     pub fn advance(&mut self, watermark: Time, sink: &mut impl Sink) {
         if watermark <= self.watermark {
             return;
         }
         self.watermark = watermark;
-        for alarm in [Alarm::Announce, Alarm::Late, Alarm::Link, Alarm::Filter, Alarm::Quiet] {
-            while let Some(at) = self.timers.due(alarm, watermark) {
-                self.ring(alarm, at, watermark, sink);
-            }
+        while let Some((alarm, due, at)) = self.timers.next(watermark) {
+            self.ring(alarm, due, at, sink);
         }
         let hour = watermark.0.div_euclid(Time::HOUR);
         if hour > self.swept {
@@ -272,6 +208,12 @@ impl Assembler {
             }
             self.finish_unnamed(life, sink);
         }
+    }
+
+    /// The lines of an open message, as far as they were seen; none when it is not open.
+    pub fn lines(&self, stream: &mailvane_model::Stream, queue_id: &str, message: u64) -> &[Position] {
+        let life = self.streams.number(stream).and_then(|number| self.lives.by_key(&QueueKey::of(number, queue_id.as_bytes())));
+        life.and_then(|at| self.lives.get(at)).filter(|life| life.id == message).map_or(&[], |life| &life.lines)
     }
 
     /// The streams met so far.
@@ -347,6 +289,25 @@ impl Assembler {
         self.lives.touch(at);
         self.timers.set(Alarm::Announce, here.time, at);
         at
+    }
+
+    /// Waits for lines of a message that may come a little late.
+    pub(crate) fn await_late(&mut self, at: LifeRef, from: Time) {
+        let due = self.timers.set(Alarm::Late, from, at);
+        if let Some(life) = self.lives.get_mut(at) {
+            life.late = Some(due);
+            self.lives.touch(at);
+        }
+    }
+
+    /// A message may have come from a former hop: it is waited for.
+    pub(crate) fn await_former(&mut self, at: LifeRef, from: Time) {
+        let due = self.timers.set(Alarm::Link, from, at);
+        if let Some(life) = self.lives.get_mut(at) {
+            life.flags.set(Flags::UNCERTAIN | Flags::LINKABLE);
+            life.link = Some(due);
+            self.lives.touch(at);
+        }
     }
 
     /// Makes room when too many messages are open: the oldest tenth of a percent goes at once, so that looking for it is rare.

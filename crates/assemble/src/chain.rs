@@ -4,11 +4,12 @@ use ahash::AHashMap;
 
 use mailvane_model::{Sink, Time, hash};
 
-use crate::assembler::{Alarm, Assembler};
+use crate::assembler::Assembler;
 use crate::config;
 use crate::life::{Flags, LifeRef, QueueKey, State};
 use crate::outcome::MOST_HOPS;
 use crate::relay;
+use crate::timer::Alarm;
 
 /// Deliveries that wait for a life of a queue id that has not been seen yet, and what may be joined by message-id.
 #[derive(Debug, Default)]
@@ -90,7 +91,7 @@ impl Assembler {
         } else if let Some(key) = self.message_key(at) {
             self.waiting.nameless.entry(key).or_default().push((at, place as u32));
         }
-        self.timers.set(if filter { Alarm::Filter } else { Alarm::Link }, time, at);
+        self.timers.set(if filter { Alarm::Filter } else { Alarm::Hop }, time, at);
     }
 
     /// The life that a reply names, among the streams where it can be.
@@ -130,11 +131,12 @@ impl Assembler {
     /// Puts a restored life where it is found by its message-id.
     pub(crate) fn remember(&mut self, at: LifeRef) {
         let Some(life) = self.lives.get(at) else { return };
-        let is_entry = life.flags.has(Flags::LINKABLE) && life.flags.has(Flags::ACTIVE) && life.previous.is_none();
+        let is_entry = life.flags.has(Flags::ENTERED);
+        let is_requeued = life.flags.has(Flags::REQUEUED);
         let is_nameless = |place: &u32| {
             let recipient = &life.recipients[*place as usize];
-            let named = recipient.last.as_ref().is_none_or(|last| !last.next_queue_id().is_empty() || !last.filter);
-            recipient.state == State::Hop && recipient.next.is_none() && !named
+            let nameless = recipient.last.as_ref().is_some_and(|last| last.next_queue_id().is_empty());
+            recipient.state == State::Hop && recipient.next.is_none() && nameless && !is_requeued
         };
         let places: Vec<u32> = (0..life.recipients.len() as u32).filter(is_nameless).collect();
         if !is_entry && places.is_empty() {
@@ -153,6 +155,9 @@ impl Assembler {
     pub(crate) fn entered(&mut self, next: LifeRef, sink: &mut impl Sink) {
         let Some(key) = self.message_key(next) else { return };
         self.waiting.entries.insert(key, next);
+        if let Some(life) = self.lives.get_mut(next) {
+            life.flags.set(Flags::ENTERED);
+        }
         let Some(list) = self.waiting.nameless.remove(&key) else { return };
         let mut rest = Vec::new();
         for (at, place) in list {

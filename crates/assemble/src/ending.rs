@@ -3,10 +3,10 @@
 use mailvane_model::word::{Direction, Outcome};
 use mailvane_model::{Sink, Time};
 
-use crate::assembler::{Alarm, Assembler};
-use crate::config;
+use crate::assembler::Assembler;
 use crate::life::{Flags, Last, LastView, Life, LifeRef, State};
 use crate::outcome::note;
+use crate::timer::Alarm;
 
 /// Whether a life is a message that was accepted: it reached the queue, or somebody spoke of its recipients.
 pub(crate) fn is_message(life: &Life) -> bool {
@@ -15,71 +15,73 @@ pub(crate) fn is_message(life: &Life) -> bool {
 }
 
 impl Assembler {
-    /// A timer rang.
-    pub(crate) fn ring(&mut self, alarm: Alarm, at: LifeRef, watermark: Time, sink: &mut impl Sink) {
+    /// A timer rang that was set to `due`.
+    pub(crate) fn ring(&mut self, alarm: Alarm, due: Time, at: LifeRef, sink: &mut impl Sink) {
         let Some(life) = self.lives.get_mut(at) else { return };
         match alarm {
-            Alarm::Announce => {
-                let flags = life.flags;
-                life.flags.clear(Flags::UNCERTAIN);
-                if !flags.has(Flags::ACTIVE | Flags::CLOSED) {
-                    let from = life.opened;
-                    self.timers.set(Alarm::Filter, from, at);
-                }
-                if flags.has(Flags::UNCERTAIN) {
-                    self.lives.touch(at);
-                    self.tell_waiting(at, sink);
-                }
-                if self.lives.get(at).is_some_and(|life| self.is_telling(life)) {
-                    self.tell_message(at, sink);
-                }
-                self.try_end(at, false, sink);
-            }
             Alarm::Quiet if may_be_over(life) => {
                 let seen = life.seen;
-                if seen.plus(config::QUIET_WAIT) <= watermark {
+                if seen.plus(alarm.wait()) <= due {
                     self.close(at, seen, sink);
                 } else {
                     self.timers.set(Alarm::Quiet, seen, at);
                 }
             }
-            // A recipient waits again: its end sets the timer anew.
-            Alarm::Quiet => {}
-            Alarm::Late => {
+            Alarm::Announce if life.opened.plus(alarm.wait()) == due => self.announce(at, sink),
+            Alarm::Late if life.late == Some(due) => {
+                life.late = None;
                 if is_abandoned(life) && (life.message_id.is_empty() || life.flags.has(Flags::CANCELED)) {
                     self.drop_life(at);
                 } else {
                     self.try_end(at, true, sink);
                 }
+                self.lives.touch(at);
             }
-            Alarm::Link => {
+            Alarm::Link if life.link == Some(due) => {
+                life.link = None;
                 life.flags.clear(Flags::LINKABLE);
-                self.resolve_hops(at, false, watermark, sink);
+                self.lives.touch(at);
                 self.try_end(at, true, sink);
             }
-            Alarm::Filter => {
-                if is_abandoned(life) {
-                    self.drop_life(at);
-                } else {
-                    self.resolve_hops(at, true, watermark, sink);
-                    self.try_end(at, true, sink);
-                }
-            }
+            Alarm::Hop | Alarm::Filter => self.resolve_hops(at, alarm, due, sink),
+            Alarm::Abandon if is_abandoned(life) => self.drop_life(at),
+            _ => {}
         }
     }
 
+    /// A message was opened a while ago.
+    fn announce(&mut self, at: LifeRef, sink: &mut impl Sink) {
+        let Some(life) = self.lives.get_mut(at) else { return };
+        let (flags, opened) = (life.flags, life.opened);
+        life.flags.clear(Flags::UNCERTAIN);
+        if !flags.has(Flags::ACTIVE | Flags::CLOSED) {
+            self.timers.set(Alarm::Abandon, opened, at);
+        }
+        if flags.has(Flags::UNCERTAIN) {
+            self.lives.touch(at);
+            self.tell_waiting(at, sink);
+        }
+        if self.lives.get(at).is_some_and(|life| self.is_telling(life)) {
+            self.tell_message(at, sink);
+        }
+        self.try_end(at, false, sink);
+    }
+
     /// Hops that waited long enough for their next one are final.
-    fn resolve_hops(&mut self, at: LifeRef, filter: bool, watermark: Time, sink: &mut impl Sink) {
-        let wait = if filter { config::FILTER_WAIT } else { config::LINK_WAIT };
+    fn resolve_hops(&mut self, at: LifeRef, alarm: Alarm, due: Time, sink: &mut impl Sink) {
+        let filter = alarm == Alarm::Filter;
         let Some(life) = self.lives.get(at) else { return };
         let waited = |place: &usize| {
             let recipient = &life.recipients[*place];
             recipient.state == State::Hop
                 && recipient.next.is_none()
                 && recipient.last.as_ref().is_some_and(|last| last.filter) == filter
-                && recipient.ended.plus(wait) <= watermark
+                && recipient.ended.plus(alarm.wait()) <= due
         };
         let places: Vec<usize> = (0..life.recipients.len()).filter(waited).collect();
+        if places.is_empty() {
+            return;
+        }
         for place in places {
             let Some(life) = self.lives.get_mut(at) else { return };
             life.settle(place, State::Final);
@@ -90,6 +92,7 @@ impl Assembler {
             self.lives.touch(at);
             self.tell(at, place, sink);
         }
+        self.try_end(at, true, sink);
     }
 
     /// The message left the queue.
@@ -106,7 +109,7 @@ impl Assembler {
         let wait_for_next = life.child.is_some() || life.hops > 0;
         let uncertain = wait_for_next || life.flags.has(Flags::UNCERTAIN);
         if waits {
-            self.timers.set(Alarm::Late, time, at);
+            self.await_late(at, time);
         }
         if !uncertain && self.lives.get(at).is_some_and(is_message) {
             self.tell_message(at, sink);
@@ -381,6 +384,6 @@ fn is_incomplete(life: &Life) -> bool {
 }
 
 /// Whether a transaction was begun and never finished.
-fn is_abandoned(life: &Life) -> bool {
+pub(crate) fn is_abandoned(life: &Life) -> bool {
     !is_message(life) && !life.flags.has(Flags::CLOSED) && life.recipients.is_empty()
 }

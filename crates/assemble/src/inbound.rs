@@ -5,7 +5,7 @@ use mailvane_model::{AuthRow, RejectionRow, SessionRow, Sink};
 use mailvane_parse::record::Client;
 use mailvane_reply::judge::Failure;
 
-use crate::assembler::{Alarm, Assembler, Here};
+use crate::assembler::{Assembler, Here};
 use crate::life::{Flags, LifeRef};
 use crate::network;
 use crate::ours;
@@ -71,8 +71,7 @@ impl Assembler {
             life.flags.set(Flags::OUTSIDE);
         }
         if hop && !trusted && !arrival.local {
-            life.flags.set(Flags::UNCERTAIN | Flags::LINKABLE);
-            self.timers.set(Alarm::Link, here.time, at);
+            self.await_former(at, here.time);
         } else {
             life.flags.clear(Flags::UNCERTAIN | Flags::LINKABLE);
         }

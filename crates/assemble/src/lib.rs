@@ -30,6 +30,7 @@ mod session;
 mod statistics;
 mod streams;
 mod text;
+mod timer;
 mod verdict;
 
 pub use assembler::Assembler;

@@ -102,6 +102,8 @@ impl Flags {
     pub(crate) const CANCELED: u32 = 1 << 22;
     /// A recipient bounced, and the notification was not seen yet.
     pub(crate) const BOUNCED: u32 = 1 << 23;
+    /// It is found by its message-id, as one that may have come back from a filter.
+    pub(crate) const ENTERED: u32 = 1 << 24;
 
     /// Whether any of the bits is set.
     #[inline]
@@ -322,6 +324,10 @@ pub(crate) struct Life {
     pub(crate) opened: Time,
     pub(crate) seen: Time,
     pub(crate) removed: Option<Time>,
+    /// Until when lines that come late are waited for.
+    pub(crate) late: Option<Time>,
+    /// Until when a former hop is waited for.
+    pub(crate) link: Option<Time>,
     pub(crate) size: Option<u64>,
     pub(crate) expected: Option<u32>,
     pub(crate) lines: Vec<Position>,

@@ -8,11 +8,16 @@ use crate::life::{Flags, Last, LastView, Life, LifeRef, Place, QueueKey, Recipie
 use crate::lives::Lives;
 use crate::ours::{Evidence, Reach};
 use crate::session::{Session, Tls};
+use crate::timer::Alarm;
 
-/// The version of every piece. Version 1 had no delay beside the last attempt of a recipient; it is still read.
-pub(crate) const VERSION: u8 = 2;
+/// The version of every piece. Version 1 had no delay beside the last attempt of a recipient, version 2 no waits of a life; both are still read.
+pub(crate) const VERSION: u8 = 3;
 /// The oldest version that is read.
 const OLDEST: u8 = 1;
+/// The first with the delay of a last attempt.
+const WITH_DELAY: u8 = 2;
+/// The first with the waits of a life, and its times as they follow its opening.
+const WITH_WAITS: u8 = 3;
 
 /// Recipients in one piece.
 pub(crate) const STRETCH: usize = 64;
@@ -25,6 +30,7 @@ pub(crate) mod kind {
     pub(crate) const TLS: u8 = b'C';
     pub(crate) const STREAM: u8 = b'T';
     pub(crate) const LEARNED: u8 = b'D';
+    pub(crate) const WATERMARK: u8 = b'W';
 }
 
 /// The key of a life.
@@ -85,7 +91,9 @@ pub(crate) fn write_life(lives: &Lives, at: LifeRef, life: &Life, stream: u64) -
     }
     writer.signed(life.opened.0);
     writer.signed(life.seen.0 - life.opened.0);
-    writer.optional(life.removed.map(|time| time.0 as u64));
+    for time in [life.removed, life.late, life.link] {
+        writer.optional(time.map(|time| time.0.wrapping_sub(life.opened.0) as u64));
+    }
     writer.optional(life.size);
     writer.optional(life.expected.map(u64::from));
     write_lines(&mut writer, &life.lines);
@@ -137,7 +145,15 @@ pub(crate) fn read_life(
     life.service = life.texts.add(reader.text()?);
     life.opened = Time(reader.signed()?);
     life.seen = life.opened.plus(reader.signed()?);
-    life.removed = reader.optional()?.map(|time| Time(time as i64));
+    if version >= WITH_WAITS {
+        let mut time = || Ok(reader.optional()?.map(|after| Time(life.opened.0.wrapping_add(after as i64))));
+        (life.removed, life.late, life.link) = (time()?, time()?, time()?);
+    } else {
+        // What is missing follows from what the life was waiting for.
+        life.removed = reader.optional()?.map(|time| Time(time as i64));
+        life.late = life.flags.has(Flags::CLOSED).then(|| life.removed.unwrap_or(life.seen).plus(Alarm::Late.wait()));
+        life.link = life.flags.has(Flags::LINKABLE).then(|| life.opened.plus(Alarm::Link.wait()));
+    }
     life.size = reader.optional()?;
     life.expected = reader.optional()?.map(|count| count as u32);
     read_lines(&mut reader, &mut life.lines)?;
@@ -295,7 +311,7 @@ fn read_last(reader: &mut Reader<'_>, version: u8) -> Result<Box<Last>, Damaged>
     last.fault = Fault::from_code(reader.byte()?).ok_or(Damaged)?;
     last.permanent = reader.byte()? == 1;
     last.filter = reader.byte()? == 1;
-    if version > OLDEST {
+    if version >= WITH_DELAY {
         last.delay_ms = reader.optional()?.and_then(|delay| u32::try_from(delay).ok());
     }
     Ok(last.keep())
@@ -376,6 +392,21 @@ pub(crate) fn read_tls(bytes: &[u8]) -> Result<Tls, Damaged> {
         tls.port = reader.small()? as u16;
     }
     Ok(tls)
+}
+
+/// The clock of log time.
+pub(crate) fn write_watermark(watermark: Time) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.byte(VERSION);
+    writer.signed(watermark.0);
+    writer.0
+}
+
+/// Reads the clock of log time back.
+pub(crate) fn read_watermark(bytes: &[u8]) -> Result<Time, Damaged> {
+    let mut reader = Reader(bytes);
+    version(&mut reader)?;
+    Ok(Time(reader.signed()?))
 }
 
 /// A stream: its name and its queue manager.

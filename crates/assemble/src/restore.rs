@@ -5,12 +5,14 @@ use ahash::AHashMap;
 use mailvane_model::Time;
 use mailvane_model::word::Mta;
 
-use crate::assembler::{Alarm, Assembler};
+use crate::assembler::Assembler;
 use crate::config::Config;
 use crate::encoding::Damaged;
+use crate::ending::is_abandoned;
 use crate::life::{Flags, Life, LifeRef, QueueKey, State};
 use crate::ours::{Evidence, Learned};
 use crate::piece::{self, STRETCH, Ties, kind};
+use crate::timer::Alarm;
 
 /// State could not be restored.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,10 @@ impl Assembler {
         }
         self.write_processes(&mut changes);
         self.write_streams(&mut changes);
+        if self.watermark != self.stored_watermark {
+            self.stored_watermark = self.watermark;
+            changes.push((vec![kind::WATERMARK], Some(piece::write_watermark(self.watermark))));
+        }
         changes
     }
 
@@ -118,6 +124,11 @@ impl Assembler {
         }
         let mut assembler = Assembler::new(config);
         let mut restoring = Restoring::default();
+        if let Some((key, value)) = &sorted.watermark {
+            assembler.watermark = piece::read_watermark(value).map_err(|_| damaged(key))?;
+            assembler.stored_watermark = assembler.watermark;
+            assembler.swept = assembler.watermark.0.div_euclid(Time::HOUR);
+        }
         for (key, value) in &sorted.streams {
             restoring.stream(&mut assembler, value).map_err(|_| damaged(key))?;
         }
@@ -138,43 +149,41 @@ impl Assembler {
         Ok(assembler)
     }
 
-    /// Sets the timers of restored lives, in the order of their times.
+    /// Sets the timers of restored lives that have not rung yet, and notes who waits for whom.
     fn wind(&mut self) {
-        let mut timers: Vec<(Time, u8, LifeRef)> = Vec::new();
+        let mut timers: Vec<(Time, Alarm, LifeRef)> = Vec::new();
         let mut waiting: Vec<(LifeRef, usize, String)> = Vec::new();
         for (at, life) in self.lives.all() {
-            if life.told == 0 || life.flags.has(Flags::UNCERTAIN | Flags::RETELL) || !life.flags.has(Flags::ACTIVE | Flags::CLOSED) {
-                timers.push((life.opened, 0, at));
-            }
-            if life.flags.has(Flags::CLOSED) {
-                timers.push((life.removed.unwrap_or(life.seen), 1, at));
-            }
+            timers.push((life.opened, Alarm::Announce, at));
+            timers.extend(life.late.map(|due| (due.plus(-Alarm::Late.wait()), Alarm::Late, at)));
+            timers.extend(life.link.map(|due| (due.plus(-Alarm::Link.wait()), Alarm::Link, at)));
             if matches!(self.streams.get(life.stream).stream.mta, Mta::Sendmail | Mta::OpenSmtpd) && crate::ending::may_be_over(life) {
-                timers.push((life.seen, 4, at));
+                timers.push((life.seen, Alarm::Quiet, at));
             }
-            if life.flags.has(Flags::LINKABLE) {
-                timers.push((life.opened, 2, at));
+            if is_abandoned(life) {
+                timers.push((life.opened, Alarm::Abandon, at));
             }
             for (place, recipient) in life.recipients.iter().enumerate() {
                 if recipient.state == State::Hop && recipient.next.is_none() {
                     let filter = recipient.last.as_ref().is_some_and(|last| last.filter);
-                    timers.push((recipient.ended, if filter { 3 } else { 2 }, at));
+                    timers.push((recipient.ended, if filter { Alarm::Filter } else { Alarm::Hop }, at));
                     if let Some(last) = recipient.last.as_ref().filter(|last| !last.next_queue_id().is_empty()) {
                         waiting.push((at, place, last.next_queue_id().to_owned()));
                     }
                 }
             }
         }
-        timers.sort_unstable_by_key(|(time, sort, at)| (*time, *sort, at.slot));
-        for (time, sort, at) in timers {
-            let alarm = [Alarm::Announce, Alarm::Late, Alarm::Link, Alarm::Filter, Alarm::Quiet][usize::from(sort)];
-            self.timers.set(alarm, time, at);
+        timers.retain(|(from, alarm, _)| from.plus(alarm.wait()) > self.watermark);
+        timers.sort_unstable_by_key(|(from, alarm, at)| (from.plus(alarm.wait()), at.slot));
+        for (from, alarm, at) in timers {
+            self.timers.set(alarm, from, at);
         }
         for (at, place, queue_id) in waiting {
             self.waiting.add(&queue_id, at, place);
         }
-        let lives: Vec<LifeRef> = self.lives.all().map(|(at, _)| at).collect();
-        for at in lives {
+        let mut lives: Vec<(Time, u64, LifeRef)> = self.lives.all().map(|(at, life)| (life.opened, life.id, at)).collect();
+        lives.sort_unstable_by_key(|(opened, id, _)| (*opened, *id));
+        for (_, _, at) in lives {
             self.remember(at);
         }
     }
@@ -195,6 +204,7 @@ type Pair = (Vec<u8>, Vec<u8>);
 /// Stored pieces by kind. A kind that this version does not know is left alone.
 #[derive(Default)]
 struct Sorted {
+    watermark: Option<Pair>,
     streams: Vec<Pair>,
     learned: Vec<Pair>,
     lives: Vec<Pair>,
@@ -205,6 +215,7 @@ struct Sorted {
 impl Sorted {
     fn add(&mut self, key: Vec<u8>, value: Vec<u8>) {
         match key.first() {
+            Some(&kind::WATERMARK) => self.watermark = Some((key, value)),
             Some(&kind::STREAM) => self.streams.push((key, value)),
             Some(&kind::LEARNED) => self.learned.push((key, value)),
             Some(&kind::LIFE) => self.lives.push((key, value)),

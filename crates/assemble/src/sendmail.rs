@@ -12,12 +12,13 @@ use mailvane_parse::Record;
 use mailvane_parse::mta::sendmail::{Event, Line};
 use mailvane_parse::record::{Client, Severity};
 
-use crate::assembler::{Alarm, Assembler, Here};
+use crate::assembler::{Assembler, Here};
 use crate::inbound::Refusal;
 use crate::life::{Flags, LifeRef};
 use crate::network;
 use crate::postfix::queue::set_sender;
 use crate::text;
+use crate::timer::Alarm;
 
 impl Assembler {
     /// Takes a line of Sendmail in.
@@ -163,7 +164,7 @@ impl Assembler {
             && !life.flags.has(Flags::ACTIVE)
         {
             life.flags.set(Flags::CANCELED);
-            self.timers.set(Alarm::Late, here.time, at);
+            self.await_late(at, here.time);
         }
     }
 

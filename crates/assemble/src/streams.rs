@@ -73,6 +73,11 @@ impl Streams {
         number
     }
 
+    /// The number of a stream that was met.
+    pub(crate) fn number(&self, stream: &Stream) -> Option<u32> {
+        self.by_name.get(stream).copied()
+    }
+
     /// The stream of a number.
     #[inline]
     pub(crate) fn get(&self, number: u32) -> &StreamState {

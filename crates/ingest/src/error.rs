@@ -73,19 +73,43 @@ pub enum Error {
         reason: String,
     },
     /// Any other failure of the system.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: {source}", path.display())]
     Read {
         /// Where.
         path: PathBuf,
         /// The system's words.
         source: io::Error,
     },
+    /// A spool holds as much as it may, and nothing of it may go: it is not committed yet.
+    #[error("{}: the spool is full ({bytes} bytes that are not in the store yet): what arrives is refused until ingest catches up", path.display())]
+    SpoolFull {
+        /// The file that is appended to.
+        path: PathBuf,
+        /// Bytes that it may hold.
+        bytes: u64,
+    },
+    /// A place to listen at that cannot be understood or opened.
+    #[error("syslog = \"{address}\": {reason}")]
+    Listen {
+        /// As given.
+        address: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The journal cannot be read.
+    #[error("the journal cannot be read: {0}")]
+    Journal(String),
     /// Saved bytes that are not a state this version can read.
     #[error("saved state of a log file cannot be used ({0}): it was written by a newer version or is damaged")]
     State(&'static str),
 }
 
 impl Error {
+    /// Any failure of the system at `path`.
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        Error::Read { path: path.to_path_buf(), source }
+    }
+
     /// From a failed open or stat of `path`.
     pub(crate) fn of_open(path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();

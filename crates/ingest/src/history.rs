@@ -10,6 +10,7 @@ use mailvane_model::FileId;
 
 use crate::blocks::{Block, BlockReader, LastLine};
 use crate::error::Error;
+use crate::identity::FileState;
 use crate::names::{LogName, Rank};
 use crate::open::{Compression, Input};
 use crate::pattern;
@@ -56,6 +57,25 @@ impl Part {
     /// Opens it for reading from its start. A pipe can be opened once.
     pub fn open(&mut self) -> Result<Input, Error> {
         self.opened.take().map_or_else(|| Input::open(&self.path), Ok)
+    }
+
+    /// What is remembered of it once `reader` has read it to its end: a file that turns up anywhere later is known by this.
+    pub fn state(&self, origin: &str, log: &Path, reader: &BlockReader<Input>, lines: u64, now: i64) -> FileState {
+        let mut state = FileState {
+            file: self.file,
+            base: self.file,
+            origin: origin.to_owned(),
+            log: log.to_path_buf(),
+            path: self.path.clone(),
+            lines,
+            first_time: self.first_time,
+            complete: true,
+            last_seen: now,
+            last_read: now,
+            ..FileState::default()
+        };
+        state.follow(reader.trail());
+        state
     }
 
     /// Opens it as blocks of whole lines.

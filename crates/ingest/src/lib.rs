@@ -6,6 +6,7 @@
 //! * [`history`]: the files of a command line as logical logs, each read once and in order; [`names`] and [`pattern`] serve it.
 //! * [`tail`]: following logs while they are written and rotated, restartable at any instant; [`watch`] wakes it early.
 //! * [`identity`] and [`trail`]: what is remembered of a file, by which it is known again wherever it turns up.
+//! * [`intake`]: what cannot be read again (syslog, the journal, standard input), by way of a spool on disk.
 //! * [`feed`]: which source feeds a stream when several carry the same lines.
 //!
 //! For history: [`arrange`] the names, and read every [`Part`] of every [`LogicalLog`] with [`Part::blocks`]; ask a [`feed::Feeds`]
@@ -19,6 +20,7 @@ pub mod error;
 pub mod feed;
 pub mod history;
 pub mod identity;
+pub mod intake;
 pub mod names;
 pub mod open;
 pub mod pattern;

@@ -107,6 +107,9 @@ mod tests {
         let day = Rank::Dated(20_261_102_000_000_000);
         let second = Rank::Dated(20_261_102_081_501_000);
         for (name, log, rank) in [
+            ("/var/log/pods/mail_mx_1/mx/0.log", "/var/log/pods/mail_mx_1/mx/0.log", Rank::Live),
+            ("/var/log/pods/mail_mx_1/mx/0.log.20261102-081501.gz", "/var/log/pods/mail_mx_1/mx/0.log", second),
+            ("/var/lib/docker/0a1b/0a1b-json.log.1", "/var/lib/docker/0a1b/0a1b-json.log", Rank::Numbered(Reverse(1))),
             ("/var/log/mail.log", "/var/log/mail.log", Rank::Live),
             ("/var/log/mail.log.1", "/var/log/mail.log", Rank::Numbered(Reverse(1))),
             ("/var/log/mail.log.12.gz", "/var/log/mail.log", Rank::Numbered(Reverse(12))),

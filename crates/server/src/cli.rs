@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Follow the mail log of this machine: ingest, dashboard, API
     #[cfg(feature = "daemon")]
     Serve(Serve),
+    /// Read older log files into the store, once; a running `serve` does it when there is one
+    #[cfg(feature = "daemon")]
+    Import(Import),
     /// A simulated busy host with incidents, through the same pipeline, in a temporary store
     #[cfg(feature = "daemon")]
     Demo(Demo),
@@ -71,7 +74,8 @@ pub(crate) struct Reading {
 }
 
 /// How times without year and zone are understood, and which program wrote the lines.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Clock {
     /// The year of the first line of each file, for logs without years (else found from the file's time)
     #[arg(long, value_name = "YEAR")]
@@ -574,6 +578,22 @@ pub(crate) struct Serve {
 
 #[cfg(feature = "daemon")]
 #[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The log files, plain or compressed, in any order
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// The configuration file of `serve`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the store is (default: the data directory of `serve`)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) clock: Clock,
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
 pub(crate) struct Demo {
     /// Listen here (loopback only)
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -713,4 +733,13 @@ pub(crate) struct BenchIngest {
     /// For how long lines are appended at most, with --rate
     #[arg(long, default_value_t = 60, value_name = "S")]
     pub(crate) seconds: u64,
+    /// Merge at the end, and say where the bytes of the store are
+    #[arg(long)]
+    pub(crate) sizes: bool,
+    /// Measure instead how long a start takes with so many open messages
+    #[arg(long, value_name = "N")]
+    pub(crate) open: Option<u64>,
+    /// Keep the lines of failures too, as `serve` does
+    #[arg(long)]
+    pub(crate) keep_failed_lines: bool,
 }

@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) source: Vec<Source>,
     /// What is ours.
     pub(crate) domains: Domains,
+    /// What is received and cannot be read again.
+    pub(crate) spool: Spool,
     /// How long things are kept.
     pub(crate) retention: Retention,
     /// Who may see and do what.
@@ -45,8 +47,20 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Source {
-    /// A path or glob pattern: `/var/log/mail.log*`.
+    /// A path or glob pattern: `/var/log/mail.log*`. A source has one of `path`, `journald`, `syslog`, `stdin`.
     pub(crate) path: String,
+    /// Read the systemd journal (facility mail). Default: `false`.
+    pub(crate) journald: bool,
+    /// The program that reads the journal. Default: `journalctl`.
+    pub(crate) journalctl: Option<PathBuf>,
+    /// Listen for syslog (RFC 3164 and 5424): `udp://127.0.0.1:5514`, `tcp://`, `tls://`, `unix:///run/mailvane/log` (datagrams), `unix-stream://`.
+    pub(crate) syslog: Option<String>,
+    /// With `tls://`: the certificate with its chain, a PEM file.
+    pub(crate) certificate: Option<PathBuf>,
+    /// With `tls://`: the key, a PEM file.
+    pub(crate) key: Option<PathBuf>,
+    /// Read standard input; `mailvane serve -` does the same. Default: `false`.
+    pub(crate) stdin: bool,
     /// The machine whose log it is. Default: this installation.
     pub(crate) origin: Option<String>,
     /// The time zone of lines without zone. Default: this machine's.
@@ -69,6 +83,15 @@ pub(crate) struct Domains {
     pub(crate) networks: Vec<String>,
 }
 
+/// What is received and cannot be read again goes to disk first.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Spool {
+    /// Megabytes on disk for each source; what is in the store goes first. When all of it is not yet, streams wait and datagrams are dropped, counted and
+    /// told. Default: 1024.
+    pub(crate) megabytes: Option<u64>,
+}
+
 /// How long things are kept.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -79,13 +102,22 @@ pub(crate) struct Retention {
     pub(crate) rows_megabytes: Option<u64>,
     /// Rollups: `730d`. Default: `730d`.
     pub(crate) rollups: Option<String>,
+    /// Keep the raw lines of messages that failed or were deferred, and of refusals, so that they can be shown when the log is gone.
+    /// Default: `true`.
+    pub(crate) keep_failed_lines: Option<bool>,
+    /// Keep all raw lines. Default: `false`.
+    pub(crate) keep_lines: bool,
+    /// How long raw lines are kept: `30d`. Default: `30d`.
+    pub(crate) lines: Option<String>,
 }
 
 const TOP: &[&str] =
-    &["data_dir", "listen", "history", "rules", "source", "domains", "retention", "access", "tls", "alerts", "notify", "probe"];
-const SOURCE: &[&str] = &["path", "origin", "timezone", "year", "mta", "feeds"];
+    &["data_dir", "listen", "history", "rules", "source", "domains", "spool", "retention", "access", "tls", "alerts", "notify", "probe"];
+const SPOOL: &[&str] = &["megabytes"];
+const SOURCE: &[&str] =
+    &["path", "journald", "journalctl", "syslog", "certificate", "key", "stdin", "origin", "timezone", "year", "mta", "feeds"];
 const DOMAINS: &[&str] = &["ours", "networks"];
-const RETENTION: &[&str] = &["rows", "rows_megabytes", "rollups"];
+const RETENTION: &[&str] = &["rows", "rows_megabytes", "rollups", "keep_failed_lines", "keep_lines", "lines"];
 
 impl Config {
     /// Reads and checks a file.
@@ -100,8 +132,11 @@ impl Config {
         known_keys(&table)?;
         let config: Config = toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))?;
         for source in &config.source {
-            if source.path.is_empty() {
-                bail!("a [[source]] needs `path`, for example path = \"/var/log/mail.log*\"");
+            let given = [!source.path.is_empty(), source.journald, source.syslog.is_some(), source.stdin];
+            if given.iter().filter(|given| **given).count() != 1 {
+                bail!(
+                    "a [[source]] needs one of: path = \"/var/log/mail.log*\", journald = true, syslog = \"udp://127.0.0.1:5514\", stdin = true"
+                );
             }
             if let Some(feeds) = &source.feeds
                 && !["auto", "always", "never"].contains(&feeds.as_str())
@@ -119,6 +154,7 @@ fn known_keys(table: &toml::Table) -> Result<()> {
         let (inner, names) = match key.as_str() {
             "source" => (value.as_array().map(Vec::as_slice).unwrap_or_default(), SOURCE),
             "domains" => (std::slice::from_ref(value), DOMAINS),
+            "spool" => (std::slice::from_ref(value), SPOOL),
             "retention" => (std::slice::from_ref(value), RETENTION),
             "access" => (std::slice::from_ref(value), ACCESS),
             "tls" => (std::slice::from_ref(value), TLS),
@@ -208,7 +244,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_lists_is_a_key_of_the_types() {
-        let text = "data_dir = \"/x\"\nlisten = \"127.0.0.1:1\"\nhistory = \"7d\"\nrules = \"/etc/mailvane/rules\"\n[[source]]\npath = \"/var/log/mail.log*\"\norigin = \"a\"\ntimezone = \"UTC\"\nyear = 2026\nmta = \"postfix\"\nfeeds = \"auto\"\n[domains]\nours = [\"example.com\"]\nnetworks = [\"192.0.2.0/24\"]\n[retention]\nrows = \"90d\"\nrows_megabytes = 100\nrollups = \"730d\"\n[access]\nhosts = [\"mailvane.example.com\"]\nblur = [\"viewer\"]\nsession_idle = \"1h\"\nsession_life = \"1d\"\n[access.proxy]\nnetworks = [\"127.0.0.1/32\"]\nuser_header = \"Remote-User\"\nunknown_users = \"viewer\"\n[tls]\ncertificate = \"/x\"\nkey = \"/y\"\n";
+        let text = "data_dir = \"/x\"\nlisten = \"127.0.0.1:1\"\nhistory = \"7d\"\nrules = \"/etc/mailvane/rules\"\n[spool]\nmegabytes = 9\n[[source]]\nsyslog = \"tls://127.0.0.1:6514\"\ncertificate = \"/c\"\nkey = \"/k\"\n[[source]]\njournald = true\njournalctl = \"/j\"\n[[source]]\nstdin = true\n[[source]]\npath = \"/var/log/mail.log*\"\norigin = \"a\"\ntimezone = \"UTC\"\nyear = 2026\nmta = \"postfix\"\nfeeds = \"auto\"\n[domains]\nours = [\"example.com\"]\nnetworks = [\"192.0.2.0/24\"]\n[retention]\nrows = \"90d\"\nrows_megabytes = 100\nrollups = \"730d\"\n[access]\nhosts = [\"mailvane.example.com\"]\nblur = [\"viewer\"]\nsession_idle = \"1h\"\nsession_life = \"1d\"\n[access.proxy]\nnetworks = [\"127.0.0.1/32\"]\nuser_header = \"Remote-User\"\nunknown_users = \"viewer\"\n[tls]\ncertificate = \"/x\"\nkey = \"/y\"\n";
         Config::parse(text).expect("all keys are known");
     }
 }

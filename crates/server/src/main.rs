@@ -25,6 +25,8 @@ mod reclassify;
 mod rules;
 #[cfg(any(feature = "daemon", all(test, feature = "active")))]
 mod schedule;
+#[cfg(feature = "daemon")]
+mod socket;
 mod suppression;
 
 use std::io::Write;

@@ -334,7 +334,7 @@ fn keep_state(store: &mut Disk, state: Vec<StateChange>) -> Result<()> {
     let nothing = Batch::default();
     let mut commit = mailvane_store::Commit::of(&nothing);
     commit.state = state;
-    store.commit(commit).context("cannot write the store")?;
+    store.commit(&commit).context("cannot write the store")?;
     Ok(())
 }
 
@@ -429,7 +429,7 @@ mod tests {
     fn history_follows_new_rules_and_its_sums_with_it() {
         let folder = std::env::temp_dir().join(format!("mailvane-reclassify-{}", std::process::id()));
         let mut store = Disk::open(&folder, Options { sync: false, ..Options::default() }).expect("a store");
-        store.commit(Commit::of(&rows())).expect("committed");
+        store.commit(&Commit::of(&rows())).expect("committed");
         let ours = rules(&[]);
         assert!(is_due(&store, ours).expect("asked"));
         let same = run(&mut store, ours);
@@ -465,7 +465,7 @@ mod tests {
             let mut commit = Commit::of(rows);
             commit.streams = vec![mailvane_model::Stream::default()];
             commit.watermarks = vec![(mailvane_model::Stream::default().key(), time)];
-            store.commit(commit).expect("committed");
+            store.commit(&commit).expect("committed");
         };
         reached(&mut store, &rows(), at(0));
         let mine = rules(&[File { name: "mine", text: PACK }]);

@@ -28,7 +28,7 @@ fn main() {
         let batch = fixture::batch(start..(start + step).min(messages));
         rows += batch.len();
         let began = ran();
-        disk.commit(Commit::of(&batch)).unwrap();
+        disk.commit(&Commit::of(&batch)).unwrap();
         spent += ran().saturating_sub(began);
     }
     let began = ran();
@@ -61,7 +61,7 @@ fn state(disk: &mut Disk) {
     };
     for part in 0..10 {
         let state = (part * 50_000..(part + 1) * 50_000).map(piece).collect();
-        disk.commit(Commit { state, ..Commit::of(&rows) }).unwrap();
+        disk.commit(&Commit { state, ..Commit::of(&rows) }).unwrap();
     }
     let began = ran();
     let pieces = disk.state(b"").unwrap();

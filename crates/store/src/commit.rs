@@ -1,5 +1,7 @@
 //! What is committed, and the trait of everything that can keep it.
 
+use std::sync::Arc;
+
 use mailvane_model::{Batch, Position, Stream, Time};
 
 use crate::error::Result;
@@ -11,9 +13,9 @@ pub struct CommitNumber(pub u64);
 
 /// One atomic step: everything in it is kept, or nothing.
 #[derive(Clone, Debug)]
-pub struct Commit<'a> {
+pub struct Commit {
     /// The new rows. `replaced_outcomes` correct the rollups and are not kept themselves.
-    pub rows: &'a Batch,
+    pub rows: Arc<Batch>,
     /// State by namespaced key (assembly pieces, file offsets, calendars, settings): a value to keep, or `None` to delete.
     /// Of several entries of one key the last one counts.
     pub state: Vec<(Vec<u8>, Option<Vec<u8>>)>,
@@ -27,10 +29,17 @@ pub struct Commit<'a> {
     pub bulk: bool,
 }
 
-impl<'a> Commit<'a> {
-    /// A commit of rows alone.
-    pub fn of(rows: &'a Batch) -> Self {
-        Commit { rows, state: Vec::new(), streams: Vec::new(), watermarks: Vec::new(), lines: Vec::new(), bulk: false }
+impl Commit {
+    /// A commit of a copy of these rows alone.
+    pub fn of(rows: &Batch) -> Self {
+        Commit {
+            rows: Arc::new(rows.clone()),
+            state: Vec::new(),
+            streams: Vec::new(),
+            watermarks: Vec::new(),
+            lines: Vec::new(),
+            bulk: false,
+        }
     }
 }
 
@@ -51,7 +60,7 @@ pub type StatePairs = Vec<(Vec<u8>, Vec<u8>)>;
 /// What keeps commits. One writer; snapshots are for any number of readers.
 pub trait Store {
     /// Keeps a commit: on return it survives a crash. On an error nothing of it is kept and it may be tried again.
-    fn commit(&mut self, commit: Commit<'_>) -> Result<CommitNumber>;
+    fn commit(&mut self, commit: &Commit) -> Result<CommitNumber>;
 
     /// The store as of the last commit.
     fn snapshot(&self) -> Result<Snapshot>;

@@ -55,6 +55,7 @@ mod revise;
 mod rollup;
 pub mod schema;
 mod segment;
+mod sizes;
 mod snapshot;
 
 pub use commit::{Commit, CommitNumber, KeptLine, StatePairs, Store};
@@ -68,4 +69,5 @@ pub use probes::{KeptChange, KeptFinding, ProbeChanges, Probes};
 pub use read::Hit;
 pub use rollup::{OTHER, Rolled};
 pub use segment::Segment;
+pub use sizes::Sizes;
 pub use snapshot::{Snapshot, StreamState};

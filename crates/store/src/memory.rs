@@ -54,9 +54,9 @@ impl Backing for Shared {
 }
 
 impl Store for Memory {
-    fn commit(&mut self, commit: Commit<'_>) -> Result<CommitNumber> {
+    fn commit(&mut self, commit: &Commit) -> Result<CommitNumber> {
         self.number.0 += 1;
-        let named = commit.streams.iter().chain(crate::commit::streams_of(commit.rows));
+        let named = commit.streams.iter().chain(crate::commit::streams_of(&commit.rows));
         for stream in named {
             let key = stream.key();
             self.streams.entry(key).or_insert_with(|| StreamState { key, stream: stream.clone(), watermark: None });
@@ -67,18 +67,18 @@ impl Store for Memory {
             }
         }
         self.state.with(|state| {
-            for (key, value) in commit.state {
+            for (key, value) in &commit.state {
                 match value {
-                    Some(value) => state.insert(key, value),
-                    None => state.remove(&key),
+                    Some(value) => state.insert(key.clone(), value.clone()),
+                    None => state.remove(key),
                 };
             }
         });
         let mut lines = self.state.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.extend(commit.lines.into_iter().map(|line| (line.position, line.text)));
+        lines.extend(commit.lines.iter().map(|line| (line.position, line.text.clone())));
         drop(lines);
         if !commit.rows.is_empty() || !commit.rows.replaced_outcomes.is_empty() {
-            self.pending.push(Pending::new(self.number, Arc::new(commit.rows.clone())));
+            self.pending.push(Pending::new(self.number, Arc::clone(&commit.rows)));
             self.revisions.add_pending(&mut self.pending);
         }
         Ok(self.number)

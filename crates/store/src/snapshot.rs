@@ -1,5 +1,6 @@
 //! The store as of one commit, for readers.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use mailvane_metric::{Cube, Width};
@@ -31,6 +32,10 @@ pub(crate) trait Backing: Send + Sync {
     fn rollups(&self, generation: u64, width: Width, cube: Cube, range: &Range<'_>, cells: &mut Cells) -> Result<()>;
     /// The kept line of each position.
     fn lines(&self, positions: &[Position]) -> Result<Vec<Option<Vec<u8>>>>;
+    /// Bytes by table.
+    fn table_sizes(&self) -> Result<BTreeMap<String, u64>> {
+        Ok(BTreeMap::new())
+    }
 }
 
 /// The store as of one commit. Cheap to clone; everything it names stays readable while it is held.

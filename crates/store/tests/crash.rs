@@ -92,7 +92,7 @@ fn commit_for_ever(folder: &Path) -> ! {
         if number > 3 {
             commit.state.push((format!("key/{}", number - 3).into_bytes(), None));
         }
-        disk.commit(commit).unwrap();
+        disk.commit(&commit).unwrap();
         say(&number.to_string());
         disk.tick(fixture::START.plus(Time::SECOND * 60 * number as i64)).unwrap();
     }

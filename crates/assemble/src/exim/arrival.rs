@@ -4,11 +4,12 @@ use mailvane_model::word::AuthResult;
 use mailvane_model::{AuthRow, Sink};
 use mailvane_parse::mta::exim::Arrival;
 
-use crate::assembler::{Alarm, Assembler, Here};
+use crate::assembler::{Assembler, Here};
 use crate::life::{Flags, Life, LifeRef, QueueKey};
 use crate::ours;
 use crate::postfix::{ordinal, set_sender};
 use crate::text::{self, Mailbox};
+use crate::timer::Alarm;
 
 impl Assembler {
     /// Takes an arrival in.
@@ -44,16 +45,13 @@ impl Assembler {
         // What a filter hands back comes from this host, or from a program that named a protocol of its own (`-oMr`).
         let handed_back = from_program && (filters || !arrival.protocol.starts_with(b"local")) && arrival.bounce_of.is_empty();
         let linkable = given && !trusted || handed_back;
-        if linkable {
-            life.flags.set(Flags::UNCERTAIN | Flags::LINKABLE);
-        }
         self.counts.recipients_over_limit += u64::from(!added);
         self.lives.touch(at);
         if !arrival.bounce_of.is_empty() {
             self.exim_caused_by(at, here, arrival);
         }
         if linkable {
-            self.timers.set(Alarm::Link, here.time, at);
+            self.await_former(at, here.time);
         }
         self.appeared(at, sink);
         if linkable && self.lives.get(at).is_some_and(|life| life.previous.is_none()) {
@@ -68,9 +66,12 @@ impl Assembler {
             && !life.flags.has(Flags::OPENED | Flags::CLOSED)
         {
             life.flags.set(Flags::OPENED);
-            life.opened = life.opened.min(here.time);
             life.seen = life.seen.max(here.time);
             life.lines.push(here.position);
+            if here.time < life.opened {
+                life.opened = here.time;
+                self.timers.set(Alarm::Announce, here.time, former);
+            }
             self.lives.touch(former);
             return former;
         }

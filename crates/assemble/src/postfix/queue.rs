@@ -4,9 +4,10 @@ use mailvane_model::Sink;
 use mailvane_model::word::Outcome;
 use mailvane_parse::mta::postfix::{Daemon, Delivery, DeliveryStatus, Line};
 
-use crate::assembler::{Alarm, Assembler, Here};
+use crate::assembler::{Assembler, Here};
 use crate::attempt::{Ended, Try};
 use crate::life::{Flags, Life, LifeRef, QueueKey, State};
+use crate::timer::Alarm;
 
 /// Sets the sender of a life, once.
 pub(crate) fn set_sender<'a>(life: &mut Life, here: Here<'a>, sender: &'a [u8]) {
@@ -29,10 +30,7 @@ impl Assembler {
             None => {
                 // Nobody opened it: a forward or a notification of ours, or the opening line was lost.
                 let at = self.create(here, queue_id, 0, sink);
-                if let Some(life) = self.lives.get_mut(at) {
-                    life.flags.set(Flags::UNCERTAIN | Flags::LINKABLE);
-                }
-                self.timers.set(Alarm::Link, here.time, at);
+                self.await_former(at, here.time);
                 at
             }
         };
@@ -93,7 +91,7 @@ impl Assembler {
     pub(crate) fn canceled(&mut self, here: Here, queue_id: Option<&[u8]>, sink: &mut impl Sink) {
         let Some(at) = queue_id.and_then(|queue_id| self.known(here, queue_id, sink)) else { return };
         if self.lives.get(at).is_some_and(|life| !life.flags.has(Flags::ACTIVE) && life.recipients.is_empty()) {
-            self.timers.set(Alarm::Late, here.time, at);
+            self.await_late(at, here.time);
             if let Some(life) = self.lives.get_mut(at) {
                 life.flags.set(Flags::CANCELED);
             }
@@ -215,7 +213,7 @@ impl Assembler {
                 }
             }
         }
-        self.timers.set(Alarm::Link, here.time, at);
+        self.timers.set(Alarm::Hop, here.time, at);
         self.close(at, here.time, sink);
     }
 

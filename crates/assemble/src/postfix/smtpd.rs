@@ -8,10 +8,11 @@ use mailvane_parse::mta::postfix::{Daemon, Event, Line};
 use mailvane_parse::record::{Client, Severity};
 
 use super::{daemon_name, ordinal};
-use crate::assembler::{Alarm, Assembler, Here};
+use crate::assembler::{Assembler, Here};
 use crate::life::{Flags, Life, LifeRef, QueueKey};
 use crate::ours;
 use crate::reply;
+use crate::timer::Alarm;
 
 /// Names of services by which users submit mail.
 const SUBMISSION: &[&[u8]] = &[b"submission", b"submissions", b"smtps", b"587", b"465", b"submission-tls"];
@@ -51,7 +52,7 @@ impl Assembler {
         if let Some(at) = session.life
             && self.lives.get(at).is_some_and(|life| !life.flags.has(Flags::ACTIVE))
         {
-            self.timers.set(Alarm::Late, here.time, at);
+            self.await_late(at, here.time);
         }
         self.sessions.keep(session);
     }
@@ -148,8 +149,7 @@ impl Assembler {
         }
         // Only a host of ours hands over what another life of ours brought.
         if hop && !trusted && (has_original || !is_xforward) {
-            life.flags.set(Flags::UNCERTAIN | Flags::LINKABLE);
-            self.timers.set(Alarm::Link, here.time, at);
+            self.await_former(at, here.time);
         } else {
             life.flags.clear(Flags::UNCERTAIN | Flags::LINKABLE);
         }
@@ -181,7 +181,10 @@ impl Assembler {
         if late {
             life.forget_told();
             life.flags.set(Flags::OPENED);
-            life.opened = life.opened.min(here.time);
+            if here.time < life.opened {
+                life.opened = here.time;
+                self.timers.set(Alarm::Announce, here.time, former);
+            }
             life.lines.push(here.position);
             self.lives.touch(former);
             return former;
@@ -202,7 +205,7 @@ impl Assembler {
         life.flags.clear(Flags::HELD);
         let seen = life.seen;
         self.lives.touch(at);
-        self.timers.set(Alarm::Late, seen, at);
+        self.await_late(at, seen);
         self.try_end(at, true, sink);
     }
 
@@ -225,8 +228,7 @@ impl Assembler {
         life.flags.set(Flags::PICKED_UP);
         // A filter that is a program may hand its mail back in this way.
         if former.is_empty() && self.streams.get(here.stream).learned.filters {
-            life.flags.set(Flags::UNCERTAIN | Flags::LINKABLE);
-            self.timers.set(Alarm::Link, here.time, at);
+            self.await_former(at, here.time);
         }
         let Some(life) = self.lives.get_mut(at) else { return };
         if !former.is_empty() {

@@ -5,7 +5,7 @@ use mailvane_model::word::{Action, Level, Stage};
 use mailvane_parse::mta::sendmail::{Decision, Event, Line, Verdict};
 use mailvane_parse::record::Client;
 
-use crate::assembler::{Alarm, Assembler, Here};
+use crate::assembler::{Assembler, Here};
 use crate::inbound::Refusal;
 use crate::life::Flags;
 use crate::reply;
@@ -49,7 +49,7 @@ impl Assembler {
             Verdict::Discard => {}
             Verdict::Reject => {
                 life.flags.set(Flags::REJECTED | Flags::CANCELED);
-                self.timers.set(Alarm::Late, here.time, at);
+                self.await_late(at, here.time);
             }
         }
     }

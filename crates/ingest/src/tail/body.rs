@@ -115,6 +115,26 @@ impl Body {
         }
     }
 
+    /// The line at an offset, without its newline and at most `most` bytes of it; `None` in an archive.
+    pub(super) fn read_line(&self, offset: u64, most: usize) -> Option<Vec<u8>> {
+        /// Most lines are shorter: one read is enough.
+        const USUAL: usize = 512;
+        let Kind::Plain(plain) = &self.kind else { return None };
+        let mut text = vec![0; USUAL.min(most)];
+        loop {
+            let count = read_at_most(&plain.file, &mut text, offset).ok()?;
+            if let Some(end) = memchr::memchr(b'\n', &text[..count]) {
+                text.truncate(end);
+                return Some(text);
+            }
+            if count < text.len() || count >= most {
+                text.truncate(count);
+                return (count > 0).then_some(text);
+            }
+            text.resize((text.len() * 4).min(most), 0);
+        }
+    }
+
     pub(super) fn is_packed(&self) -> bool {
         matches!(self.kind, Kind::Packed(_))
     }

@@ -14,7 +14,7 @@ mod scan;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use mailvane_model::FileId;
+use mailvane_model::{FileId, Position};
 
 pub use notice::Notice;
 
@@ -315,6 +315,20 @@ impl Tailer {
             }
         }
         infos
+    }
+
+    /// The line at a position that was handed over, without its newline and at most `most` bytes of it; `None` when its file is not open
+    /// (any more) or is an archive.
+    pub fn read_line(&self, position: Position, most: usize) -> Option<Vec<u8>> {
+        let file = self.files.iter().rev().find(|file| file.state.file == position.file)?;
+        (position.offset < file.state.offset).then_some(())?;
+        file.body.as_ref()?.read_line(position.offset, most)
+    }
+
+    /// Whether bytes of a log are there that were not handed over.
+    pub fn is_behind(&self, source: usize) -> bool {
+        let unread = |file: &Tracked| file.body.as_ref().is_some_and(|body| !file.at_end && body.bytes_behind(file.state.offset) > 0);
+        self.files.iter().any(|file| file.source == source && unread(file))
     }
 
     /// Paths that cannot be read now, with the reason.

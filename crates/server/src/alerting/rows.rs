@@ -110,9 +110,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut store = Disk::open(folder.path(), Options::default()).expect("a store");
         let (sealed, pending) = (attempts(&[(1, 10), (2, 20), (3, 30)]), attempts(&[(4, 25), (5, 35), (6, 5)]));
-        store.commit(Commit { bulk: true, ..Commit::of(&sealed) }).expect("kept");
+        store.commit(&Commit { bulk: true, ..Commit::of(&sealed) }).expect("kept");
         let before = store.snapshot().expect("a snapshot").number();
-        store.commit(Commit::of(&pending)).expect("kept");
+        store.commit(&Commit::of(&pending)).expect("kept");
         let snapshot = store.snapshot().expect("a snapshot");
         let all = ids(|sink| between(&snapshot, Time::from_seconds(20), Time::from_seconds(35), sink).expect("read"));
         assert_eq!(all, [2, 3, 4]);

@@ -64,12 +64,12 @@ fn snapshot(rows: &Batch, kept: Kept, folder: &std::path::Path) -> mailvane_stor
     match kept {
         Kept::Pending => {
             let mut store = Memory::default();
-            store.commit(Commit::of(rows)).expect("memory takes it");
+            store.commit(&Commit::of(rows)).expect("memory takes it");
             store.snapshot().expect("a snapshot")
         }
         Kept::Sealed => {
             let mut store = Disk::open(&folder.join("store"), Options::default()).expect("a store");
-            store.commit(Commit { bulk: true, ..Commit::of(rows) }).expect("the disk takes it");
+            store.commit(&Commit { bulk: true, ..Commit::of(rows) }).expect("the disk takes it");
             let snapshot = store.snapshot().expect("a snapshot");
             assert!(!snapshot.all_segments().is_empty(), "rows are in segments");
             snapshot
@@ -121,7 +121,15 @@ fn api_of(log: &str, folder: &std::path::Path, kept: Kept) -> Arc<Api> {
         sources: Arc::default(),
         troubles: Arc::new(vec![("/var/log/other".into(), "permission denied".into())]),
         files: Arc::new(HashMap::from([(FileId(7), path.clone())])),
-        gaps: Arc::new(vec![Gap { source: "mail.log".into(), from: 1, to: None, since: last, until: last, text: "truncated".into() }]),
+        gaps: Arc::new(vec![Gap {
+            source: "mail.log".into(),
+            file: FileId(7),
+            from: 1,
+            to: None,
+            since: last,
+            until: last,
+            text: "truncated".into(),
+        }]),
         statistics: assembler.statistics(),
         feeds: mailvane_ingest::feed::FeedCounts::default(),
         first_read: false,

@@ -38,12 +38,15 @@ pub(crate) fn run(arguments: &cli::Demo, now: Time) -> Result<Ending> {
     write_until(&mut host, &mut out, now)?;
     let settings = Settings {
         specs: vec![Spec { pattern: format!("{}*", log.display()), origin: "demo".to_owned(), history: i64::MAX / 4 }],
+        intakes: Vec::new(),
+        spool_bytes: mailvane_ingest::intake::SPOOL_BYTES,
         policies: HashMap::new(),
         zone,
         year: None,
         mta: None,
         assembly: Assembly::default(),
         folder: folder.join("store"),
+        keep: crate::live::kept::Keep::default(),
         store: mailvane_store::Options::default(),
     };
     let about = About {

@@ -3,13 +3,17 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::access::{Access, Settings};
-use crate::api::tls::{self, Files};
+use crate::alerting::board::Board;
+use crate::api::{self, tls, tls::Files};
 use crate::config::Config;
-use crate::live::view::About;
+use crate::live::view::{About, Shared};
 
 /// The way in.
 #[derive(Clone, Debug)]
@@ -60,25 +64,52 @@ impl Door {
         Ok(access)
     }
 
+    /// Listens, with what is kept of users, and tells at which address.
+    pub(crate) async fn open_up(&self, folder: &Path) -> Result<(Entrance, String)> {
+        let access = Arc::new(self.open(folder)?);
+        let tls = self.tls.clone().map(tls::acceptor).transpose()?;
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}: is another mailvane running? Choose another port with --listen", self.listen))?;
+        let address = listener.local_addr().context("cannot tell the address it listens on")?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        Ok((Entrance { door: self.clone(), listener, tls, access }, format!("{scheme}://{address}")))
+    }
+}
+
+/// The way in, open.
+pub(crate) struct Entrance {
+    door: Door,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    access: Arc<Access>,
+}
+
+impl Entrance {
+    /// Serves API and dashboard until `stopped` is over.
+    pub(crate) async fn serve(self, shared: Arc<Shared>, board: Arc<Board>, stopped: impl Future<Output = ()> + Send + 'static) {
+        api::serve(self.listener, self.tls, shared, self.access, board, stopped).await;
+    }
+
     /// What is said on the terminal about who gets in, and how to get there from elsewhere.
-    pub(crate) fn first_screen(&self, access: &Access, about: &About) -> Result<()> {
+    pub(crate) fn first_screen(&self, about: &About) -> Result<()> {
         let mut out = std::io::stdout().lock();
         let (scheme, address) = about.listen.split_once("://").unwrap_or(("http", &about.listen));
         let port = address.rsplit(':').next().unwrap_or("8624");
-        let is_loopback = self.listen.ip().is_loopback();
+        let is_loopback = self.door.listen.ip().is_loopback();
         if is_loopback && !about.demo {
             writeln!(out, "from your desk: ssh -L {port}:{address} THIS-HOST, then {scheme}://127.0.0.1:{port}")?;
         }
-        if !access.has_administrator()? {
-            if self.offers_setup {
+        if !self.access.has_administrator()? {
+            if self.door.offers_setup {
                 writeln!(
                     out,
                     "everybody on this machine may look; to have users, open this link once: {}/setup#{}",
                     about.listen,
-                    access.setup().offer()?
+                    self.access.setup().offer()?
                 )?;
             }
-        } else if !is_loopback && self.tls.is_none() && self.settings.proxies.is_empty() {
+        } else if !is_loopback && self.tls.is_none() && self.door.settings.proxies.is_empty() {
             writeln!(
                 out,
                 "warning: passwords and addresses go over the network in clear: give [tls] a certificate, or put a proxy before it and name it in [access.proxy]"

@@ -11,6 +11,8 @@ mod demo;
 mod door;
 mod events;
 mod explain;
+#[cfg(feature = "daemon")]
+mod import;
 mod output;
 #[cfg(feature = "active")]
 pub(crate) mod probe;
@@ -58,6 +60,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         Command::Reclassify(arguments) => reclassify::run(&arguments),
         #[cfg(feature = "daemon")]
         Command::Serve(arguments) => serve::run(&arguments, now),
+        #[cfg(feature = "daemon")]
+        Command::Import(arguments) => import::run(&arguments, now),
         #[cfg(feature = "daemon")]
         Command::Demo(arguments) => demo::run(&arguments, now),
         #[cfg(feature = "daemon")]

@@ -12,17 +12,26 @@ use mailvane_alert::notify::route::Own;
 use mailvane_assemble::{Config as Assembly, Network};
 use mailvane_ingest::Spec;
 use mailvane_ingest::feed::Policy;
+use mailvane_ingest::intake::SPOOL_BYTES;
+use mailvane_ingest::intake::listen::{Address, Pair};
 use mailvane_model::Time;
 use mailvane_model::word::Mta;
+use serde_json::{Value, json};
 
 use super::door::Door;
 use crate::alerting::settings::{Plan, host_name};
 use crate::config::Config;
+use crate::live::committer::Handle;
 use crate::live::engine::{Engine, Settings};
+use crate::live::import::import;
+use crate::live::kept::Keep;
+use crate::live::sources;
 use crate::live::view::{About, Shared};
+use crate::pipeline::files::Job;
 use crate::pipeline::span;
 use crate::probing::known::Known;
-use crate::{Ending, alerting, api, cli, discover, probing, rules};
+use crate::socket::{self, Question};
+use crate::{Ending, alerting, cli, discover, probing, rules};
 
 /// Where the dashboard is unless told otherwise.
 pub(crate) const LISTEN: &str = "127.0.0.1:8624";
@@ -51,7 +60,7 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
     if arguments.check {
         let own = if rules.files > 0 { format!(", {} rules of your own in {} files", rules.rules, rules.files) } else { String::new() };
         let fine = if rules.doubts.is_empty() { "the configuration is fine" } else { "the configuration can be used" };
-        writeln!(std::io::stdout(), "{fine}: {} log patterns, data in {}{own}", plan.specs.len(), plan.folder.display())?;
+        writeln!(std::io::stdout(), "{fine}: {} sources, data in {}{own}", plan.specs.len() + plan.intakes.len(), plan.folder.display())?;
         return Ok(if rules.doubts.is_empty() { Ending::Fine } else { Ending::Problems });
     }
     let about = About {
@@ -59,7 +68,7 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
         zone: plan.zone,
         listen: listen.to_string(),
         software: found.software.clone(),
-        logs: plan.specs.iter().map(|spec| spec.pattern.clone()).collect(),
+        logs: plan.specs.iter().map(|spec| spec.pattern.clone()).chain(plan.intakes.iter().map(|intake| intake.name.clone())).collect(),
         banner: None,
         demo: false,
         hints: found.hints.clone(),
@@ -85,17 +94,15 @@ pub(crate) fn follow(
     beside: Option<Beside>,
 ) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
-    let access = Arc::new(door.open(&settings.folder)?);
-    let tls = door.tls.clone().map(|files| runtime.block_on(async { api::tls::acceptor(files) })).transpose()?;
-    let listen = door.listen;
-    let listener = runtime
-        .block_on(tokio::net::TcpListener::bind(listen))
-        .with_context(|| format!("cannot listen on {listen}: is another mailvane running? Choose another port with --listen"))?;
-    let listen = listener.local_addr().context("cannot tell the address it listens on")?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let about = About { listen: format!("{scheme}://{listen}"), ..about };
+    // Before anything is said: whoever saw us start may tell us to stop.
+    let terminate = {
+        let _inside = runtime.enter();
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok()
+    };
+    let (entrance, listen) = runtime.block_on(door.open_up(&settings.folder))?;
+    let about = About { listen, ..about };
     first_screen(&settings, &about)?;
-    door.first_screen(&access, &about)?;
+    entrance.first_screen(&about)?;
     let shared = Arc::new(Shared::new(about));
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&shared);
@@ -109,12 +116,10 @@ pub(crate) fn follow(
         watch.run(stop);
         Ok(())
     })?;
-    let following = spawn("ingest", &stop, move |stop| Engine::open(settings, seen)?.run(stop))?;
+    let following = spawn("ingest", &stop, move |stop| ingest(settings, seen, stop))?;
     let beside = beside.map(|task| spawn("simulate", &stop, move |stop| task(stop))).transpose()?;
-    runtime.block_on(async {
-        let stopped = Arc::clone(&stop);
-        api::serve(listener, tls, shared, access, board, async move { told_to_stop(&stopped).await }).await;
-    });
+    let stopped = Arc::clone(&stop);
+    runtime.block_on(entrance.serve(shared, board, async move { told_to_stop(&stopped, terminate).await }));
     stop.store(true, Ordering::Relaxed);
     runtime.shutdown_background();
     join(following, "ingest")?;
@@ -129,10 +134,48 @@ fn clock() -> Time {
     Time::from_chrono(&chrono::Utc::now())
 }
 
+/// Follows the logs, and answers commands that find the store in use.
+fn ingest(settings: Settings, shared: Arc<Shared>, stop: &Arc<AtomicBool>) -> Result<()> {
+    let (folder, assembly) = (settings.folder.clone(), settings.assembly.clone());
+    let engine = Engine::open(settings, Arc::clone(&shared), stop)?;
+    let answers = Answers { handle: engine.handle(&shared), shared, assembly };
+    // Without it everything goes on; only commands beside cannot ask.
+    let listening = socket::listen(&folder, Arc::new(answers)).inspect_err(|error| tracing::warn!("{error:#}"));
+    let result = engine.run(stop);
+    drop(listening);
+    result
+}
+
+/// What a running `serve` answers.
+struct Answers {
+    handle: Option<Handle>,
+    shared: Arc<Shared>,
+    assembly: Assembly,
+}
+
+impl socket::Answer for Answers {
+    fn answer(&self, question: Question, progress: &mut dyn FnMut(&str) -> Result<()>) -> Result<Value> {
+        match question {
+            Question::Status => {
+                let view = self.shared.view().context("just starting")?;
+                let lines: u64 = view.sources.iter().map(|source| source.lines).sum();
+                let behind: u64 = view.sources.iter().map(|source| source.bytes_behind).sum();
+                Ok(json!({ "lines": lines, "bytes_behind": behind, "commit": view.snapshot.number().0, "stopped": view.stopped }))
+            }
+            Question::Import { files, clock } => {
+                let mut handle = self.handle.clone().context("the daemon is stopping")?;
+                let job = Job::of(&files, &clock, Time::from_chrono(&chrono::Utc::now()))?;
+                let done = import(&job, &self.assembly, &mut handle, progress)?;
+                Ok(serde_json::to_value(done)?)
+            }
+        }
+    }
+}
+
 type Running = std::thread::JoinHandle<Result<()>>;
 
 /// Starts a thread; when it fails, everything stops.
-fn spawn(name: &str, stop: &Arc<AtomicBool>, work: impl FnOnce(&AtomicBool) -> Result<()> + Send + 'static) -> Result<Running> {
+fn spawn(name: &str, stop: &Arc<AtomicBool>, work: impl FnOnce(&Arc<AtomicBool>) -> Result<()> + Send + 'static) -> Result<Running> {
     let stop = Arc::clone(stop);
     let builder = std::thread::Builder::new().name(name.to_owned());
     builder
@@ -149,8 +192,7 @@ fn join(running: Running, name: &str) -> Result<()> {
 }
 
 /// Waits for a signal, or for a thread that ended.
-async fn told_to_stop(stop: &AtomicBool) {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+async fn told_to_stop(stop: &AtomicBool, mut terminate: Option<tokio::signal::unix::Signal>) {
     let ended = async {
         while !stop.load(Ordering::Relaxed) {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
@@ -221,19 +263,9 @@ fn plan(arguments: &cli::Serve, config: &Config, found: &discover::Found) -> Res
     } else {
         span::length(history).with_context(|| format!("history `{history}`: use 7d, 12h or all"))?
     };
-    let mut specs = Vec::new();
-    let mut policies = HashMap::new();
-    if !arguments.logs.is_empty() {
-        specs.extend(arguments.logs.iter().map(|pattern| Spec { pattern: pattern.clone(), origin: String::new(), history }));
-    } else if !config.source.is_empty() {
-        for source in &config.source {
-            specs.push(Spec { pattern: source.path.clone(), origin: source.origin.clone().unwrap_or_default(), history });
-            policies.insert(source.path.clone(), policy(source.feeds.as_deref()));
-        }
-    } else {
-        specs.extend(found.logs.iter().map(|pattern| Spec { pattern: pattern.clone(), origin: String::new(), history }));
-    }
-    if specs.is_empty() {
+    let folder = data_folder(arguments.data_dir.as_deref(), config);
+    let (specs, intakes, policies) = followed(arguments, config, found, &folder, history)?;
+    if specs.is_empty() && intakes.is_empty() {
         let hints: String = found.hints.iter().map(|hint| format!("\n  {hint}")).collect();
         bail!(
             "found no mail log on this machine{hints}\n  name one: `mailvane serve /var/log/mail.log*`, or see how it looks: `mailvane demo`"
@@ -255,14 +287,66 @@ fn plan(arguments: &cli::Serve, config: &Config, found: &discover::Found) -> Res
     let mta = mta.map(|name| Mta::from_word(name).with_context(|| format!("--mta {name}: not known"))).transpose()?;
     Ok(Settings {
         specs,
+        intakes,
+        spool_bytes: config.spool.megabytes.map_or(SPOOL_BYTES, |megabytes| megabytes.max(1) << 20),
         policies,
         zone,
         year: arguments.clock.year,
         mta,
         assembly,
-        folder: data_folder(arguments.data_dir.as_deref(), config),
+        folder,
+        keep: keep(config),
         store: store_options(config)?,
     })
+}
+
+/// Files to follow, what is received beside, and how each takes part.
+type Followed = (Vec<Spec>, Vec<sources::Plan>, HashMap<String, Policy>);
+
+fn followed(arguments: &cli::Serve, config: &Config, found: &discover::Found, folder: &Path, history: i64) -> Result<Followed> {
+    let (mut specs, mut intakes, mut policies) = (Vec::new(), Vec::new(), HashMap::new());
+    let journal = |program: Option<&Path>| sources::journal(program, history, Time::from_chrono(&chrono::Utc::now()));
+    let plan = |name: &str, kind, origin: Option<&String>| sources::Plan {
+        name: name.to_owned(),
+        kind,
+        origin: origin.cloned().unwrap_or_default(),
+    };
+    if !arguments.logs.is_empty() {
+        for pattern in &arguments.logs {
+            match pattern.as_str() {
+                "-" => intakes.push(plan("standard input", sources::Kind::Input, None)),
+                _ => specs.push(Spec { pattern: pattern.clone(), origin: String::new(), history }),
+            }
+        }
+    } else if !config.source.is_empty() {
+        for source in &config.source {
+            let origin = source.origin.as_ref();
+            if let Some(text) = &source.syslog {
+                let pair = match (&source.certificate, &source.key) {
+                    (Some(certificate), Some(key)) => Some(Pair { certificate: certificate.clone(), key: key.clone() }),
+                    _ => None,
+                };
+                intakes.push(plan(text, sources::Kind::Syslog(Address::parse(text)?, pair), origin));
+            } else if source.journald {
+                intakes.push(plan("journald", journal(source.journalctl.as_deref()), origin));
+            } else if source.stdin {
+                intakes.push(plan("standard input", sources::Kind::Input, origin));
+            } else {
+                specs.push(Spec { pattern: source.path.clone(), origin: source.origin.clone().unwrap_or_default(), history });
+                policies.insert(source.path.clone(), policy(source.feeds.as_deref()));
+                continue;
+            }
+            if let Some(last) = intakes.last() {
+                policies.insert(last.pattern(folder), policy(source.feeds.as_deref()));
+            }
+        }
+    } else {
+        specs.extend(found.logs.iter().map(|pattern| Spec { pattern: pattern.clone(), origin: String::new(), history }));
+        if found.journal {
+            intakes.push(plan("journald", journal(None), None));
+        }
+    }
+    Ok((specs, intakes, policies))
 }
 
 fn policy(word: Option<&str>) -> Policy {
@@ -270,6 +354,15 @@ fn policy(word: Option<&str>) -> Policy {
         Some("always") => Policy::Always,
         Some("never") => Policy::Never,
         _ => Policy::Auto,
+    }
+}
+
+fn keep(config: &Config) -> Keep {
+    let retention = &config.retention;
+    match (retention.keep_lines, retention.keep_failed_lines.unwrap_or(true)) {
+        (true, _) => Keep::All,
+        (false, true) => Keep::Failed,
+        (false, false) => Keep::Nothing,
     }
 }
 
@@ -282,6 +375,9 @@ fn store_options(config: &Config) -> Result<mailvane_store::Options> {
     options.rows_bytes = config.retention.rows_megabytes.map(|megabytes| megabytes << 20);
     if let Some(rollups) = &config.retention.rollups {
         options.rollups_keep = keep(rollups)?;
+    }
+    if let Some(lines) = &config.retention.lines {
+        options.lines_keep = keep(lines)?;
     }
     Ok(options)
 }

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chrono_tz::Tz;
-use mailvane_assemble::{Assembler, Config};
+use mailvane_assemble::{Assembler, Config, Statistics};
 use mailvane_ingest::feed::{HeldLine, Policy, Verdict, usual_priority};
+use mailvane_ingest::intake::Loss;
 use mailvane_ingest::{Feeds, FileState, HeadLine, Notice, Spec, TailBlock, Tailer, Watch};
 use mailvane_model::word::{Level, Mta};
 use mailvane_model::{Batch, FileId, NoticeRow, Position, Sink, Stream, Time, hash, id};
@@ -18,20 +20,29 @@ use mailvane_parse::calendar::{Calendar, Zone};
 use mailvane_parse::{Record, head, wrap};
 use mailvane_store::{Commit, Disk, Store};
 
+use super::clocks::Clocks;
+use super::committer::{Committer, Draft, Handle, paths};
+use super::kept::{Keep, Kept};
 use super::lanes::{CALENDARS, Lanes};
+use super::lines::{Parsed, parse};
+use super::past::Past;
 use super::rejudging::Rejudging;
+use super::sources::{Plan, Sources};
 use super::view::{Gap, Shared, View};
-use crate::pipeline::coverage::Coverage;
 use crate::pipeline::merged::line_key;
 
 /// Prefix of the state keys of assembly.
 const ASSEMBLY: &[u8] = b"assemble/";
 /// Prefix of the state keys of files.
-const FILES: &[u8] = b"file/";
+pub(crate) const FILES: &[u8] = b"file/";
 /// The state key of feeds.
 const FEEDS: &[u8] = b"feeds";
 /// Bytes read at once.
 const READ_BYTES: usize = 8 << 20;
+/// With fewer bytes than this a thread that parses beside costs more than it saves.
+const BESIDE_BYTES: usize = 1 << 20;
+/// Parsed blocks that wait to be assembled.
+const PARSED_BLOCKS: usize = 4;
 /// A commit is made at least this often while lines arrive.
 const COMMIT_EVERY: Duration = Duration::from_millis(400);
 /// While history is read, commits are larger.
@@ -40,24 +51,28 @@ const COMMIT_HISTORY: Duration = Duration::from_secs(2);
 const COMMIT_ROWS: usize = 50_000;
 /// While history is read.
 const COMMIT_ROWS_HISTORY: usize = 250_000;
+/// With so many rows that could not be handed over nothing more is read.
+const ROWS_MAX: usize = 300_000;
 /// How long is waited for lines when there are none.
 const IDLE: Duration = Duration::from_millis(100);
-/// How long after a failed commit it is tried again.
-const RETRY: Duration = Duration::from_secs(2);
+/// The same while a commit is on its way.
+const BUSY: Duration = Duration::from_millis(5);
 /// An idle source that is fully read moves with the clock, this much behind.
 const IDLE_LAG: i64 = 5 * Time::SECOND;
 /// Open messages are looked at again after so many times what the last look took.
 const OPEN_LOOK_FACTOR: u32 = 20;
 /// How often files that are long gone are forgotten.
 const FORGET_EVERY: Duration = Duration::from_hours(24);
-/// Gaps kept for the page.
-const MAX_GAPS: usize = 1_000;
 
 /// What to follow, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The logs.
     pub(crate) specs: Vec<Spec>,
+    /// What is received and cannot be read again.
+    pub(crate) intakes: Vec<Plan>,
+    /// Bytes that a spool may hold.
+    pub(crate) spool_bytes: u64,
     /// How each takes part, by pattern; others `auto`.
     pub(crate) policies: HashMap<String, Policy>,
     /// The zone of lines without zone.
@@ -70,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) assembly: Config,
     /// Where the store is.
     pub(crate) folder: PathBuf,
+    /// Which raw lines are kept.
+    pub(crate) keep: Keep,
     /// How the store is kept.
     pub(crate) store: mailvane_store::Options,
 }
@@ -77,37 +94,37 @@ pub(crate) struct Settings {
 /// Follows logs into a store.
 pub(crate) struct Engine {
     settings: Settings,
-    shared: Arc<Shared>,
-    store: Disk,
+    committer: Committer,
     tailer: Tailer,
+    sources: Sources,
     feeds: Feeds,
     /// By source of the tailer: its index in the feeds.
     feed_of: Vec<usize>,
     lanes: Lanes,
     assembler: Assembler,
     batch: Batch,
-    coverage: Coverage,
-    gaps: Vec<Gap>,
-    files: HashMap<FileId, PathBuf>,
+    past: Past,
+    kept: Kept,
+    files: Arc<HashMap<FileId, PathBuf>>,
     modified: HashMap<FileId, Time>,
+    clocks: Clocks,
+    /// The log time up to which every log has been read.
     clock: Time,
-    first: Option<Time>,
     released: Vec<HeldLine>,
     committed: Instant,
     forgotten: Instant,
     caught_up: bool,
     first_read: bool,
+    must_commit: bool,
     open: Arc<Batch>,
     open_made: Time,
     open_look: Instant,
     open_cost: Duration,
     open_stale: bool,
-    revision: u64,
     rate: Rate,
-    stopped: Option<String>,
     commits: (u64, Duration),
-    merging: Option<std::thread::JoinHandle<mailvane_store::Result<mailvane_store::Merged>>>,
-    rejudging: Option<Rejudging>,
+    /// Why ingest ended by itself.
+    broken: Option<anyhow::Error>,
     scratch: Vec<u8>,
 }
 
@@ -124,8 +141,8 @@ fn now() -> Time {
 }
 
 impl Engine {
-    /// Opens the store and goes on where it stopped.
-    pub(crate) fn open(settings: Settings, shared: Arc<Shared>) -> Result<Self> {
+    /// Opens the store and goes on where it stopped. When `stop` is set, a store that cannot be written is not waited for.
+    pub(crate) fn open(settings: Settings, shared: Arc<Shared>, stop: &Arc<AtomicBool>) -> Result<Self> {
         let mut store = Disk::open(&settings.folder, settings.store.clone())
             .with_context(|| format!("cannot open the store in {}", settings.folder.display()))?;
         let known: Vec<FileState> = store
@@ -141,9 +158,13 @@ impl Engine {
         let rejudging = Rejudging::due(&mut store, rules)?;
         assembler.judge_by(rules.judge.clone(), rules.providers.clone());
         let lanes = Lanes::new(settings.zone, settings.year, &store.state(CALENDARS)?);
-        let files: HashMap<FileId, PathBuf> = known.iter().map(|state| (state.file, state.path.clone())).collect();
+        let files: HashMap<FileId, PathBuf> = paths(&known).collect();
         let first_read = known.is_empty();
         let clock = store.snapshot()?.streams().iter().filter_map(|state| state.watermark).max().unwrap_or(Time(i64::MIN));
+        // Now that the store is ours, nobody else has the spools.
+        let (sources, spools) = Sources::open(&settings.intakes, &settings.folder, settings.spool_bytes, &known, stop)?;
+        let mut settings = settings;
+        settings.specs.extend(spools);
         let mut tailer = Tailer::new(settings.specs.clone(), known, line_time(settings.zone, settings.year, settings.mta));
         tailer.set_scan_interval(250_000);
         let mut feeds = Feeds::new(&[]);
@@ -151,39 +172,39 @@ impl Engine {
         if let Some((_, bytes)) = store.state(FEEDS)?.into_iter().next() {
             feeds.restore(&bytes).context("the store holds feed state that this version cannot read")?;
         }
+        let past = Past::load(&store)?;
+        let keep = settings.keep;
         let instant = Instant::now();
         Ok(Engine {
             settings,
-            shared,
-            store,
+            committer: Committer::start(store, rejudging, shared, Arc::clone(stop))?,
             tailer,
+            sources,
             feeds,
             feed_of,
             lanes,
             assembler,
             batch: Batch::default(),
-            coverage: Coverage::default(),
-            gaps: Vec::new(),
-            files,
+            past,
+            kept: Kept::new(keep),
+            files: Arc::new(files),
             modified: HashMap::new(),
+            clocks: Clocks::default(),
             clock,
-            first: None,
             released: Vec::new(),
             committed: instant,
             forgotten: instant,
             caught_up: false,
             first_read,
+            must_commit: false,
             open: Arc::default(),
             open_made: Time::default(),
             open_look: instant,
             open_cost: Duration::ZERO,
             open_stale: true,
-            revision: 0,
             rate: Rate { lines: 0, since: instant, value: 0.0 },
-            stopped: None,
             commits: (0, Duration::ZERO),
-            merging: None,
-            rejudging,
+            broken: None,
             scratch: Vec::new(),
         })
     }
@@ -191,16 +212,17 @@ impl Engine {
     /// Follows until `stop` is set, then commits what is there.
     pub(crate) fn run(mut self, stop: &AtomicBool) -> Result<()> {
         let watch = self.watch();
-        self.show(true)?;
+        self.show(true);
         while !stop.load(Ordering::Relaxed) {
-            self.turn(&watch);
+            self.turn(&watch)?;
         }
-        while !self.commit() && self.stopped.is_none() {}
-        if let Some(merging) = self.merging.take() {
-            // A merge that is not finished is done again after the next start.
-            drop(merging.join());
-        }
-        Ok(())
+        self.commit()?;
+        self.finish()
+    }
+
+    /// A way into the store for an import beside.
+    pub(crate) fn handle(&self, shared: &Arc<Shared>) -> Option<Handle> {
+        self.committer.handle(shared)
     }
 
     /// What wakes [`Engine::turn`] early.
@@ -209,15 +231,27 @@ impl Engine {
     }
 
     /// One turn of the loop: reads what is new, or waits a little for it.
-    pub(crate) fn turn(&mut self, watch: &Watch) {
-        if !self.step() && watch.wait(IDLE) {
+    pub(crate) fn turn(&mut self, watch: &Watch) -> Result<()> {
+        let moved = self.step();
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
+        // Before the wait: a commit that ended is to be known soon, and the next one sent.
+        let idle = if self.committer.is_busy() { BUSY } else { IDLE };
+        if !moved && watch.wait(idle) {
             self.tailer.wake();
         }
+        Ok(())
     }
 
     /// Whether everything that was there at the last look was read.
     pub(crate) fn is_caught_up(&self) -> bool {
         self.caught_up
+    }
+
+    /// Counts of assembly.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.assembler.statistics()
     }
 
     /// How many commits were made, and how long the store took for them.
@@ -227,23 +261,22 @@ impl Engine {
 
     /// Reads what is new, and commits when it is time. Whether there was anything.
     fn step(&mut self) -> bool {
-        if self.stopped.is_some() {
-            // Nothing more is read before what was read is on disk.
-            if !self.commit() {
-                std::thread::sleep(RETRY);
-            }
-            return true;
+        self.take_done(false);
+        if self.batch.len() >= ROWS_MAX {
+            // The store cannot keep up: nothing more is read before it has taken what it has.
+            self.take_done(true);
         }
         let poll = self.tailer.poll(READ_BYTES, now().0);
         if self.feed_of.len() < self.tailer.sources().len() {
             self.feed_of = take_up(&mut self.feeds, &self.tailer, &self.settings, std::mem::take(&mut self.feed_of));
         }
         let moved = !poll.blocks.is_empty();
-        for block in &poll.blocks {
-            self.block(block);
-        }
+        self.blocks(&poll.blocks);
         for notice in &poll.notices {
             self.notice(notice);
+        }
+        for loss in self.sources.take_losses() {
+            self.loss(&loss);
         }
         if poll.caught_up {
             for index in 0..self.feed_of.len() {
@@ -252,15 +285,48 @@ impl Engine {
             self.release();
         }
         for index in 0..self.feed_of.len() {
-            self.tailer.pause(index, self.feeds.is_ahead(self.feed_of[index]));
+            self.tailer.pause(index, self.feeds.is_ahead(self.feed_of[index]) || self.clocks.is_ahead(index));
         }
         self.caught_up = poll.caught_up;
+        self.committer.set_caught_up(poll.caught_up);
+        self.must_commit = poll.must_commit;
         self.advance();
-        self.keep_house();
-        if poll.must_commit || self.is_due() {
-            self.commit();
+        if (self.must_commit || self.is_due()) && !self.committer.is_busy() {
+            self.send();
         }
         moved
+    }
+
+    /// Takes note of commits that are done. `wait`: of all that are on their way.
+    fn take_done(&mut self, wait: bool) {
+        loop {
+            match self.committer.next(wait) {
+                Ok(Some(done)) => {
+                    self.commits = (self.commits.0 + 1, self.commits.1 + done.took);
+                    self.tailer.committed(&done.files);
+                    self.sources.note(&done.files);
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    self.broken.get_or_insert(error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Commits everything that was read, and waits for it.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        self.take_done(true);
+        self.send();
+        self.take_done(true);
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    /// Ends: what is on its way is waited for.
+    fn finish(mut self) -> Result<()> {
+        self.take_done(true);
+        self.broken.take().map_or(Ok(()), Err)
     }
 
     fn is_due(&self) -> bool {
@@ -268,41 +334,81 @@ impl Engine {
         self.batch.len() >= rows || self.committed.elapsed() >= every
     }
 
-    fn block(&mut self, block: &TailBlock) {
+    /// Assembles blocks in their order; many are parsed beside.
+    fn blocks(&mut self, blocks: &[TailBlock]) {
+        let mta = self.settings.mta;
+        let bytes: usize = blocks.iter().map(|block| block.block.bytes().len()).sum();
+        if bytes < BESIDE_BYTES {
+            for number in 0..blocks.len() {
+                self.block(&blocks[number..], &parse(blocks[number].block.bytes(), mta));
+            }
+        } else {
+            std::thread::scope(|scope| {
+                let (sender, receiver) = sync_channel(PARSED_BLOCKS);
+                scope.spawn(move || blocks.iter().try_for_each(|block| sender.send(parse(block.block.bytes(), mta))));
+                // Were the parser to break off, so does this thread at the end of the scope: nothing is passed over.
+                for (number, records) in receiver.iter().enumerate() {
+                    self.block(&blocks[number..], &records);
+                }
+            });
+        }
+        self.set_behind(&[]);
+    }
+
+    /// One block, the first of those that are still to come, and its lines.
+    fn block(&mut self, blocks: &[TailBlock], records: &[Parsed<'_>]) {
+        self.set_behind(blocks);
+        let Some(block) = blocks.first() else { return };
         let modified = Time(block.modified);
         self.modified.insert(block.file, modified);
         let bytes = block.block.bytes();
         let feed = self.feed_of.get(block.source).copied().unwrap_or(usize::MAX);
         let origin = self.tailer.source(block.source).map(|source| source.0.to_owned()).unwrap_or_default();
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', bytes).chain(std::iter::once(bytes.len())) {
-            if end > start || end < bytes.len() {
-                let position = Position { file: block.file, offset: block.block.offset() + start as u64 };
-                self.line(&origin, Some(feed), position, modified, &bytes[start..end]);
+        let source = Some((block.source, feed));
+        for parsed in records {
+            let line = &bytes[parsed.start as usize..parsed.end as usize];
+            let position = Position { file: block.file, offset: block.block.offset() + u64::from(parsed.start) };
+            if wrap::is_wrapped(line) {
+                self.line(&origin, source, position, modified, line);
+            } else {
+                self.record(&origin, source, position, modified, line, &parsed.record);
             }
-            start = end + 1;
         }
         self.release();
-        if self.batch.len() >= COMMIT_ROWS_HISTORY {
-            self.advance();
+    }
+
+    /// Notes which logs have lines to be read, or among these blocks.
+    fn set_behind(&mut self, blocks: &[TailBlock]) {
+        for source in 0..self.feed_of.len() {
+            let behind = self.tailer.is_behind(source) || blocks.iter().any(|block| block.source == source);
+            self.clocks.set_behind(source, behind);
         }
     }
 
-    /// One line; `feed` is `None` for a line that was already judged.
-    fn line(&mut self, origin: &str, feed: Option<usize>, position: Position, modified: Time, line: &[u8]) {
+    /// One line; `source` (its log and its feed) is `None` for a line that was already judged.
+    fn line(&mut self, origin: &str, source: Option<(usize, usize)>, position: Position, modified: Time, line: &[u8]) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let plain = wrap::plain(line, &mut scratch);
         let record = head::record_of(plain, self.settings.mta);
-        self.record(origin, feed, position, modified, line, &record);
+        self.record(origin, source, position, modified, line, &record);
         self.scratch = scratch;
     }
 
-    fn record(&mut self, origin: &str, feed: Option<usize>, position: Position, modified: Time, line: &[u8], record: &Record<'_>) {
+    fn record(
+        &mut self,
+        origin: &str,
+        source: Option<(usize, usize)>,
+        position: Position,
+        modified: Time,
+        line: &[u8],
+        record: &Record<'_>,
+    ) {
         let resolved = self.lanes.resolve(position.file, modified, record.when);
-        if let Some(feed) = feed {
+        if let Some((source, feed)) = source {
             self.rate.lines += 1;
-            self.coverage.add(record, line);
+            self.past.coverage.add(record, line);
             if let Some((time, _)) = resolved {
+                self.reach(source, time);
                 let key = || line_key(record, line);
                 match self.feeds.offer(feed, stream_key(origin, record), time.seconds(), position, line, key) {
                     Verdict::Feed => {}
@@ -311,11 +417,17 @@ impl Engine {
             }
         }
         let Some((time, _)) = resolved else { return };
-        self.first = Some(self.first.map_or(time, |first| first.min(time)));
-        if time > self.clock && time <= now().plus(Time::DAY) {
-            self.clock = time;
-        }
+        self.past.see(time);
+        self.kept.line(position, time, line);
         self.assembler.record(origin, position, time, record, &mut self.batch);
+    }
+
+    /// A log has been read up to `time`. Lines with times in the future do not move the clock.
+    fn reach(&mut self, source: usize, time: Time) {
+        if time > self.clocks.of(source) && time <= now().plus(Time::DAY) {
+            self.clock = self.clock.max(self.clocks.reached(source, time));
+            self.assembler.reach(self.clock, &mut self.batch);
+        }
     }
 
     /// Takes up lines that were held and turned out to feed.
@@ -329,11 +441,10 @@ impl Engine {
         }
     }
 
-    /// Moves the clock of log time to where every source has been read.
+    /// Where every log has been read to its end, the clock on the wall moves that of log time.
     fn advance(&mut self) {
-        let watermark = if self.caught_up && self.feeds.held_lines() == 0 { now().plus(-IDLE_LAG).max(self.clock) } else { self.clock };
-        if watermark > Time(i64::MIN) {
-            self.assembler.advance(watermark, &mut self.batch);
+        if self.caught_up && self.feeds.held_lines() == 0 {
+            self.assembler.advance(now().plus(-IDLE_LAG), &mut self.batch);
         }
     }
 
@@ -341,47 +452,58 @@ impl Engine {
         let text = notice.to_string();
         tracing::warn!("{text}");
         let Notice::Gap { file, path, from, to, since, until } = notice else { return };
-        if self.gaps.len() < MAX_GAPS {
-            let source = path.display().to_string();
-            self.gaps.push(Gap { source, from: *from, to: *to, since: Time(*since), until: Time(*until), text: text.clone() });
-        }
-        let position = Position { file: *file, offset: *from };
+        let source = path.display().to_string();
+        let (since, until) = (Time(*since), Time(*until));
+        self.lose(Gap { source, file: *file, from: *from, to: *to, since, until, text });
+    }
+
+    /// Messages that never reached the disk.
+    fn loss(&mut self, loss: &Loss) {
+        let text = loss.to_string();
+        tracing::warn!("{text}");
+        // No file has them: the source and the moment stand for it.
+        let file = FileId(hash::bytes(loss.source.as_bytes()));
+        let (since, until) = (Time(loss.since), Time(loss.until));
+        self.lose(Gap { source: loss.source.clone(), file, from: loss.since as u64, to: None, since, until, text });
+    }
+
+    fn lose(&mut self, gap: Gap) {
+        let position = Position { file: gap.file, offset: gap.from };
         let row = NoticeRow {
             id: id::derived(position.life(0), u32::from(Level::Gap.code()), 0),
-            time: Time(*until),
+            time: gap.until,
             stream: <&Stream>::default(),
             position,
             daemon: "mailvane",
             level: Level::Gap,
-            text: &text,
+            text: &gap.text,
         };
         self.batch.notice(&row);
+        self.past.lose(gap);
     }
 
-    /// One transaction: rows, offsets, state. Whether it went well.
-    pub(crate) fn commit(&mut self) -> bool {
-        let states = self.tailer.states();
-        if self.batch.is_empty() && self.batch.replaced_outcomes.is_empty() && states.is_empty() && self.stopped.is_none() {
-            self.committed = Instant::now();
+    /// Hands over what was read since the last commit: rows, offsets, state.
+    fn send(&mut self) {
+        let files = self.tailer.states();
+        self.committed = Instant::now();
+        if self.batch.is_empty() && self.batch.replaced_outcomes.is_empty() && files.is_empty() {
             // What was committed last may have changed what is open.
-            if self.open_stale
-                && self.look_at_open(false)
-                && let Err(error) = self.show(false)
-            {
-                tracing::error!("{error:#}");
+            if self.open_stale && self.look_at_open(false) {
+                self.show(false);
             }
-            return true;
+            return;
         }
         let mut state: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::new();
         for (key, value) in self.assembler.take_changes() {
             state.push(([ASSEMBLY, &key].concat(), value));
         }
         state.extend(self.lanes.take_changes());
+        state.extend(self.past.take_changes());
         if self.forgotten.elapsed() >= FORGET_EVERY {
             self.forgotten = Instant::now();
             state.extend(self.tailer.forget(now().0).into_iter().map(|file| ([FILES, &file.0.to_be_bytes()].concat(), None)));
         }
-        for file in &states {
+        for file in &files {
             state.push(([FILES, &file.file.0.to_be_bytes()].concat(), Some(file.encode())));
         }
         if self.feed_of.len() > 1 {
@@ -390,63 +512,18 @@ impl Engine {
         let streams: Vec<Stream> = self.assembler.streams().cloned().collect();
         let watermarks = streams.iter().map(|stream| (stream.key(), self.clock)).filter(|mark| mark.1 > Time(i64::MIN)).collect();
         let bulk = !self.caught_up && self.batch.len() >= COMMIT_ROWS;
-        let commit = Commit { rows: &self.batch, state, streams, watermarks, lines: Vec::new(), bulk };
-        let begun = Instant::now();
-        loop {
-            match self.store.commit(commit.clone()) {
-                Ok(_) => break,
-                Err(error) => {
-                    // What was read stays in memory and is committed as soon as there is room: nothing is read before.
-                    let text = format!("cannot write the store: {error}");
-                    if self.stopped.is_none() {
-                        tracing::error!("{text}; trying again until it works");
-                    }
-                    self.stopped = Some(text);
-                    std::thread::sleep(RETRY);
-                }
-            }
+        if paths(&files).any(|(file, path)| self.files.get(&file) != Some(&path)) {
+            Arc::make_mut(&mut self.files).extend(paths(&files));
         }
-        self.commits = (self.commits.0 + 1, self.commits.1 + begun.elapsed());
-        if self.stopped.take().is_some() {
-            tracing::info!("the store can be written again; going on");
-        }
-        self.tailer.committed(&states);
-        self.files.extend(states.into_iter().map(|state| (state.file, state.path)));
-        self.batch = Batch::default();
-        self.committed = Instant::now();
+        let rows = std::mem::take(&mut self.batch);
+        let lines = self.kept.take(&rows, &self.assembler, &self.tailer);
         self.open_stale = true;
         if self.caught_up {
             self.first_read = false;
         }
-        if let Err(error) = self.show(false) {
-            tracing::error!("{error:#}");
-        }
-        true
-    }
-
-    /// Seals, merges and drops what is too old; merges run beside.
-    fn keep_house(&mut self) {
-        let result = self.store.tick_without_merging(now()).and_then(|_| {
-            if self.merging.as_ref().is_some_and(std::thread::JoinHandle::is_finished)
-                && let Some(merging) = self.merging.take()
-                && let Ok(merged) = merging.join()
-            {
-                self.store.finish_merge(merged?)?;
-            }
-            if self.merging.is_none()
-                && let Some(merge) = self.store.next_merge(now())
-            {
-                self.merging = Some(std::thread::spawn(move || merge.run()));
-            }
-            Ok(())
-        });
-        if let Err(error) = result {
-            tracing::error!("the upkeep of the store failed and is tried again: {error}");
-        }
-        if self.caught_up && self.merging.is_none() && self.rejudging.as_mut().is_some_and(|rejudging| !rejudging.goes_on(&mut self.store))
-        {
-            self.rejudging = None;
-        }
+        let draft = self.draft(false);
+        let commit = Commit { rows: Arc::new(rows), state, streams, watermarks, lines, bulk };
+        self.committer.commit(commit, files, draft);
     }
 
     /// Looks at the open messages again when the last look is old enough for what it costs; whether it did.
@@ -467,36 +544,48 @@ impl Engine {
     }
 
     /// Shows the API the store as it is now.
-    fn show(&mut self, at_once: bool) -> Result<()> {
+    fn show(&mut self, at_once: bool) {
+        let draft = self.draft(at_once);
+        self.committer.show(draft);
+    }
+
+    /// The view of what was read so far, for when it is committed.
+    fn draft(&mut self, at_once: bool) -> Draft {
         self.look_at_open(at_once);
-        self.coverage.settle();
+        self.past.coverage.settle();
         let elapsed = self.rate.since.elapsed().as_secs_f64();
         if elapsed >= 1.0 {
             self.rate.value = 0.5 * self.rate.value + 0.5 * self.rate.lines as f64 / elapsed;
             self.rate.lines = 0;
             self.rate.since = Instant::now();
         }
-        self.revision += 1;
-        self.shared.show(View {
-            revision: self.revision,
+        let (open, open_made) = (Arc::clone(&self.open), self.open_made);
+        let coverage = Arc::new(self.past.coverage.clone());
+        let sources = Arc::new(self.tailer.sources());
+        let troubles = self.tailer.troubles().map(|(path, reason)| (path.display().to_string(), reason.to_owned())).collect();
+        let (files, gaps) = (Arc::clone(&self.files), Arc::new(self.past.gaps.clone()));
+        let (statistics, feeds, first_read) = (self.assembler.statistics(), self.feeds.counts(), self.first_read);
+        let complete_to = (self.clock > Time(i64::MIN)).then_some(self.clock);
+        let (data_from, lines_per_s) = (self.past.first, self.rate.value);
+        Box::new(move |snapshot, revision| View {
+            revision,
             made: now(),
-            snapshot: self.store.snapshot()?,
-            open: Arc::clone(&self.open),
-            open_made: self.open_made,
-            coverage: Arc::new(self.coverage.clone()),
-            sources: Arc::new(self.tailer.sources()),
-            troubles: Arc::new(self.tailer.troubles().map(|(path, reason)| (path.display().to_string(), reason.to_owned())).collect()),
-            files: Arc::new(self.files.clone()),
-            gaps: Arc::new(self.gaps.clone()),
-            statistics: self.assembler.statistics(),
-            feeds: self.feeds.counts(),
-            first_read: self.first_read,
-            complete_to: (self.clock > Time(i64::MIN)).then_some(self.clock),
-            data_from: self.first,
-            lines_per_s: self.rate.value,
-            stopped: self.stopped.clone(),
-        });
-        Ok(())
+            snapshot,
+            open,
+            open_made,
+            coverage,
+            sources,
+            troubles: Arc::new(troubles),
+            files,
+            gaps,
+            statistics,
+            feeds,
+            first_read,
+            complete_to,
+            data_from,
+            lines_per_s,
+            stopped: None,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono_tz::Tz;
 use mailvane_model::{FileId, Time};
 use mailvane_parse::When;
-use mailvane_parse::calendar::{Calendar, Zone};
+use mailvane_parse::calendar::{Anchor, Calendar, Zone};
 
 /// Prefix of the state keys of calendars.
 pub(crate) const CALENDARS: &[u8] = b"calendar/";
@@ -16,6 +16,8 @@ const MAX_LANES: usize = 10_000;
 #[derive(Debug)]
 struct Lane {
     calendar: Calendar,
+    /// When the file was last written, as far as the calendar was told.
+    modified: Option<Time>,
     last: Option<(Time, i32)>,
     dirty: bool,
 }
@@ -35,7 +37,7 @@ impl Lanes {
         for (key, value) in stored {
             let id = key.strip_prefix(CALENDARS).and_then(|rest| <[u8; 8]>::try_from(rest).ok()).map(u64::from_be_bytes);
             if let (Some(id), Ok(calendar)) = (id, Calendar::decode(value)) {
-                lanes.insert(FileId(id), Lane { calendar, last: None, dirty: false });
+                lanes.insert(FileId(id), Lane { calendar, modified: None, last: None, dirty: false });
             }
         }
         Lanes { zone, year, lanes }
@@ -45,12 +47,14 @@ impl Lanes {
     pub(crate) fn resolve(&mut self, file: FileId, modified: Time, when: When) -> Option<(Time, i32)> {
         let (zone, year) = (self.zone, self.year);
         let lane = self.lanes.entry(file).or_insert_with(|| {
-            let calendar = match year {
-                Some(year) => Calendar::with_year(Zone::from(zone), year),
-                None => Calendar::new(Zone::from(zone), modified),
-            };
-            Lane { calendar, last: None, dirty: true }
+            let calendar = Calendar::new(Zone::from(zone), modified);
+            Lane { calendar, modified: None, last: None, dirty: true }
         });
+        if lane.modified != Some(modified) {
+            // A live file has a later one with each block, and a restored calendar has none.
+            lane.modified = Some(modified);
+            lane.calendar.set_anchor(year.map_or(Anchor::NotAfter(modified), Anchor::Year));
+        }
         if let Some(found) = lane.calendar.resolve(when) {
             lane.last = Some(found);
             lane.dirty = true;

@@ -14,7 +14,7 @@ const REST_FACTOR: u32 = 2;
 const LOOK_AGAIN: Duration = Duration::from_mins(5);
 
 /// The work, and when it may go on.
-pub(super) struct Rejudging {
+pub(crate) struct Rejudging {
     rules: &'static Rules,
     /// None while rows that were too young are waited for.
     work: Option<Reclassification>,
@@ -23,7 +23,7 @@ pub(super) struct Rejudging {
 
 impl Rejudging {
     /// The work that is to be done on a store that was judged by other rules.
-    pub(super) fn due(store: &mut Disk, rules: &'static Rules) -> Result<Option<Self>> {
+    pub(crate) fn due(store: &mut Disk, rules: &'static Rules) -> Result<Option<Self>> {
         let work = begin(store, rules)?;
         if work.is_none() && !reclassify::is_pending(store, rules)? {
             return Ok(None);
@@ -32,7 +32,7 @@ impl Rejudging {
     }
 
     /// Does a part when it is time; whether there is more, now or later.
-    pub(super) fn goes_on(&mut self, store: &mut Disk) -> bool {
+    pub(crate) fn goes_on(&mut self, store: &mut Disk) -> bool {
         if Instant::now() < self.next {
             return true;
         }

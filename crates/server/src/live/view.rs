@@ -37,10 +37,12 @@ pub(crate) struct About {
 }
 
 /// A gap: bytes gone before they were read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {
     /// The log.
     pub(crate) source: String,
+    /// The file.
+    pub(crate) file: FileId,
     /// From this offset.
     pub(crate) from: u64,
     /// To this one, if known.
@@ -74,7 +76,7 @@ pub(crate) struct View {
     pub(crate) troubles: Arc<Vec<(String, String)>>,
     /// Files by id, to read lines again.
     pub(crate) files: Arc<HashMap<FileId, PathBuf>>,
-    /// Gaps since the start of the daemon.
+    /// Gaps since the start of the store.
     pub(crate) gaps: Arc<Vec<Gap>>,
     /// Counts of assembly.
     pub(crate) statistics: Statistics,

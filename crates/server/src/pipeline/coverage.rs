@@ -77,7 +77,7 @@ pub(crate) struct Sample {
     /// How many lines of this program and shape there were.
     pub(crate) count: u64,
     /// The shape: the text without its digits.
-    shape: u64,
+    pub(crate) shape: u64,
 }
 
 /// How much of an input was understood.
@@ -144,9 +144,23 @@ impl Coverage {
         sum.unparsed += counts.unparsed;
     }
 
+    /// Takes up what was counted of a program before this start.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn restore_program(&mut self, program: Vec<u8>, counts: Counts) {
+        self.total.recognised += counts.recognised;
+        self.total.ignored += counts.ignored;
+        self.total.unparsed += counts.unparsed;
+        self.keep((program, counts));
+    }
+
+    /// Takes up a sample from before this start.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn restore_sample(&mut self, text: &str, count: u64) {
+        self.samples.push(Sample { text: text.to_owned(), count, shape: shape(text.as_bytes()) });
+    }
+
     fn sample(&mut self, line: &[u8]) {
-        let shape: Vec<u8> = line.iter().copied().filter(|byte| byte.is_ascii_alphabetic()).take(120).collect();
-        let shape = mailvane_model::hash::bytes(&shape);
+        let shape = shape(line);
         if let Some(known) = self.samples.iter_mut().find(|sample| sample.shape == shape) {
             known.count += 1;
             return;
@@ -156,4 +170,11 @@ impl Coverage {
             self.samples.push(Sample { text, count: 1, shape });
         }
     }
+}
+
+/// The letters of a line: what differs in numbers only is of one shape.
+fn shape(line: &[u8]) -> u64 {
+    let line = &line[..line.len().min(MAX_SAMPLE_BYTES)];
+    let letters: Vec<u8> = line.iter().copied().filter(u8::is_ascii_alphabetic).take(120).collect();
+    mailvane_model::hash::bytes(&letters)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use chrono_tz::Tz;
 use mailvane_assemble::Assembler;
-use mailvane_ingest::{Block, BlockReader, HeadLine, Input, LogicalLog};
+use mailvane_ingest::{Block, BlockReader, FileState, HeadLine, Input, LogicalLog, Part};
 use mailvane_model::word::Mta;
 use mailvane_model::{FileId, Position, Sink, Time};
 use mailvane_parse::calendar::{Calendar, Zone};
@@ -52,6 +52,12 @@ pub(crate) trait Watcher: Sink {
     fn source(&mut self, _name: &Path, _file: FileId) {}
     /// A line, before the facts that it makes.
     fn line(&mut self, _seen: &Seen<'_>) {}
+    /// Whether a file is to be left out, for example because it was read before.
+    fn leaves_out(&mut self, _path: &Path, _file: FileId) -> bool {
+        false
+    }
+    /// A file was read to its end; what is remembered of it.
+    fn finished(&mut self, _state: FileState) {}
     /// Whether to stop early (the reader of our output went away).
     fn is_done(&self) -> bool {
         false
@@ -153,9 +159,13 @@ pub(crate) fn read<W: Watcher>(job: &Job, assembler: &mut Assembler, watcher: &m
             if watcher.is_done() {
                 break;
             }
+            if watcher.leaves_out(&part.path, part.file) {
+                continue;
+            }
             let mut lane = Lane::open(part.open()?, part.file, job);
             lane.run(job, assembler, watcher, &mut reading)?;
             reading.files.push(part.path.clone());
+            watcher.finished(lane.state(part, &log.name, job));
         }
     }
     reading.tally.coverage.settle();
@@ -299,6 +309,11 @@ impl Lane {
         Self::settle(result, reading)
     }
 
+    /// What is remembered of the file now that it was read.
+    pub(super) fn state(&self, part: &Part, log: &Path, job: &Job) -> FileState {
+        part.state(&job.origin, log, &self.reader, self.hand.number, job.now.0)
+    }
+
     /// The file.
     pub(super) fn file(&self) -> FileId {
         self.hand.file
@@ -379,20 +394,12 @@ impl Hand {
         watcher.line(&Seen { number: self.number, position, line, record, time, offset_minutes });
         let Some(time) = time else { return };
         if job.assemble {
-            assembler.record(&job.origin, position, time, record, watcher);
+            assembler.reach(self.clock, watcher);
             if time > self.clock && time <= self.latest {
-                self.tick(time, assembler, watcher);
+                self.clock = time;
+                assembler.reach(time, watcher);
             }
-        }
-    }
-
-    /// Moves the clock of log time second by second, wherever blocks end: what is assembled depends on the lines alone.
-    #[inline]
-    fn tick<W: Watcher>(&mut self, time: Time, assembler: &mut Assembler, watcher: &mut W) {
-        let is_new_second = self.clock == Time(i64::MIN) || time.seconds() > self.clock.seconds();
-        self.clock = time;
-        if is_new_second {
-            assembler.advance(time, watcher);
+            assembler.record(&job.origin, position, time, record, watcher);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Logs that cover the same time, read side by side: lines that several of them carry count once (`mail.log` beside `mail.info` and `syslog`).
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use mailvane_assemble::Assembler;
 use mailvane_ingest::feed::{HeldLine, Policy, Verdict, usual_priority};
@@ -11,8 +13,10 @@ use super::files::{Job, Lane, Reading, Seen, Watcher};
 
 /// One log with what is left of its files.
 struct Side {
+    name: PathBuf,
     parts: std::vec::IntoIter<Part>,
-    lane: Option<Lane>,
+    /// What is being read.
+    lane: Option<(Part, Lane)>,
     clock: Time,
     /// Whether lines of it were assembled: a log that only repeats another one holds no clock back.
     feeds: bool,
@@ -22,15 +26,23 @@ impl Side {
     /// The next block of the log; `false` at its end.
     fn next<W: Watcher>(&mut self, job: &Job, block: &mut Block, watcher: &mut W, reading: &mut Reading) -> Result<bool> {
         loop {
-            if let Some(lane) = &mut self.lane
+            if let Some((_, lane)) = &mut self.lane
                 && lane.next_block(block, reading)?
             {
                 return Ok(true);
             }
+            if let Some((part, lane)) = self.lane.take() {
+                watcher.finished(lane.state(&part, &self.name, job));
+            }
             let Some(mut part) = self.parts.next() else { return Ok(false) };
+            if watcher.leaves_out(&part.path, part.file) {
+                continue;
+            }
             reading.files.push(part.path.clone());
             watcher.source(&part.path, part.file);
-            self.lane = Some(Lane::open(part.open()?, part.file, job));
+            let input = part.open()?;
+            let lane = Lane::open(input, part.file, job);
+            self.lane = Some((part, lane));
         }
     }
 }
@@ -50,11 +62,10 @@ pub(super) fn read<W: Watcher>(
         if let Some(first) = log.parts.iter().find_map(|part| part.first_time) {
             feeds.starts_at(index, Time(first).seconds());
         }
-        sides.push(Side { parts: log.parts.into_iter(), lane: None, clock: Time(i64::MIN), feeds: false });
+        sides.push(Side { name: log.name, parts: log.parts.into_iter(), lane: None, clock: Time(i64::MIN), feeds: false });
     }
     let mut unfinished: Vec<usize> = (0..sides.len()).collect();
     let (mut block, mut released) = (Block::new(), Vec::new());
-    let mut clock = Clock { now: Time(i64::MIN), others: Time(i64::MAX) };
     while let Some(source) = feeds.next_source(unfinished.iter().copied()) {
         if watcher.is_done() {
             return Ok(());
@@ -62,15 +73,14 @@ pub(super) fn read<W: Watcher>(
         if sides[source].next(job, &mut block, watcher, reading)? {
             let others = unfinished.iter().filter(|other| **other != source && sides[**other].feeds);
             let others = others.map(|other| sides[*other].clock).min().unwrap_or(Time(i64::MAX));
-            clock.others = others;
-            one_block(job, &block, source, &mut sides[source], &mut clock, &mut feeds, assembler, watcher, reading);
+            one_block(job, &block, source, &mut sides[source], others, &mut feeds, assembler, watcher, reading);
         } else {
             feeds.finish(source);
             unfinished.retain(|other| *other != source);
         }
         feeds.release(&mut released);
         for held in released.drain(..) {
-            feed_held(job, &held, &mut clock, assembler, watcher);
+            feed_held(job, &held, assembler, watcher);
         }
     }
     let counts = feeds.counts();
@@ -85,13 +95,14 @@ fn one_block<W: Watcher>(
     block: &Block,
     source: usize,
     side: &mut Side,
-    clock: &mut Clock,
+    // How far the other logs that feed are read: log time goes no further.
+    others: Time,
     feeds: &mut Feeds,
     assembler: &mut Assembler,
     watcher: &mut W,
     reading: &mut Reading,
 ) {
-    let Some(lane) = &mut side.lane else { return };
+    let Some((_, lane)) = &mut side.lane else { return };
     let mut scratch = Vec::new();
     let bytes = block.bytes();
     reading.bytes += bytes.len() as u64 + block.skipped_bytes();
@@ -120,32 +131,15 @@ fn one_block<W: Watcher>(
         let verdict = feeds.offer(source, stream_key(&record), time.seconds(), position, line, || line_key(&record, line));
         if verdict == Verdict::Feed && job.assemble {
             side.feeds |= !matches!(record.body, Body::Ignored);
+            // Second by second, as for a single log: what is assembled depends on the lines alone, not on where blocks end.
+            assembler.reach(time.min(others), watcher);
             assembler.record(&job.origin, position, time, &record, watcher);
-            clock.tick(time, assembler, watcher);
-        }
-    }
-}
-
-/// The clock of log time over all logs.
-struct Clock {
-    now: Time,
-    /// How far the other logs that feed are read: log time goes no further.
-    others: Time,
-}
-
-impl Clock {
-    /// Moves on second by second, as for a single log: what is assembled depends on the lines alone, not on where blocks end.
-    fn tick<W: Watcher>(&mut self, time: Time, assembler: &mut Assembler, watcher: &mut W) {
-        let time = time.min(self.others);
-        if self.now == Time(i64::MIN) || time.seconds() > self.now.seconds() {
-            self.now = time;
-            assembler.advance(time, watcher);
         }
     }
 }
 
 /// A line that was held and turned out to feed.
-fn feed_held<W: Watcher>(job: &Job, held: &HeldLine, clock: &mut Clock, assembler: &mut Assembler, watcher: &mut W) {
+fn feed_held<W: Watcher>(job: &Job, held: &HeldLine, assembler: &mut Assembler, watcher: &mut W) {
     let mut scratch = Vec::new();
     let record = head::record_of(wrap::plain(&held.line, &mut scratch), job.mta);
     let time = match record.when {
@@ -153,8 +147,8 @@ fn feed_held<W: Watcher>(job: &Job, held: &HeldLine, clock: &mut Clock, assemble
         _ => Time::from_seconds(held.second),
     };
     if job.assemble {
+        assembler.reach(time, watcher);
         assembler.record(&job.origin, held.position, time, &record, watcher);
-        clock.tick(time, assembler, watcher);
     }
 }
 

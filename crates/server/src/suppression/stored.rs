@@ -145,12 +145,12 @@ mod tests {
         let mut batch = Batch::default();
         attempt(1, "ann", 30, Status::Bounced, &mut batch);
         attempt(2, "bob", 10, Status::Bounced, &mut batch);
-        store.commit(Commit::of(&batch)).expect("committed");
+        store.commit(&Commit::of(&batch)).expect("committed");
         let mut batch = Batch::default();
         attempt(3, "ann", 5, Status::Delivered, &mut batch);
         attempt(4, "bob", 20, Status::Delivered, &mut batch);
         attempt(5, "eve", 20, Status::Delivered, &mut batch);
-        store.commit(Commit::of(&batch)).expect("committed");
+        store.commit(&Commit::of(&batch)).expect("committed");
         let made = of_snapshot(&store.snapshot().expect("a snapshot"), Time(0), Time(i64::MAX)).expect("read");
         let names = |entries: &[ledger::Entry]| entries.iter().map(|entry| entry.address.clone()).collect::<Vec<_>>();
         assert_eq!(names(&made.list.suppress), ["ann@example.net"]);

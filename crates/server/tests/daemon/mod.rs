@@ -12,8 +12,10 @@ use mailvane_ingest::FileState;
 use mailvane_model::{Batch, Position};
 use mailvane_store::{Disk, Kind, Options, Snapshot, Store};
 
+/// Rows of each kind that are shown of those that differ.
+const FEW: usize = 6;
 /// Longest wait for the daemon to read everything.
-const LONGEST: Duration = Duration::from_secs(300);
+pub(crate) const LONGEST: Duration = Duration::from_secs(300);
 
 /// A folder for one test, empty.
 pub(crate) fn folder(name: &str) -> PathBuf {
@@ -29,23 +31,32 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 pub(crate) struct Daemon {
     child: Child,
     data: PathBuf,
+    /// What was said before it started.
+    said: u64,
 }
 
 impl Daemon {
     /// Starts it on some patterns. What it says goes to `DATA.out` and `DATA.err`.
     pub(crate) fn start(data: &Path, patterns: &[String]) -> Self {
+        Self::start_reading(data, patterns, Stdio::null())
+    }
+
+    /// The same, with something on its standard input.
+    pub(crate) fn start_reading(data: &Path, patterns: &[String], input: Stdio) -> Self {
         let words = |ending: &str| OpenOptions::new().create(true).append(true).open(data.with_extension(ending)).unwrap();
+        let out = words("out");
+        let said = out.metadata().unwrap().len();
         let child = Command::new(env!("CARGO_BIN_EXE_mailvane"))
             .args(["serve", "--history", "all", "--listen", "127.0.0.1:0", "--timezone", "UTC", "--data-dir"])
             .arg(data)
             .args(patterns)
             .env("TMPDIR", env!("CARGO_TARGET_TMPDIR"))
-            .stdin(Stdio::null())
-            .stdout(words("out"))
+            .stdin(input)
+            .stdout(out)
             .stderr(words("err"))
             .spawn()
             .unwrap();
-        Daemon { child, data: data.to_path_buf() }
+        Daemon { child, data: data.to_path_buf(), said }
     }
 
     /// `kill -9`.
@@ -57,6 +68,12 @@ impl Daemon {
 
     /// `kill -TERM`: it must end by itself and without complaint.
     pub(crate) fn stop(mut self) {
+        let begun = Instant::now();
+        // From its first words on it can be told to stop.
+        while std::fs::metadata(self.data.with_extension("out")).unwrap().len() == self.said && begun.elapsed() < LONGEST {
+            self.must_run();
+            std::thread::sleep(Duration::from_millis(5));
+        }
         self.must_run();
         assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
         let begun = Instant::now();
@@ -81,6 +98,15 @@ impl Daemon {
         let mut last: Vec<String> = lines.map(|line| line.unwrap()).collect();
         last.drain(..last.len().saturating_sub(20));
         last.join("\n")
+    }
+}
+
+/// Waits for something that must come.
+pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < LONGEST, "it did not come");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -222,21 +248,24 @@ fn told(batch: &Batch, dead: &Dead, names: &HashMap<u64, String>, exact: bool, r
 pub(crate) fn assert_same(left: &Rows, right: &Rows, what: &str) {
     let kinds: Vec<_> = left.keys().collect();
     assert_eq!(kinds, right.keys().collect::<Vec<_>>(), "{what}: kinds");
+    let mut differences = Vec::new();
     for (kind, texts) in left {
         let other = &right[kind];
         let (lost, more) = (missing(other, texts), missing(texts, other));
-        let few = |texts: &[&String]| texts.iter().take(4).map(|text| text.as_str()).collect::<Vec<_>>().join("\n");
-        assert!(
-            lost.is_empty() && more.is_empty(),
-            "{what}: of {} and {} {kind} rows {} are only left:\n{}\nand {} only right:\n{}",
-            texts.len(),
-            other.len(),
-            more.len(),
-            few(&more),
-            lost.len(),
-            few(&lost)
-        );
+        let few = |texts: &[&String]| texts.iter().take(FEW).map(|text| text.as_str()).collect::<Vec<_>>().join("\n");
+        if !lost.is_empty() || !more.is_empty() {
+            differences.push(format!(
+                "of {} and {} {kind} rows {} are only left:\n{}\nand {} only right:\n{}",
+                texts.len(),
+                other.len(),
+                more.len(),
+                few(&more),
+                lost.len(),
+                few(&lost)
+            ));
+        }
     }
+    assert!(differences.is_empty(), "{what}:\n{}", differences.join("\n"));
 }
 
 /// What is in `all` more often than in `some`; both sorted.

@@ -14,9 +14,6 @@ use crate::revise::Unmet;
 use crate::segment::Segment;
 use crate::snapshot::{StreamState, stream_of};
 
-/// Lives that one sealing looks for in segments; the ids of the others are kept as they are, which only costs room.
-const LIVES_SOUGHT_MAX: usize = 2000;
-
 /// A row in a segment that has the id of a pending one.
 struct Found {
     part: u64,
@@ -123,36 +120,9 @@ impl Disk {
         *segment = Arc::new(changed);
     }
 
-    /// The places of lives that the rows to be sealed name, and whose messages are elsewhere.
-    pub(super) fn places(&self, mut lives: Vec<u64>) -> Result<Places> {
-        lives.sort_unstable();
-        lives.dedup();
-        let mut places = Places::new();
-        let mut sought = Vec::new();
-        for life in lives {
-            match self.recent.get(life) {
-                Some(sealed) => {
-                    places.insert(life, sealed.place);
-                }
-                None => sought.push(life),
-            }
-        }
-        sought.truncate(LIVES_SOUGHT_MAX);
-        if sought.is_empty() {
-            return Ok(places);
-        }
-        for part in parts(&self.segments) {
-            sought.retain(|life| !places.contains_key(life));
-            let filter = filter::Open::new(&part[0].filter.path)?;
-            let mut hit = false;
-            for life in &sought {
-                hit = hit || filter.can_hold(Probe::Life(*life))?;
-            }
-            if hit {
-                let found = with_part(&part, &self.streams, |reader| reader.message_places())?;
-                places.extend(found.into_iter().filter(|(life, _)| sought.binary_search(life).is_ok()));
-            }
-        }
-        Ok(places)
+    /// The places of lives that the rows to be sealed name, as far as they are remembered. Of the others the ids are kept as they are:
+    /// that costs a little room until a merge brings the rows of a life together, and looking for them in every part cost far more.
+    pub(super) fn places(&self, lives: Vec<u64>) -> Places {
+        lives.into_iter().filter_map(|life| Some((life, self.recent.get(life)?.place))).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! The manifest: one SQLite file that says what exists. Everything that changes together changes in one transaction of it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use mailvane_metric::{Cube, Width};
@@ -321,4 +322,23 @@ pub(crate) fn delete_replaced_chunks(connection: &Connection) -> Result<()> {
 pub(crate) fn delete_rollups_before(transaction: &Transaction<'_>, width: Width, time: Time) -> Result<()> {
     transaction.prepare_cached("DELETE FROM rollup WHERE width = ?1 AND span < ?2")?.execute(params![width.code(), time.0])?;
     Ok(())
+}
+
+/// The bytes of what the tables hold; rollups by width and cube.
+pub(crate) fn table_sizes(connection: &Connection) -> Result<BTreeMap<String, u64>> {
+    let mut sizes = BTreeMap::new();
+    let plain = [("state", "sum(length(key) + length(value))"), ("pending", "sum(length(rows))"), ("line", "sum(length(lines))")];
+    for (table, sum) in plain {
+        let bytes: Option<i64> = connection.query_row(&format!("SELECT {sum} FROM {table}"), [], |row| row.get(0))?;
+        sizes.insert(table.to_owned(), bytes.unwrap_or(0) as u64);
+    }
+    let mut statement = connection.prepare("SELECT width, cube, sum(length(cells)) FROM rollup GROUP BY width, cube")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (width, cube, bytes): (u8, u8, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let width = Width::ALL.iter().find(|each| each.code() == width).map_or("?", |each| each.word());
+        let cube = Cube::ALL.iter().find(|each| each.code() == cube).map_or("?", |each| each.word());
+        sizes.insert(format!("rollup {width} {cube}"), bytes as u64);
+    }
+    Ok(sizes)
 }

@@ -99,15 +99,15 @@ impl Disk {
         self.streams.binary_search_by_key(&stream.key(), |state| state.key).is_ok()
     }
 
-    fn commit_step(&mut self, commit: &Commit<'_>, number: CommitNumber) -> Result<()> {
+    fn commit_step(&mut self, commit: &Commit, number: CommitNumber) -> Result<()> {
         let has_rows = !commit.rows.is_empty() || !commit.rows.replaced_outcomes.is_empty();
         if has_rows {
-            self.add_pending(number, Arc::new(commit.rows.clone()))?;
+            self.add_pending(number, Arc::clone(&commit.rows))?;
         }
         let seals = has_rows && (commit.bulk || self.pending_rows() >= self.options.seal_rows);
         let sealed = if seals { Some(self.prepare_seal()?) } else { None };
-        let packed = if has_rows && !seals { Some(pending::pack(commit.rows)?) } else { None };
-        let named: Vec<_> = commit.streams.iter().chain(streams_of(commit.rows)).collect();
+        let packed = if has_rows && !seals { Some(pending::pack(&commit.rows)?) } else { None };
+        let named: Vec<_> = commit.streams.iter().chain(streams_of(&commit.rows)).collect();
         let streams_change = !commit.watermarks.is_empty() || named.iter().any(|stream| !self.knows(stream));
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match (&packed, &sealed) {
@@ -133,15 +133,15 @@ impl Disk {
     }
 }
 
-fn put_lines(transaction: &Transaction<'_>, commit: &Commit<'_>) -> Result<()> {
+fn put_lines(transaction: &Transaction<'_>, commit: &Commit) -> Result<()> {
     if commit.lines.is_empty() { Ok(()) } else { crate::line::put(transaction, &commit.lines) }
 }
 
 impl Store for Disk {
-    fn commit(&mut self, commit: Commit<'_>) -> Result<CommitNumber> {
+    fn commit(&mut self, commit: &Commit) -> Result<CommitNumber> {
         let before = self.before();
         let number = CommitNumber(self.number.0 + 1);
-        match self.commit_step(&commit, number) {
+        match self.commit_step(commit, number) {
             Ok(()) => Ok(number),
             Err(error) => {
                 self.put_back(before);

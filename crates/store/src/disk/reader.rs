@@ -1,5 +1,6 @@
 //! Reading the manifest beside the writer: a few connections, opened when they are needed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -59,6 +60,10 @@ impl Backing for Reader {
         let spans = (near(range.from), near(range.until));
         let chunks = self.with(|connection| manifest::chunks(connection, width, cube, spans, generation))?;
         chunks.iter().try_for_each(|bytes| chunk::decode(bytes, range, cells))
+    }
+
+    fn table_sizes(&self) -> Result<BTreeMap<String, u64>> {
+        self.with(manifest::table_sizes)
     }
 
     fn lines(&self, positions: &[Position]) -> Result<Vec<Option<Vec<u8>>>> {

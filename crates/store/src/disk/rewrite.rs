@@ -67,7 +67,7 @@ impl Disk {
             return Ok(counts);
         }
         self.next_part += 1;
-        places.extend(self.places(lives_elsewhere(&new))?);
+        places.extend(self.places(lives_elsewhere(&new)));
         let written = write_part(&self.folder, spec, &new, &places)?;
         sync_folder(&self.folder, self.options.sync)?;
         self.put_in_place(part, written, &new, (&minus, &plus), &state)?;

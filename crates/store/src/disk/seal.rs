@@ -147,7 +147,7 @@ impl Disk {
             let spec = PartSpec { part: self.next_part, day, level: 0, compression: self.options.seal_level, sync: self.options.sync };
             // A number is never used again, even when this fails: a file of it may be left.
             self.next_part += 1;
-            let places = self.places(lives_elsewhere(&rows))?;
+            let places = self.places(lives_elsewhere(&rows));
             let part = write_part(&self.folder, spec, &rows, &places)?;
             parts.push((part, sealed_messages(&rows, spec.part)));
         }

@@ -131,16 +131,6 @@ impl<'a> PartReader<'a> {
         Ok(message_ids(&batch, &firsts.0).into_iter().zip(Values::<u32>::read("rev", &source)?.0).collect())
     }
 
-    /// Where every message began.
-    pub(crate) fn message_places(&self) -> Result<Vec<(u64, LifePlace)>> {
-        let columns = ["id", "id_ordinal", "file", "offset"];
-        let Some(batch) = self.batch(Kind::Messages, Wanted { columns: Some(&columns), rows: None })? else { return Ok(Vec::new()) };
-        let firsts = Values::<Position>::read("position", &Source { batch: &batch, streams: &no_stream })?;
-        let kept = file::numbers(&batch, "id");
-        let places = firsts.0.iter().zip(codes(&batch, "id_ordinal")).zip(kept).filter(|(_, kept)| kept.is_none());
-        Ok(places.map(|((first, ordinal), _)| LifePlace { first: *first, ordinal }).map(|place| (place.id(), place)).collect())
-    }
-
     /// The id of the message of every attempt, by row.
     pub(crate) fn attempt_lives(&self) -> Result<Vec<u64>> {
         let columns = ["message", "message_file", "message_offset", "message_ordinal"];

@@ -7,7 +7,7 @@ use mailvane_store::{Commit, CommitNumber, Disk, Kind, Memory, Options, Snapshot
 use crate::fixture;
 
 fn commit_rows(store: &mut dyn Store, rows: &Batch) -> CommitNumber {
-    store.commit(Commit::of(rows)).unwrap()
+    store.commit(&Commit::of(rows)).unwrap()
 }
 
 fn live_messages(snapshot: &Snapshot) -> Vec<(u64, u32)> {
@@ -63,10 +63,10 @@ fn state_is_put_deleted_and_found_by_prefix(store: &mut dyn Store) {
     let put = |key: &[u8], value: &[u8]| (key.to_vec(), Some(value.to_vec()));
     let mut commit = Commit::of(&rows);
     commit.state = vec![put(b"a/1", b"one"), put(b"a/2", b"two"), put(b"b/1", b"three"), put(&[0xff, 0xff], b"last")];
-    store.commit(commit).unwrap();
+    store.commit(&commit).unwrap();
     let mut commit = Commit::of(&rows);
     commit.state = vec![put(b"a/2", b"draft"), (b"a/1".to_vec(), None), (b"none".to_vec(), None), put(b"a/2", b"new")];
-    store.commit(commit).unwrap();
+    store.commit(&commit).unwrap();
     assert_eq!(store.state(b"a/").unwrap(), vec![(b"a/2".to_vec(), b"new".to_vec())]);
     assert_eq!(store.state(&[0xff]).unwrap().len(), 1);
     assert_eq!(store.state(b"").unwrap().len(), 3);
@@ -80,7 +80,7 @@ fn watermarks_only_go_forward(store: &mut dyn Store) {
         let mut commit = Commit::of(&rows);
         commit.streams = vec![stream.clone()];
         commit.watermarks = vec![(stream.key(), Time::from_seconds(seconds))];
-        store.commit(commit).unwrap();
+        store.commit(&commit).unwrap();
     }
     commit_rows(store, &fixture::batch(0..1));
     let snapshot = store.snapshot().unwrap();

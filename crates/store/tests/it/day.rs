@@ -24,7 +24,7 @@ fn a_day_leaves_few_files_and_every_row() {
         if second > 0 {
             fixture::put_message(second - STEP, 1, &mut batch);
         }
-        disk.commit(Commit::of(&batch)).unwrap();
+        disk.commit(&Commit::of(&batch)).unwrap();
         count += 1;
         merges += disk.tick(fixture::START.plus(second as i64 * Time::SECOND)).unwrap().merges;
         if second % 3600 == 0 {

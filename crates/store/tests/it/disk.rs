@@ -34,7 +34,7 @@ fn every_field_comes_back_from_segments() {
     let folder = tempfile::tempdir().unwrap();
     let mut disk = open(folder.path());
     let rows = fixture::batch(0..500);
-    disk.commit(Commit::of(&rows)).unwrap();
+    disk.commit(&Commit::of(&rows)).unwrap();
     let expected = all::highest(&rows);
     all::assert_same(&all::rows(&disk.snapshot().unwrap()), &expected);
     assert!(disk.seal().unwrap() > 0);
@@ -55,7 +55,7 @@ fn a_bulk_commit_goes_to_segments_of_each_day() {
     let rows = fixture::batch(near_midnight..near_midnight + 100);
     let mut commit = Commit::of(&rows);
     commit.bulk = true;
-    disk.commit(commit).unwrap();
+    disk.commit(&commit).unwrap();
     let snapshot = disk.snapshot().unwrap();
     assert!(snapshot.pending().is_empty());
     let days: Vec<i64> = snapshot.segments(Kind::Messages, EVER.0, EVER.1).iter().map(|segment| segment.day).collect();
@@ -72,11 +72,11 @@ fn a_revision_supersedes_a_sealed_row_before_and_after_a_restart() {
         fixture::put_message(number, 0, &mut first);
         fixture::put_delivery(number, &mut first);
     }
-    disk.commit(Commit::of(&first)).unwrap();
+    disk.commit(&Commit::of(&first)).unwrap();
     disk.seal().unwrap();
     let mut second = Batch::default();
     (0..20).for_each(|number| fixture::put_message(number, 1, &mut second));
-    disk.commit(Commit::of(&second)).unwrap();
+    disk.commit(&Commit::of(&second)).unwrap();
     let expected = all::highest(&joined(&[first, second]));
     all::assert_same(&all::rows(&disk.snapshot().unwrap()), &expected);
     drop(disk);
@@ -91,7 +91,7 @@ fn a_revision_supersedes_a_sealed_row_before_and_after_a_restart() {
     let mut late = Batch::default();
     (0..20).for_each(|number| fixture::put_message(number, 1, &mut late));
     (20..40).for_each(|number| fixture::put_message(number, 2, &mut late));
-    disk.commit(Commit::of(&late)).unwrap();
+    disk.commit(&Commit::of(&late)).unwrap();
     let revs: Vec<u32> = all::rows(&disk.snapshot().unwrap()).messages.rev.0;
     assert_eq!((revs.len(), revs.iter().sum::<u32>()), (40, 20 + 2 * 20));
 }
@@ -114,7 +114,7 @@ fn merging_keeps_every_row_and_every_snapshot() {
         let rows_before = all::rows(&before);
         let merge = disk.next_merge(now);
         let merged = merge.map(|merge| merge.run().unwrap());
-        disk.commit(Commit::of(&batch)).unwrap();
+        disk.commit(&Commit::of(&batch)).unwrap();
         disk.seal().unwrap();
         batches.push(batch);
         if let Some(merged) = merged {
@@ -138,9 +138,9 @@ fn merging_keeps_every_row_and_every_snapshot() {
 fn probes_find_lives_in_pending_rows_and_segments() {
     let folder = tempfile::tempdir().unwrap();
     let mut disk = open(folder.path());
-    disk.commit(Commit::of(&fixture::batch(0..300))).unwrap();
+    disk.commit(&Commit::of(&fixture::batch(0..300))).unwrap();
     disk.seal().unwrap();
-    disk.commit(Commit::of(&fixture::batch(300..400))).unwrap();
+    disk.commit(&Commit::of(&fixture::batch(300..400))).unwrap();
     let snapshot = disk.snapshot().unwrap();
     for number in [3, 299, 300, 399] {
         let (queue_id, message_id) = (fixture::queue_id(number), fixture::message_id(number));
@@ -186,13 +186,13 @@ fn rollups_of_segments_and_pending_rows_are_one() {
         }
         all
     };
-    disk.commit(Commit::of(&fixture::batch(0..200))).unwrap();
-    disk.commit(Commit::of(&fixture::batch(200..260))).unwrap();
+    disk.commit(&Commit::of(&fixture::batch(0..200))).unwrap();
+    disk.commit(&Commit::of(&fixture::batch(200..260))).unwrap();
     let pending = read(&disk);
     let before = disk.snapshot().unwrap();
     disk.seal().unwrap();
     assert_eq!(read(&disk), pending);
-    disk.commit(Commit::of(&fixture::batch(260..300))).unwrap();
+    disk.commit(&Commit::of(&fixture::batch(260..300))).unwrap();
     disk.seal().unwrap();
     disk.tick(fixture::START).unwrap();
     let whole = read(&disk);
@@ -205,7 +205,7 @@ fn rollups_of_segments_and_pending_rows_are_one() {
     assert_eq!(read(&open(folder.path())), whole);
     let other = tempfile::tempdir().unwrap();
     let mut at_once = open(other.path());
-    at_once.commit(Commit::of(&fixture::batch(0..300))).unwrap();
+    at_once.commit(&Commit::of(&fixture::batch(0..300))).unwrap();
     assert_eq!(read(&at_once), whole);
 }
 
@@ -237,9 +237,9 @@ fn a_failed_commit_changes_nothing_and_can_be_tried_again() {
     let mut disk = open(folder.path());
     let mut first = Batch::default();
     (0..30).for_each(|number| fixture::put_message(number, 0, &mut first));
-    disk.commit(Commit::of(&first)).unwrap();
+    disk.commit(&Commit::of(&first)).unwrap();
     disk.seal().unwrap();
-    disk.commit(Commit::of(&fixture::batch(100..120))).unwrap();
+    disk.commit(&Commit::of(&fixture::batch(100..120))).unwrap();
     let before = all::rows(&disk.snapshot().unwrap());
     // The folder of segments is a file for a while: nothing can be written in it.
     let segments = folder.path().join("segments");
@@ -254,14 +254,14 @@ fn a_failed_commit_changes_nothing_and_can_be_tried_again() {
         commit.state = vec![(b"key".to_vec(), Some(b"value".to_vec()))];
         commit
     };
-    let error = disk.commit(bulk()).unwrap_err();
+    let error = disk.commit(&bulk()).unwrap_err();
     assert!(error.to_string().contains("segments"), "{error}");
     std::fs::remove_file(&segments).unwrap();
     std::fs::rename(&aside, &segments).unwrap();
     assert_eq!(disk.snapshot().unwrap().number(), CommitNumber(2));
     all::assert_same(&all::rows(&disk.snapshot().unwrap()), &before);
     assert!(disk.state(b"key").unwrap().is_empty());
-    assert_eq!(disk.commit(bulk()).unwrap(), CommitNumber(3));
+    assert_eq!(disk.commit(&bulk()).unwrap(), CommitNumber(3));
     let expected = all::highest(&joined(&[first, fixture::batch(100..120), second]));
     all::assert_same(&all::rows(&disk.snapshot().unwrap()), &expected);
     assert_eq!(disk.state(b"key").unwrap().len(), 1);
@@ -277,11 +277,11 @@ fn a_full_disk_is_said_and_the_commit_can_be_tried_again() {
     std::os::unix::fs::symlink("/dev/full", &next).unwrap();
     let rows = fixture::batch(0..50);
     let bulk = || Commit { bulk: true, ..Commit::of(&rows) };
-    let error = disk.commit(bulk()).unwrap_err();
+    let error = disk.commit(&bulk()).unwrap_err();
     assert!(error.is_full(), "{error}");
     assert_eq!(disk.snapshot().unwrap().number(), CommitNumber(0));
     assert_eq!(std::fs::read_dir(folder.path().join("segments")).unwrap().count(), 0, "nothing is left of it");
-    assert_eq!(disk.commit(bulk()).unwrap(), CommitNumber(1));
+    assert_eq!(disk.commit(&bulk()).unwrap(), CommitNumber(1));
     all::assert_same(&all::rows(&disk.snapshot().unwrap()), &all::highest(&rows));
 }
 
@@ -289,14 +289,14 @@ fn a_full_disk_is_said_and_the_commit_can_be_tried_again() {
 fn orphans_are_removed_when_a_store_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let mut disk = open(folder.path());
-    disk.commit(Commit::of(&fixture::batch(0..10))).unwrap();
+    disk.commit(&Commit::of(&fixture::batch(0..10))).unwrap();
     disk.seal().unwrap();
     drop(disk);
     let orphan = folder.path().join("segments/00000099-messages.parquet");
     std::fs::write(&orphan, b"half").unwrap();
     let mut disk = open(folder.path());
     assert!(!orphan.exists());
-    disk.commit(Commit::of(&fixture::batch(10..20))).unwrap();
+    disk.commit(&Commit::of(&fixture::batch(10..20))).unwrap();
     disk.seal().unwrap();
     assert!(disk.snapshot().unwrap().all_segments().iter().any(|segment| segment.part > 99), "a number is not used again");
 }
@@ -310,7 +310,7 @@ fn old_rows_rollups_and_lines_go() {
     let mut commit = Commit::of(&rows);
     let line = KeptLine { position: fixture::position(1, 2), time: fixture::START, text: b"a line".to_vec() };
     commit.lines = vec![line.clone(), KeptLine { position: fixture::position(1, 3), text: b"another".to_vec(), ..line.clone() }];
-    disk.commit(commit).unwrap();
+    disk.commit(&commit).unwrap();
     disk.seal().unwrap();
     let lines = |disk: &Disk| disk.snapshot().unwrap().lines(&[fixture::position(1, 3), fixture::position(1, 4), line.position]).unwrap();
     assert_eq!(lines(&disk), [Some(b"another".to_vec()), None, Some(b"a line".to_vec())]);
@@ -336,7 +336,7 @@ fn the_oldest_parts_go_first_when_the_store_is_too_large() {
     for day in 0..4 {
         let mut rows = Batch::default();
         (0..200).for_each(|number| fixture::put_message(day * 86_400 + number, 0, &mut rows));
-        disk.commit(Commit { bulk: true, ..Commit::of(&rows) }).unwrap();
+        disk.commit(&Commit { bulk: true, ..Commit::of(&rows) }).unwrap();
     }
     let bytes: u64 = disk.snapshot().unwrap().all_segments().iter().map(|segment| segment.bytes).sum();
     drop(disk);

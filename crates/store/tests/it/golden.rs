@@ -26,9 +26,9 @@ fn make(folder: &Path) {
     commit.state = vec![(b"assemble/1".to_vec(), Some(b"a piece".to_vec())), (b"ingest/1".to_vec(), Some(b"an offset".to_vec()))];
     commit.watermarks = vec![(fixture::stream(0).key(), fixture::arrival(29))];
     commit.lines = vec![KeptLine { position: fixture::position(7, 1), time: fixture::arrival(7), text: b"a kept line".to_vec() }];
-    disk.commit(commit).unwrap();
+    disk.commit(&commit).unwrap();
     disk.seal().unwrap();
-    disk.commit(Commit::of(&second)).unwrap();
+    disk.commit(&Commit::of(&second)).unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -65,7 +65,7 @@ fn format_1_is_read() {
     let hours = snapshot.rollups(Width::Hour, Cube::Total, Time(0), Time(i64::MAX), None).unwrap();
     assert_eq!(hours.len(), 2);
     // It can be written on.
-    disk.commit(Commit::of(&fixture::batch(80..90))).unwrap();
+    disk.commit(&Commit::of(&fixture::batch(80..90))).unwrap();
     disk.seal().unwrap();
     assert_eq!(all::rows(&disk.snapshot().unwrap()).attempts.len(), 50);
 }

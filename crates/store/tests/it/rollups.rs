@@ -153,7 +153,7 @@ proptest! {
                     fixture::put_door(number, &mut batch);
                 },
                 Step::Commit => {
-                    disk.commit(Commit::of(&batch)).unwrap();
+                    disk.commit(&Commit::of(&batch)).unwrap();
                     batch = Batch::default();
                 }
                 Step::Seal => { disk.seal().unwrap(); }
@@ -162,7 +162,7 @@ proptest! {
                     disk = Disk::open(folder.path(), options()).unwrap();
                 }
                 Step::Rewrite(provider) => {
-                    disk.commit(Commit::of(&batch)).unwrap();
+                    disk.commit(&Commit::of(&batch)).unwrap();
                     batch = Batch::default();
                     let mut wanted = std::collections::BTreeSet::new();
                     for (number, now) in outcomes.iter_mut().filter(|(number, _)| *number % 2 == 0) {
@@ -178,7 +178,7 @@ proptest! {
                 Step::Deliver(_) | Step::Revise(..) => {}
             }
         }
-        disk.commit(Commit::of(&batch)).unwrap();
+        disk.commit(&Commit::of(&batch)).unwrap();
         let mut whole = Batch::default();
         for (number, state) in &outcomes {
             fixture::put_message(*number, 0, &mut whole);
