@@ -74,7 +74,7 @@ fn received(value: &str) -> Option<(String, i64)> {
 
 fn results(value: &str) -> Vec<(String, String)> {
     let parts = value.split(';').skip(1);
-    let pairs = parts.filter_map(|part| part.trim().split_whitespace().next()?.split_once('='));
+    let pairs = parts.filter_map(|part| part.split_whitespace().next()?.split_once('='));
     pairs.map(|(method, result)| (method.to_ascii_lowercase(), result.to_ascii_lowercase())).collect()
 }
 

@@ -265,7 +265,8 @@ fn with_places(mut finding: Finding, states: &[(SocketAddr, State)]) -> Finding 
         .collect();
     if !other.is_empty() {
         let places = format!("Seen at {}; not at {}.", here.join(", "), other.join(", "));
-        finding.wording = format!("{places} {}", finding.wording).trim_end().to_owned();
+        let wording = format!("{places} {}", finding.wording);
+        wording.trim_end().clone_into(&mut finding.wording);
     }
     finding
 }

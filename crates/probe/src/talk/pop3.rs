@@ -26,7 +26,10 @@ async fn answer(talk: &mut Talk, several: bool) -> Result<Answer, Fault> {
         _ => return Err(Fault::Garbage(format!("`{}` is no answer of POP3", line.chars().take(80).collect::<String>()))),
     };
     let mut answer = Answer { ok, text: text.trim().to_owned(), lines: Vec::new() };
-    while several && ok {
+    if !(several && ok) {
+        return Ok(answer);
+    }
+    loop {
         let line = talk.line().await?;
         if line == "." {
             break;

@@ -135,7 +135,7 @@ where
     let version = connection.protocol_version().and_then(|version| version.as_str().map(|text| text.replace('_', ".")));
     let cipher = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
     let secured = Secured {
-        version: version.unwrap_or_default().replacen("TLSv1.", "TLSv1.", 1),
+        version: version.unwrap_or_default(),
         cipher: cipher.unwrap_or_default().to_owned(),
         chained: way.trust.chain(&chain, host, inside_validity(&chain, way.now)),
         chain: chain.iter().map(|certificate| certificate.to_vec()).collect(),
@@ -154,10 +154,10 @@ fn fault(error: &std::io::Error) -> Fault {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidMessage(_)) => Fault::Tls("what came back is not TLS".to_owned()),
-        Some(rustls::Error::AlertReceived(rustls::AlertDescription::ProtocolVersion))
-        | Some(rustls::Error::PeerIncompatible(rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13)) => {
-            Fault::Tls("the server knows neither TLS 1.2 nor 1.3".to_owned())
-        }
+        Some(
+            rustls::Error::AlertReceived(rustls::AlertDescription::ProtocolVersion)
+            | rustls::Error::PeerIncompatible(rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13),
+        ) => Fault::Tls("the server knows neither TLS 1.2 nor 1.3".to_owned()),
         Some(error) => Fault::Tls(error.to_string()),
         None if error.kind() == std::io::ErrorKind::UnexpectedEof => Fault::Tls("the server closed the connection".to_owned()),
         None => Fault::Tls(error.to_string()),
