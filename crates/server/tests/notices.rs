@@ -190,7 +190,7 @@ fn a_block_arrives_by_the_route_that_works_is_resolved_and_never_repeated() {
         assert!(alarm.text.replace("=\r\n", "").replace("=3D", "=").contains(part), "{part} in {}", alarm.text);
     }
     let over = mailbox.next(LONGEST).unwrap();
-    assert!(over.header("Subject").is_some_and(|subject| subject.starts_with("[resolved]")), "{}", over.text);
+    assert!(over.header("Subject").is_some_and(|subject| subject.starts_with("[resolved]")), "{}\nafter\n{}", over.text, alarm.text);
     assert_eq!(over.header("In-Reply-To"), alarm.header("Message-ID"));
     let notices = daemon.until("/alerts/notices", |answer| {
         answer["notices"].as_array().is_some_and(|all| all.len() == 2 && all.iter().all(|notice| notice["standing"] == "accepted"))

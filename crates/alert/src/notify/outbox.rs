@@ -192,12 +192,25 @@ impl Outbox {
         true
     }
 
+    /// News of an incident that wait for older news of it to the same receiver: nobody hears of an end before its beginning.
+    fn held(&self) -> BTreeSet<String> {
+        let mut open: BTreeMap<(&str, &str), (i64, bool)> = BTreeMap::new();
+        for delivery in self.all.values().filter(|delivery| !delivery.is_done()) {
+            let first = open.entry(delivery.about()).or_insert_with(|| delivery.turn());
+            *first = delivery.turn().min(*first);
+        }
+        let waits = |delivery: &&Delivery| open.get(&delivery.about()).is_some_and(|first| *first < delivery.turn());
+        self.all.values().filter(|delivery| !delivery.is_done()).filter(waits).map(|delivery| delivery.id.clone()).collect()
+    }
+
     /// What is to be sent now. Each is noted as being sent: keep that, then send.
     pub fn due(&mut self, wall: i64) -> Vec<Delivery> {
         let mut due = Vec::new();
+        let held = self.held();
         for delivery in self.all.values_mut() {
             if let Standing::Waiting { due: at } = delivery.standing
                 && at <= wall
+                && !held.contains(&delivery.id)
             {
                 delivery.standing = Standing::Sending { since: wall };
                 self.changed.insert(delivery.id.clone());
@@ -300,7 +313,8 @@ impl Outbox {
             Standing::Waiting { due } => Some(due),
             _ => None,
         };
-        self.all.values().filter_map(due).min()
+        let held = self.held();
+        self.all.values().filter(|delivery| !held.contains(&delivery.id)).filter_map(due).min()
     }
 
     /// Every notice that is remembered.
@@ -313,6 +327,16 @@ impl Delivery {
     /// Whether nothing more happens to it, unless the log or the clock says so.
     pub fn is_done(&self) -> bool {
         matches!(self.standing, Standing::Accepted { .. } | Standing::Delivered { .. } | Standing::GivenUp { .. })
+    }
+
+    /// The incident and the receiver.
+    fn about(&self) -> (&str, &str) {
+        (&self.notice.incident, &self.receiver)
+    }
+
+    /// Its place among the news of an incident: the end comes last, also of those made at once.
+    fn turn(&self) -> (i64, bool) {
+        (self.made, self.notice.kind == NoticeKind::Resolved)
     }
 
     fn note(&mut self, tried: Tried, wall: i64) {
@@ -468,6 +492,21 @@ mod tests {
         assert_eq!(outbox.due(3).pop().map(|third| third.place), Some(1), "not a third time by the same route");
         outbox.add(&notice(), &test.receivers, &own(), false, 4);
         assert_eq!(outbox.all().count(), 1, "the same notice made again is not sent again");
+    }
+
+    #[test]
+    fn nobody_hears_of_an_end_before_its_beginning() {
+        let mut test = Test::new(false);
+        let over = Notice { id: "0".into(), kind: NoticeKind::Resolved, ..notice() };
+        test.outbox.add(&over, &test.receivers, &own(), false, 0);
+        let began = test.outbox.due(0);
+        assert_eq!(began.iter().map(|delivery| delivery.notice.kind).collect::<Vec<_>>(), [notice().kind]);
+        test.outbox.answered(&began[0].id, tried(Said::Deferred, None), Some(&test.receivers[0]), &own(), 1);
+        let again = test.outbox.due(1);
+        assert_eq!(again.iter().map(|delivery| &delivery.id).collect::<Vec<_>>(), [&began[0].id], "its second route");
+        assert_eq!(test.outbox.next_due(), None, "the end waits for no time");
+        test.outbox.answered(&again[0].id, tried(Said::Accepted, None), Some(&test.receivers[0]), &own(), 2);
+        assert_eq!(test.outbox.due(2).iter().map(|delivery| delivery.notice.kind).collect::<Vec<_>>(), [NoticeKind::Resolved]);
     }
 
     #[test]
