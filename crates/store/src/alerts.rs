@@ -6,17 +6,14 @@
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use mailvane_model::Time;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The version of the file. A higher one is refused.
 const FORMAT: i64 = 1;
-/// How long one process waits for another that writes.
-const WAIT: Duration = Duration::from_secs(5);
 /// Incidents that are kept, at most: the oldest leave first.
 const INCIDENTS: i64 = 50_000;
 /// Orders that wait, at most.
@@ -72,22 +69,8 @@ impl AlertChanges {
 impl Alerts {
     /// Opens the file in the folder of a store, and makes both when there are none.
     pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let path = folder.join("alerts.db");
-        crate::private::make(folder, &path)?;
-        let mut connection = Connection::open(&path)?;
-        connection.busy_timeout(WAIT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
         // A notice is kept before it is sent: also when the power fails.
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
-            0 => transaction.execute_batch(&format!("{SCHEMA} PRAGMA user_version = {FORMAT};"))?,
-            FORMAT => {}
-            _ => return Err(Error::Version { found, known: FORMAT }),
-        }
-        transaction.commit()?;
+        let connection = crate::private::database(folder, "alerts.db", SCHEMA, FORMAT)?;
         Ok(Alerts { connection: Mutex::new(connection) })
     }
 

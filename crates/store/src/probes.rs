@@ -3,17 +3,14 @@
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use mailvane_model::Time;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The version of the file. A higher one is refused.
 const FORMAT: i64 = 1;
-/// How long one process waits for another that writes.
-const WAIT: Duration = Duration::from_secs(5);
 /// Changes that are kept, at most: the oldest leave first.
 const CHANGES: i64 = 100_000;
 /// Runs of one job that are kept, at most: at one each quarter of an hour, three weeks.
@@ -74,19 +71,7 @@ pub struct ProbeChanges {
 impl Probes {
     /// Opens the file in the folder of a store, and makes both when there are none.
     pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let mut connection = Connection::open(folder.join("probes.db"))?;
-        connection.busy_timeout(WAIT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
-            0 => transaction.execute_batch(&format!("{SCHEMA} PRAGMA user_version = {FORMAT};"))?,
-            FORMAT => {}
-            _ => return Err(Error::Version { found, known: FORMAT }),
-        }
-        transaction.commit()?;
+        let connection = crate::private::database(folder, "probes.db", SCHEMA, FORMAT)?;
         Ok(Probes { connection: Mutex::new(connection) })
     }
 

@@ -4,8 +4,9 @@
 //! nothing left that may go, the spool is full and takes no more.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -52,10 +53,11 @@ pub struct Spool {
 impl Spool {
     /// Opens `NAME.log` in `folder`. What a crash left of a line at its end was never acknowledged, and goes.
     pub fn open(folder: &Path, name: &str, limit: u64) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
+        // Lines of the log name people: nobody else reads them here either.
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| Error::io(folder, source))?;
         let path = folder.join(format!("{name}.log"));
         let open = || -> io::Result<(File, u64)> {
-            let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
+            let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
             let whole = whole_bytes(&mut file)?;
             file.set_len(whole)?;
             file.sync_all()?;

@@ -53,7 +53,7 @@ pub struct Access {
 impl Access {
     /// Opens the file in the folder of a store, and makes both when there are none.
     pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        private::folder(folder)?;
         let path = folder.join("access.db");
         private::make(folder, &path)?;
         let writer = connect(&path)?;

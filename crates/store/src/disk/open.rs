@@ -10,19 +10,21 @@ use super::reader::Reader;
 use super::{Disk, Options, filter_file, manifest, segment_file, tick};
 use crate::commit::CommitNumber;
 use crate::error::{Error, Result};
-use crate::pending;
 use crate::recent::Recent;
 use crate::revise::Revisions;
 use crate::segment::{Segment, SegmentFile};
 use crate::snapshot::Generation;
+use crate::{pending, private};
 
 impl Disk {
     /// Opens the store in `folder`, and makes it when there is none. Fails when another process has it open.
     pub fn open(folder: &Path, options: Options) -> Result<Self> {
         let segment_folder = folder.join("segments");
-        std::fs::create_dir_all(&segment_folder).map_err(|error| Error::io(&segment_folder, error))?;
+        private::folder(folder)?;
+        private::own_folder(&segment_folder)?;
         let lock = Lock::take(folder)?;
         let path = folder.join("store.db");
+        private::make(folder, &path)?;
         let connection = manifest::open(&path, options.sync)?;
         manifest::delete_replaced_chunks(&connection)?;
         let segments = named_segments(folder, &connection)?;
