@@ -4,11 +4,13 @@
 //! * [`row`]: one fact each (message, attempt, outcome, rejection, auth, session, notice), and columns of them.
 //! * [`verdict`]: what a reply means.
 //! * [`id`], [`time`], [`stream`]: identity and time. [`network`]: ranges of addresses.
+//! * [`mod@nearest`]: the known word that a mistyped one was meant to be.
 
 pub mod address;
 pub mod column;
 pub mod hash;
 pub mod id;
+pub mod nearest;
 pub mod network;
 pub mod row;
 pub mod shape;
@@ -20,6 +22,7 @@ pub mod word;
 
 pub use address::Address;
 pub use id::{FileId, Position};
+pub use nearest::nearest;
 pub use network::Network;
 pub use row::{AttemptRow, AuthRow, Batch, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 pub use sink::Sink;

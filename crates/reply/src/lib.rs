@@ -15,7 +15,6 @@ pub mod explain;
 pub mod judge;
 pub mod ledger;
 pub mod matcher;
-pub mod nearest;
 pub mod normalise;
 pub mod pack;
 pub mod provider;

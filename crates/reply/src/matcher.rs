@@ -2,12 +2,12 @@
 
 use ahash::{AHashMap, AHashSet};
 use aho_corasick::{AhoCorasick, MatchKind};
+use mailvane_model::nearest;
 use mailvane_model::word::{Fault, Reason, Scope, Stage};
 use regex_automata::PatternSet;
 use regex_automata::meta::Regex;
 
 use crate::codes::Origin;
-use crate::nearest::nearest;
 use crate::rule::{OriginSpec, PackError, PackSpec, RuleSpec, Strength};
 
 /// Whose pack a rule is in.

@@ -19,7 +19,7 @@
 
 use serde::Deserialize;
 
-use crate::nearest::nearest;
+use mailvane_model::nearest;
 
 /// How sure a kind of evidence is; also the order in which rules are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]

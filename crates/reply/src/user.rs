@@ -1,9 +1,9 @@
 //! The user's own rules and providers: read, joined with ours (theirs win), and held against their own examples.
 
+use mailvane_model::nearest;
 use mailvane_model::word::Stage;
 
 use crate::judge::{Failure, Judge};
-use crate::nearest::nearest;
 use crate::provider::Providers;
 use crate::rule::{self, PackSpec};
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use mailvane_alert::notify::route::{RECEIVER, ROUTE, ReceiverSection};
+use mailvane_model::nearest;
 use serde::Deserialize;
 
 use crate::access::settings::{ACCESS, PROXY, Section as Access, TLS, Tls};
@@ -201,27 +202,10 @@ fn check(name: &str, known: &[&str], section: &str) -> Result<()> {
         return Ok(());
     }
     let place = if section.is_empty() { String::new() } else { format!(" in [{section}]") };
-    let nearest = known.iter().min_by_key(|candidate| distance(name, candidate)).filter(|candidate| distance(name, candidate) <= 3);
-    match nearest {
+    match nearest(name, known.iter().copied()) {
         Some(nearest) => bail!("unknown key `{name}`{place}: did you mean `{nearest}`?"),
         None => bail!("unknown key `{name}`{place}: known are {}", known.join(", ")),
     }
-}
-
-/// The number of single-character edits between two words (Levenshtein).
-pub(crate) fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, from) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (column, to) in right.iter().enumerate() {
-            let change = diagonal + usize::from(from != *to);
-            diagonal = row[column + 1];
-            row[column + 1] = change.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use mailvane_model::Time;
+use mailvane_model::{Time, nearest};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -207,10 +207,9 @@ pub fn span_text(span: i64) -> String {
 
 /// What to say about a word that is not known.
 pub(crate) fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let nearest = known.clone().map(|name| (distance(word, name), name)).min();
-    match nearest {
-        Some((edits, name)) if edits <= 3.max(word.len() / 3) => format!("unknown {what} `{word}`: did you mean `{name}`?"),
-        _ => format!("unknown {what} `{word}`: {}", names(known)),
+    match nearest(word, known.clone()) {
+        Some(name) => format!("unknown {what} `{word}`: did you mean `{name}`?"),
+        None => format!("unknown {what} `{word}`: {}", names(known)),
     }
 }
 
@@ -219,22 +218,6 @@ fn names<'a>(known: impl Iterator<Item = &'a str>) -> String {
     known.sort_unstable();
     known.dedup();
     format!("known are {}", known.join(", "))
-}
-
-/// The number of single-character edits between two words (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, from) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (column, to) in right.iter().enumerate() {
-            let change = diagonal + usize::from(from != *to);
-            diagonal = row[column + 1];
-            row[column + 1] = change.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

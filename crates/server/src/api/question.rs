@@ -2,12 +2,9 @@
 
 use axum::extract::Query;
 use axum::http::Uri;
+use mailvane_model::nearest;
 
 use super::problem::Problem;
-use crate::config::distance;
-
-/// A name this far from a known one is taken for a typo.
-const TYPO_EDITS: usize = 3;
 
 /// The parameters of a request, all of them known.
 pub(crate) struct Question {
@@ -61,10 +58,8 @@ pub(crate) fn wrong_word<'a>(name: &str, given: &str, known: impl Iterator<Item 
 }
 
 fn unknown(name: &str, known: &[&str]) -> Problem {
-    let nearest =
-        known.iter().min_by_key(|candidate| distance(name, candidate)).filter(|candidate| distance(name, candidate) <= TYPO_EDITS);
     let problem = Problem::bad_request(format!("there is no parameter `{name}`"));
-    match (nearest, known.is_empty()) {
+    match (nearest(name, known.iter().copied()), known.is_empty()) {
         (Some(nearest), _) => problem.hint(format!("did you mean `{nearest}`?")),
         (None, true) => problem.hint("this route takes none"),
         (None, false) => problem.hint(format!("known are {}", known.join(", "))),
