@@ -5,13 +5,24 @@ use std::time::Duration;
 
 use mailvane_model::Time;
 
+use super::mailbox::Words;
 use super::{Encryption, Role, Seen, Service, Upgraded, certificate, latency, over_addresses, upgrade};
 use crate::check::{Check, Confirmation, View};
-use crate::finding::{Evidence, Finding, Severity};
+use crate::finding::{Evidence, Finding};
 use crate::lookup::Boxed;
 use crate::talk::imap::{self, Status};
 use crate::talk::tls::Secured;
 use crate::talk::{Fault, Step, Talk, Way};
+
+/// What is said of it.
+const WORDS: Words = Words {
+    connect: "imap.connect",
+    tls: "imap.tls",
+    in_the_clear: "imap.auth-clear",
+    login: "imap.login",
+    command: "STARTTLS",
+    port: 993,
+};
 
 /// A server of mailboxes.
 #[derive(Clone, Debug)]
@@ -114,18 +125,24 @@ impl Imap {
 
     fn rules(&self, seen: &Seen<Session>, session: &Session) -> Vec<Finding> {
         let subject = self.service.subject();
-        let mut findings = vec![greeting(subject, session)];
+        let tls = session.tls.as_ref();
+        let mut findings = vec![WORDS.greeting(
+            subject,
+            session.greeting.as_ref().map(|(word, text)| (matches!(word.as_str(), "OK" | "PREAUTH"), text.as_str())),
+            tls,
+            session.broke.as_ref(),
+        )];
         if session.greeting.is_some() || session.tls.is_some() {
-            findings.push(encryption(subject, self.service.encryption, session));
+            findings.push(WORDS.encryption(subject, self.service.encryption, tls, session.refused.as_deref()));
         }
         if self.service.encryption == Encryption::OnDemand && session.greeting.is_some() {
-            findings.push(in_the_clear(subject, session, seen.here == seen.server.ip()));
+            findings.push(WORDS.in_the_clear(subject, is_open(session), seen.here == seen.server.ip()));
         }
         if let Some(Ok(secured)) = &session.tls {
             findings.extend(certificate::look(subject, &self.service.host, Role::Clients, secured, session.now));
         }
         if let (Some(login), Some((status, text))) = (&self.service.login, &session.login) {
-            findings.push(logged_in("imap.login", subject, &login.user, *status == Status::Ok, text));
+            findings.push(WORDS.logged_in(subject, &login.user, *status == Status::Ok, text));
         }
         findings.push(latency::look("imap.latency", subject, seen));
         findings
@@ -136,76 +153,9 @@ fn offers(session: &Session, word: &str) -> bool {
     session.before.iter().any(|known| known == word)
 }
 
-fn greeting(subject: &str, session: &Session) -> Finding {
-    match (&session.greeting, &session.broke) {
-        (Some((word, text)), _) if word == "OK" || word == "PREAUTH" => {
-            Finding::ok("imap.connect", subject, format!("The server greets: {text}"))
-        }
-        (Some((_, text)), _) => Finding::problem("imap.connect", subject, Severity::High, format!("The server refuses us: {text}"))
-            .means("Users cannot read their mail.")
-            .fix("Read the reply; look for limits of connections and for lists that name our address."),
-        (None, Some(fault)) if matches!(session.tls, Some(Err(_))) => {
-            Finding::problem("imap.connect", subject, Severity::High, format!("TLS does not begin: {fault}"))
-                .means("Mail programs cannot connect.")
-                .fix("Port 993 speaks TLS from the first byte; look into the log of the server (Dovecot: `ssl_cert`, `ssl_key`).")
-        }
-        (None, fault) => {
-            let fault = fault.as_ref().map(ToString::to_string).unwrap_or_default();
-            Finding::problem("imap.connect", subject, Severity::High, format!("The connection opens, but no greeting comes: {fault}"))
-                .means("Users cannot read their mail.")
-                .fix("Look into the log of the server: limits of processes, a hung login service.")
-        }
-    }
-}
-
-fn encryption(subject: &str, kind: Encryption, session: &Session) -> Finding {
-    let broken = |title: String| {
-        Finding::problem("imap.tls", subject, Severity::High, title)
-            .means("Passwords and mail go over the network in the clear, or mail programs refuse.")
-            .fix("Dovecot: `ssl = required` with a certificate and key that can be read.")
-    };
-    match &session.tls {
-        Some(Ok(secured)) => {
-            Finding::ok("imap.tls", subject, format!("{} with {}", secured.version, secured.cipher)).value([secured.version.clone()])
-        }
-        Some(Err(fault)) if fault.may_be_ours() => {
-            Finding::unknown("imap.tls", subject, format!("Whether TLS works was not seen: {fault}"))
-        }
-        Some(Err(fault)) => broken(format!("TLS does not work: {fault}")),
-        None => match &session.refused {
-            Some(text) => broken(format!("STARTTLS is announced and then refused: {text}")),
-            None if kind == Encryption::OnDemand => broken("STARTTLS is not offered".to_owned()),
-            None => Finding::unknown("imap.tls", subject, "TLS was not seen"),
-        },
-    }
-}
-
-fn in_the_clear(subject: &str, session: &Session, same_host: bool) -> Finding {
-    if offers(session, "LOGINDISABLED") && !offers(session, "AUTH=PLAIN") && !offers(session, "AUTH=LOGIN") {
-        return Finding::ok("imap.auth-clear", subject, "No password is asked for before TLS");
-    }
-    if same_host {
-        return Finding::unknown(
-            "imap.auth-clear",
-            subject,
-            "Whether passwords are taken before TLS cannot be seen from the server itself",
-        )
-        .means("Dovecot counts a connection from its own address as secure, and offers there what it offers to nobody else.")
-        .fix("Run the probe from another machine.");
-    }
-    Finding::problem("imap.auth-clear", subject, Severity::High, "Passwords are taken before TLS")
-        .means("A mail program that is set up wrongly sends its password in the clear, and nobody notices.")
-        .fix("Dovecot: `ssl = required` (2.4: `auth_allow_cleartext = no`; before: `disable_plaintext_auth = yes`).")
-}
-
-/// A login and how it ended.
-pub(super) fn logged_in(rule: &str, subject: &str, user: &str, ok: bool, text: &str) -> Finding {
-    if ok {
-        return Finding::ok(rule, subject, format!("{user} can log in"));
-    }
-    Finding::problem(rule, subject, Severity::High, format!("{user} cannot log in: {text}"))
-        .means("If the password is right, other users cannot log in either.")
-        .fix("Check the password; then the log of the authentication service (Dovecot).")
+/// Whether a password is taken before TLS.
+fn is_open(session: &Session) -> bool {
+    !offers(session, "LOGINDISABLED") || offers(session, "AUTH=PLAIN") || offers(session, "AUTH=LOGIN")
 }
 
 impl Check for Imap {
@@ -299,7 +249,7 @@ mod tests {
             assert_eq!(bad(&look(server, encryption)).join(" "), rules, "{greeting}");
         }
         let open = Session { before: vec!["AUTH=PLAIN".to_owned()], ..Session::default() };
-        assert_eq!(in_the_clear("x", &open, true).state, State::Unknown);
+        assert_eq!(WORDS.in_the_clear("x", is_open(&open), true).state, State::Unknown);
         let findings = look(CLEAN, OnDemand);
         assert_eq!(state(&findings, "imap.login"), Some(State::Ok));
         assert!(!serde_json::to_string(&findings).unwrap().contains("pass \\\\"));

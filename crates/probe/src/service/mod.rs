@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod control;
 pub mod imap;
 pub mod latency;
+mod mailbox;
 pub mod pop3;
 pub mod smtp;
 #[cfg(test)]

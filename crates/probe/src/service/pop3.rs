@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use mailvane_model::Time;
 
-use super::imap::logged_in;
+use super::mailbox::Words;
 use super::{Encryption, Role, Seen, Service, Upgraded, certificate, latency, over_addresses, upgrade};
 use crate::check::{Check, Confirmation, View};
-use crate::finding::{Evidence, Finding, Severity};
+use crate::finding::{Evidence, Finding};
 use crate::lookup::Boxed;
 use crate::talk::pop3::{self, Answer};
 use crate::talk::tls::Secured;
 use crate::talk::{Fault, Step, Talk, Way};
+
+/// What is said of it.
+const WORDS: Words =
+    Words { connect: "pop3.connect", tls: "pop3.tls", in_the_clear: "pop3.auth-clear", login: "pop3.login", command: "STLS", port: 995 };
 
 /// A server of mailboxes.
 #[derive(Clone, Debug)]
@@ -124,85 +128,35 @@ impl Pop3 {
 
     fn rules(&self, seen: &Seen<Session>, session: &Session) -> Vec<Finding> {
         let subject = self.service.subject();
-        let mut findings = vec![greeting(subject, session)];
+        let tls = session.tls.as_ref();
+        let mut findings = vec![WORDS.greeting(
+            subject,
+            session.greeting.as_ref().map(|answer| (answer.ok, answer.text.as_str())),
+            tls,
+            session.broke.as_ref(),
+        )];
         if session.greeting.is_some() || session.tls.is_some() {
-            findings.push(encryption(subject, self.service.encryption, session));
+            findings.push(WORDS.encryption(subject, self.service.encryption, tls, session.refused.as_deref()));
         }
         if self.service.encryption == Encryption::OnDemand && session.greeting.is_some() {
-            findings.push(in_the_clear(subject, session, seen.here == seen.server.ip()));
+            findings.push(WORDS.in_the_clear(subject, is_open(session), seen.here == seen.server.ip()));
         }
         if let Some(Ok(secured)) = &session.tls {
             findings.extend(certificate::look(subject, &self.service.host, Role::Clients, secured, session.now));
         }
         if let (Some(login), Some(answer)) = (&self.service.login, &session.login) {
-            findings.push(logged_in("pop3.login", subject, &login.user, answer.ok, &answer.text));
+            findings.push(WORDS.logged_in(subject, &login.user, answer.ok, &answer.text));
         }
         findings.push(latency::look("pop3.latency", subject, seen));
         findings
     }
 }
 
-fn greeting(subject: &str, session: &Session) -> Finding {
-    match (&session.greeting, &session.broke) {
-        (Some(answer), _) if answer.ok => Finding::ok("pop3.connect", subject, format!("The server greets: {}", answer.text)),
-        (Some(answer), _) => Finding::problem("pop3.connect", subject, Severity::High, format!("The server refuses us: {}", answer.text))
-            .means("Users cannot read their mail.")
-            .fix("Read the reply; look for limits of connections and for lists that name our address."),
-        (None, Some(fault)) if matches!(session.tls, Some(Err(_))) => {
-            Finding::problem("pop3.connect", subject, Severity::High, format!("TLS does not begin: {fault}"))
-                .means("Mail programs cannot connect.")
-                .fix("Port 995 speaks TLS from the first byte; look into the log of the server (Dovecot: `ssl_cert`, `ssl_key`).")
-        }
-        (None, fault) => {
-            let fault = fault.as_ref().map(ToString::to_string).unwrap_or_default();
-            Finding::problem("pop3.connect", subject, Severity::High, format!("The connection opens, but no greeting comes: {fault}"))
-                .means("Users cannot read their mail.")
-                .fix("Look into the log of the server: limits of processes, a hung login service.")
-        }
-    }
-}
-
-fn encryption(subject: &str, kind: Encryption, session: &Session) -> Finding {
-    let broken = |title: String| {
-        Finding::problem("pop3.tls", subject, Severity::High, title)
-            .means("Passwords and mail go over the network in the clear, or mail programs refuse.")
-            .fix("Dovecot: `ssl = required` with a certificate and key that can be read.")
-    };
-    match &session.tls {
-        Some(Ok(secured)) => {
-            Finding::ok("pop3.tls", subject, format!("{} with {}", secured.version, secured.cipher)).value([secured.version.clone()])
-        }
-        Some(Err(fault)) if fault.may_be_ours() => {
-            Finding::unknown("pop3.tls", subject, format!("Whether TLS works was not seen: {fault}"))
-        }
-        Some(Err(fault)) => broken(format!("TLS does not work: {fault}")),
-        None => match &session.refused {
-            Some(text) => broken(format!("STLS is announced and then refused: {text}")),
-            None if kind == Encryption::OnDemand => broken("STLS is not offered".to_owned()),
-            None => Finding::unknown("pop3.tls", subject, "TLS was not seen"),
-        },
-    }
-}
-
-fn in_the_clear(subject: &str, session: &Session, same_host: bool) -> Finding {
-    let open = session.before.iter().any(|line| {
+/// Whether a password is taken before TLS.
+fn is_open(session: &Session) -> bool {
+    session.before.iter().any(|line| {
         line == "USER" || line.strip_prefix("SASL ").is_some_and(|ways| ways.split(' ').any(|way| matches!(way, "PLAIN" | "LOGIN")))
-    });
-    if !open {
-        return Finding::ok("pop3.auth-clear", subject, "No password is asked for before TLS");
-    }
-    if same_host {
-        return Finding::unknown(
-            "pop3.auth-clear",
-            subject,
-            "Whether passwords are taken before TLS cannot be seen from the server itself",
-        )
-        .means("Dovecot counts a connection from its own address as secure, and offers there what it offers to nobody else.")
-        .fix("Run the probe from another machine.");
-    }
-    Finding::problem("pop3.auth-clear", subject, Severity::High, "Passwords are taken before TLS")
-        .means("A mail program that is set up wrongly sends its password in the clear, and nobody notices.")
-        .fix("Dovecot: `ssl = required` (2.4: `auth_allow_cleartext = no`; before: `disable_plaintext_auth = yes`).")
+    })
 }
 
 impl Check for Pop3 {
