@@ -298,9 +298,8 @@ impl Inner {
         // Of our own MTA's words the code is only its summary.
         let disagree = facts.origin == Origin::Remote && !rule.codes_only() && by_code.is_some_and(|reason| !kindred(reason, rule.reason));
         let mut verdict = verdict_of(rule, matched, &facts);
-        // Trouble in our own words is not on a receiving side, and a policy without a name is ours.
-        let is_unnamed = rule.name.starts_with("remote/policy") || &*rule.name == "code/security-refused";
-        if facts.own && (is_unnamed || matches!(rule.reason, Reason::RemoteTemporary | Reason::RemoteError)) {
+        // Trouble in our own words is not on a receiving side.
+        if facts.own && matches!(rule.reason, Reason::RemoteTemporary | Reason::RemoteError) {
             let ours = reason::meaning(Reason::LocalPolicy);
             (verdict.reason, verdict.scope, verdict.fault) = (Some(Reason::LocalPolicy), ours.scope, ours.fault);
         }

@@ -77,9 +77,8 @@ pub(crate) fn is_pending(store: &Disk, rules: &Rules) -> Result<bool> {
 /// Whether something stored is to be judged by these rules now.
 pub(crate) fn is_due(store: &Disk, rules: &Rules) -> Result<bool> {
     Ok(match known(store)? {
-        Some((version, left)) if version == rules.judge.version() => {
-            left.is_some_and(|left| newest(store).ok().flatten().is_some_and(|newest| newest.plus(-YOUNG) >= left))
-        }
+        Some((version, Some(left))) if version == rules.judge.version() => newest(store)?.is_some_and(|newest| newest.plus(-YOUNG) >= left),
+        Some((version, None)) => version != rules.judge.version(),
         _ => true,
     })
 }
