@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mailvane_metric::{Cell, Figure, Traffic};
+use mailvane_metric::{Cell, Figure, Traffic, network};
 use mailvane_model::Time;
 use serde::{Deserialize, Serialize};
 
@@ -106,11 +106,6 @@ pub struct Facts {
     pub dropped: u64,
 }
 
-/// The network that an address belongs to for the question whether a user is known there.
-pub fn network_of(client: &str) -> String {
-    mailvane_metric::network::of(client)
-}
-
 impl Facts {
     /// Adds a minute. `history`: the minute trains only, so every login in it makes its network known.
     pub(crate) fn add(&mut self, minute: &Minute) {
@@ -177,7 +172,7 @@ impl Facts {
     }
 
     fn login(&mut self, time: i64, login: &crate::input::Logins) {
-        let network = network_of(&login.client);
+        let network = network::of(&login.client);
         let mut new_network = false;
         if login.ok > 0 && !login.user.is_empty() {
             if self.networks.len() < USERS || self.networks.contains_key(&*login.user) {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mailvane_metric::network;
 use mailvane_model::Time;
 
 use super::{Group, Reading, Scene, Verdict, scope};
-use crate::fact::{LoginFact, network_of};
+use crate::fact::LoginFact;
 use crate::rule::read::Reader;
 use crate::rule::span_text;
 
@@ -123,10 +124,10 @@ impl AuthFailures {
     fn successes<'a>(&self, scene: &Scene<'_>, recent: impl Iterator<Item = &'a LoginFact> + Clone, out: &mut Vec<Reading>) {
         let mut told = BTreeSet::new();
         for login in recent.clone().filter(|login| login.ok > 0 && login.new_network && scene.facts.is_established(&login.user)) {
-            let network = network_of(&login.client);
+            let network = network::of(&login.client);
             let before = recent.clone().filter(|other| other.time <= login.time && other.failed > 0);
             let failures: u32 =
-                before.filter(|other| other.user == login.user || network_of(&other.client) == network).map(|other| other.failed).sum();
+                before.filter(|other| other.user == login.user || network::of(&other.client) == network).map(|other| other.failed).sum();
             if failures >= self.min_failures && told.insert(login.user.clone()) {
                 out.push(Reading {
                     verdict: Verdict::Holds,
