@@ -108,7 +108,7 @@ impl Streams {
 
 #[inline]
 fn same(stream: &Stream, origin: &str, host: &[u8], instance: &[u8], mta: Mta) -> bool {
-    is_word(&stream.host, host) && is_word(&stream.instance, instance) && stream.mta == mta && stream.origin == origin
+    is_word(&stream.host, host) && is_word(&stream.instance, instance) && stream.mta == mta && is_word(&stream.origin, origin.as_bytes())
 }
 
 /// Whether a word is this. It is asked for every line, and these words are shorter than what a call of a comparison costs.

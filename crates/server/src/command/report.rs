@@ -119,17 +119,19 @@ pub(crate) fn run(arguments: &cli::Report, now: Time) -> Result<Ending> {
     Ok(ending)
 }
 
-/// Where the time went. Reading, parsing, assembly and fold each have a thread, so their times run side by side.
+/// Where the time went. Reading, parsing ahead, assembly and fold each have a thread, so their times run side by side.
 fn tell_timing(reading: &Reading, folding: Duration) -> Result<()> {
     let (timing, seconds) = (reading.timing, |time: Duration| time.as_secs_f64());
     writeln!(
         std::io::stderr(),
-        "{} bytes in {:.3} s; side by side: reading {:.3} s, parsing {:.3} s, assembly {:.3} s (and {:.3} s of waiting for records), \
-         fold {:.3} s",
+        "{} bytes in {:.3} s; side by side: reading {:.3} s, parsing {} of {} blocks ahead {:.3} s, parsing the others and assembly {:.3} s \
+         (and {:.3} s of waiting), fold {:.3} s",
         reading.bytes,
         seconds(timing.total),
         seconds(timing.reading),
-        seconds(reading.tally.parsing),
+        timing.parsed_ahead,
+        timing.blocks,
+        seconds(timing.parsing),
         seconds(timing.assembling),
         seconds(timing.waiting),
         seconds(folding),

@@ -1,10 +1,7 @@
-//! Logs as they lie there, read from start to end: blocks are read and parsed beside the assembly, records come back in order.
-//!
-//! A round is a handful of blocks. While the main thread assembles the records of this round, a second thread parses its later
-//! blocks and a third fills the buffers of the next round. Records borrow from the blocks, so nothing is copied.
+//! Logs as they lie there, read from start to end. While the main thread assembles records, others read the blocks ahead of it and parse
+//! what they can; records borrow from their blocks, so nothing is copied.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -16,17 +13,14 @@ use mailvane_model::{FileId, Position, Sink, Time};
 use mailvane_parse::calendar::{Calendar, Zone};
 use mailvane_parse::{Record, head, wrap};
 
+use super::conveyor::{Conveyor, Load};
 use super::merged;
 use super::progress::Progress;
-use super::sheet::{self, Parsed, Parser, Tally};
+use super::sheet::{self, Lines, Tally, Timeline};
 use crate::cli;
 
-/// Blocks of a round. At its borders the parser waits once for the reader, so few is slow and many is memory.
-const ROUND_BLOCKS: usize = 64;
 /// Bytes of a block: its records, twice as large, should stay in the processor's cache until they are assembled.
 const BLOCK_BYTES: usize = 128 << 10;
-/// Parsed blocks that may wait for the assembly.
-const WAITING_BLOCKS: usize = 6;
 /// A line dated later than this after the file was last written does not move the clock of log time.
 const FUTURE: i64 = Time::DAY;
 
@@ -139,8 +133,14 @@ pub(crate) struct Timing {
     pub(crate) waiting: Duration,
     /// The time that reading (and decompressing) took, on its own thread.
     pub(crate) reading: Duration,
-    /// The time that the assembly took.
+    /// The time that parsing ahead took, on its own thread.
+    pub(crate) parsing: Duration,
+    /// The time that the assembly took, with the parsing of what was not parsed ahead of it.
     pub(crate) assembling: Duration,
+    /// Blocks in all.
+    pub(crate) blocks: u64,
+    /// Blocks that were parsed ahead.
+    pub(crate) parsed_ahead: u64,
 }
 
 /// Reads all files of a job through `assembler` into `watcher`. The caller calls `finish` on the assembler.
@@ -211,7 +211,6 @@ pub(super) struct Lane {
     reader: BlockReader<Input>,
     consumed: std::sync::Arc<std::sync::atomic::AtomicU64>,
     on_disk: Option<u64>,
-    parser: Parser,
     hand: Hand,
 }
 
@@ -221,10 +220,7 @@ struct Hand {
     file: FileId,
     named: bool,
     number: u64,
-    /// The clock of log time.
-    clock: Time,
-    /// A line dated later than this does not move the clock.
-    latest: Time,
+    timeline: Timeline,
     scratch: Vec<u8>,
 }
 
@@ -237,76 +233,76 @@ impl Lane {
             consumed: input.consumed(),
             on_disk: input.on_disk_bytes(),
             reader: BlockReader::new(input, &path).with_block_bytes(BLOCK_BYTES),
-            parser: Parser::new(job.mta, calendar(job, Zone::from(job.zone), written), latest),
-            hand: Hand { path, file, named: false, number: 0, clock: Time(i64::MIN), latest, scratch: Vec::new() },
+            hand: Hand {
+                path,
+                file,
+                named: false,
+                number: 0,
+                timeline: Timeline::new(calendar(job, Zone::from(job.zone), written), latest),
+                scratch: Vec::new(),
+            },
         }
     }
 
     fn run<W: Watcher>(&mut self, job: &Job, assembler: &mut Assembler, watcher: &mut W, reading: &mut Reading) -> Result<()> {
+        if job.threads > 1 { self.run_beside(job, assembler, watcher, reading) } else { self.run_alone(job, assembler, watcher, reading) }
+    }
+
+    /// Everything in turn.
+    fn run_alone<W: Watcher>(&mut self, job: &Job, assembler: &mut Assembler, watcher: &mut W, reading: &mut Reading) -> Result<()> {
         let mut progress = Progress::new(self.on_disk);
-        let mut round: Vec<Block> = (0..ROUND_BLOCKS).map(|_| Block::new()).collect();
-        let mut spare = round.clone();
-        let mut room = Vec::new();
-        let mut filled = self.fill(&mut round, reading)?;
-        while filled > 0 && !watcher.is_done() {
-            let blocks = &round[..filled];
-            let next = if job.threads > 1 {
-                self.round_beside(job, blocks, &mut spare, assembler, watcher, reading)?
-            } else {
-                for block in blocks {
-                    let lines = self.parser.sheet(block.bytes(), sheet::emptied(std::mem::take(&mut room)), &mut reading.tally);
-                    reading.timing.assembling += timed(|| self.hand.block(job, block, &lines, assembler, watcher)).1;
-                    reading.bytes += block.bytes().len() as u64 + block.skipped_bytes();
-                    room = sheet::emptied(lines);
-                }
-                self.fill(&mut spare, reading)?
-            };
-            let done = self.consumed.load(std::sync::atomic::Ordering::Relaxed);
-            progress.show(done, reading.tally.coverage.total.lines());
-            std::mem::swap(&mut round, &mut spare);
-            filled = next;
+        let mut block = Block::new();
+        while !watcher.is_done() && self.next_block(&mut block, reading)? {
+            reading.add(&block);
+            let (_, took) = timed(|| self.hand.raw(job, &block, assembler, watcher, &mut reading.tally));
+            reading.timing.assembling += took;
+            self.show(&mut progress, reading);
         }
         Ok(())
     }
 
-    /// One round with its three threads; gives how many blocks of the next round were filled.
-    fn round_beside<W: Watcher>(
-        &mut self,
-        job: &Job,
-        blocks: &[Block],
-        spare: &mut [Block],
-        assembler: &mut Assembler,
-        watcher: &mut W,
-        reading: &mut Reading,
-    ) -> Result<usize> {
-        let Lane { reader, parser, hand, .. } = self;
-        let Reading { tally, timing, bytes, .. } = reading;
-        let result = std::thread::scope(|scope| {
-            let filling = scope.spawn(move || timed(|| fill(reader, spare)));
-            let (sender, receiver) = sync_channel(WAITING_BLOCKS);
-            let (used, unused) = sync_channel(WAITING_BLOCKS);
-            scope.spawn(move || {
-                for block in blocks {
-                    let room = unused.try_recv().unwrap_or_default();
-                    if sender.send(parser.sheet(block.bytes(), room, tally)).is_err() {
-                        break;
+    /// With a thread that reads and one that parses.
+    fn run_beside<W: Watcher>(&mut self, job: &Job, assembler: &mut Assembler, watcher: &mut W, reading: &mut Reading) -> Result<()> {
+        let Lane { reader, hand, consumed, on_disk } = self;
+        let mut progress = Progress::new(*on_disk);
+        let conveyor = Conveyor::default();
+        std::thread::scope(|scope| {
+            let filling = scope.spawn(|| conveyor.fill(reader));
+            let parsing = scope.spawn(|| conveyor.parse(job.mta));
+            let presence = conveyor.presence();
+            while !watcher.is_done() {
+                let (load, waited) = timed(|| conveyor.next());
+                reading.timing.waiting += waited;
+                let Some(load) = load else { break };
+                let begun = Instant::now();
+                let (block, room) = match load {
+                    Load::Raw(block) => {
+                        hand.raw(job, &block, assembler, watcher, &mut reading.tally);
+                        (block, None)
                     }
-                }
-            });
-            for block in blocks {
-                let waiting = Instant::now();
-                let Ok(lines) = receiver.recv() else { break };
-                timing.waiting += waiting.elapsed();
-                timing.assembling += timed(|| hand.block(job, block, &lines, assembler, watcher)).1;
-                *bytes += block.bytes().len() as u64 + block.skipped_bytes();
-                // Room that nobody takes back any more is let go.
-                let _ = used.try_send(sheet::emptied(lines));
+                    Load::Parsed(mut sheet) => {
+                        hand.sheet(job, sheet.borrow_owner(), sheet.borrow_dependent(), assembler, watcher, &mut reading.tally);
+                        reading.timing.parsed_ahead += 1;
+                        let room = sheet.with_dependent_mut(|_, lines| sheet::emptied(std::mem::take(lines)));
+                        (sheet.into_owner(), Some(room))
+                    }
+                };
+                reading.timing.assembling += begun.elapsed();
+                reading.add(&block);
+                conveyor.reuse(block, room);
+                progress.show(consumed.load(std::sync::atomic::Ordering::Relaxed), reading.tally.coverage.total.lines());
             }
-            filling.join().map_err(|_| anyhow::anyhow!("the reading thread broke off"))
+            drop(presence);
+            let broke_off = |_| anyhow::anyhow!("a thread that reads ahead broke off");
+            reading.timing.reading += filling.join().map_err(broke_off)?;
+            reading.timing.parsing += parsing.join().map_err(broke_off)?;
+            Ok::<_, anyhow::Error>(())
         })?;
-        let (result, took) = result;
-        timing.reading += took;
-        Self::settle(result, reading)
+        Self::settle((false, conveyor.failure()), reading).map(|_| ())
+    }
+
+    fn show(&self, progress: &mut Progress, reading: &Reading) {
+        progress.show(self.consumed.load(std::sync::atomic::Ordering::Relaxed), reading.tally.coverage.total.lines());
     }
 
     /// What is remembered of the file now that it was read.
@@ -327,22 +323,21 @@ impl Lane {
 
     /// The next block of lines; `false` at the end.
     pub(super) fn next_block(&mut self, block: &mut Block, reading: &mut Reading) -> Result<bool> {
-        Ok(self.fill(std::slice::from_mut(block), reading)? > 0)
+        let (filled, took) = timed(|| self.reader.fill(block));
+        reading.timing.reading += took;
+        match filled {
+            Ok(filled) => Ok(filled),
+            Err(error) => Self::settle((false, Some(error)), reading),
+        }
     }
 
     /// The time of a record and the offset of its clock.
     pub(super) fn resolve(&mut self, record: &Record<'_>, reading: &mut Reading) -> Option<(Time, i32)> {
-        self.parser.resolve(record, &mut reading.tally)
-    }
-
-    fn fill(&mut self, blocks: &mut [Block], reading: &mut Reading) -> Result<usize> {
-        let (result, took) = timed(|| fill(&mut self.reader, blocks));
-        reading.timing.reading += took;
-        Self::settle(result, reading)
+        self.hand.timeline.resolve(record, &mut reading.tally).0
     }
 
     /// An archive that ends too early still counts for what could be read of it.
-    fn settle(result: (usize, Option<mailvane_ingest::Error>), reading: &mut Reading) -> Result<usize> {
+    fn settle(result: (bool, Option<mailvane_ingest::Error>), reading: &mut Reading) -> Result<bool> {
         match result {
             (filled, None) => Ok(filled),
             (filled, Some(error)) if error.is_partial() => {
@@ -354,26 +349,77 @@ impl Lane {
     }
 }
 
+impl Reading {
+    /// Counts a block.
+    pub(super) fn add(&mut self, block: &Block) {
+        self.bytes += block.bytes().len() as u64 + block.skipped_bytes();
+        self.timing.blocks += 1;
+    }
+}
+
 impl Hand {
-    fn block<W: Watcher>(&mut self, job: &Job, block: &Block, lines: &[Parsed<'_>], assembler: &mut Assembler, watcher: &mut W) {
-        let bytes = block.bytes();
+    fn begin<W: Watcher>(&mut self, watcher: &mut W) {
         if !self.named {
             self.named = true;
             watcher.source(&self.path, self.file);
         }
+    }
+
+    /// A block whose lines are still to be parsed.
+    fn raw<W: Watcher>(&mut self, job: &Job, block: &Block, assembler: &mut Assembler, watcher: &mut W, tally: &mut Tally) {
+        self.begin(watcher);
+        let bytes = block.bytes();
+        sheet::each_line(bytes, |start, end, text| {
+            let line = &bytes[start as usize..end as usize];
+            let position = Position { file: self.file, offset: block.offset() + u64::from(start) };
+            if wrap::is_wrapped(line) {
+                self.wrapped(job, position, line, assembler, watcher, tally);
+            } else {
+                let mut record = Record::default();
+                sheet::read(line, text, job.mta, &mut record);
+                self.line(job, position, line, &record, assembler, watcher, tally);
+            }
+        });
+    }
+
+    /// A block with its records.
+    fn sheet<W: Watcher>(
+        &mut self,
+        job: &Job,
+        block: &Block,
+        lines: &Lines<'_>,
+        assembler: &mut Assembler,
+        watcher: &mut W,
+        tally: &mut Tally,
+    ) {
+        self.begin(watcher);
+        let bytes = block.bytes();
         for parsed in lines {
             let line = &bytes[parsed.start as usize..parsed.end as usize];
             let position = Position { file: self.file, offset: block.offset() + u64::from(parsed.start) };
             if parsed.wrapped {
-                // A JSON line of journald or a container: made plain first.
-                let mut scratch = std::mem::take(&mut self.scratch);
-                let record = head::record_of(wrap::plain(line, &mut scratch), job.mta);
-                self.line(job, position, line, &record, parsed.time, assembler, watcher);
-                self.scratch = scratch;
+                self.wrapped(job, position, line, assembler, watcher, tally);
             } else {
-                self.line(job, position, line, &parsed.record, parsed.time, assembler, watcher);
+                self.line(job, position, line, &parsed.record, assembler, watcher, tally);
             }
         }
+    }
+
+    /// A JSON line of journald or a container: made plain first.
+    #[cold]
+    fn wrapped<W: Watcher>(
+        &mut self,
+        job: &Job,
+        position: Position,
+        line: &[u8],
+        assembler: &mut Assembler,
+        watcher: &mut W,
+        tally: &mut Tally,
+    ) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let record = head::record_of(wrap::plain(line, &mut scratch), job.mta);
+        self.line(job, position, line, &record, assembler, watcher, tally);
+        self.scratch = scratch;
     }
 
     #[allow(clippy::too_many_arguments)] // The parts of one line, taken apart once.
@@ -384,19 +430,19 @@ impl Hand {
         position: Position,
         line: &[u8],
         record: &Record<'_>,
-        found: Option<(Time, i32)>,
         assembler: &mut Assembler,
         watcher: &mut W,
+        tally: &mut Tally,
     ) {
         self.number += 1;
+        tally.coverage.add(record, line);
+        let (found, is_later) = self.timeline.resolve(record, tally);
         let time = found.map(|found| found.0);
         let offset_minutes = found.map_or(0, |found| found.1);
         watcher.line(&Seen { number: self.number, position, line, record, time, offset_minutes });
         let Some(time) = time else { return };
         if job.assemble {
-            assembler.reach(self.clock, watcher);
-            if time > self.clock && time <= self.latest {
-                self.clock = time;
+            if is_later {
                 assembler.reach(time, watcher);
             }
             assembler.record(&job.origin, position, time, record, watcher);
@@ -409,16 +455,4 @@ pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
     let result = work();
     (result, begun.elapsed())
-}
-
-/// Fills blocks until all are full or the input ends; an error comes after every block that could be filled.
-fn fill(reader: &mut BlockReader<Input>, blocks: &mut [Block]) -> (usize, Option<mailvane_ingest::Error>) {
-    for (filled, block) in blocks.iter_mut().enumerate() {
-        match reader.fill(block) {
-            Ok(true) => {}
-            Ok(false) => return (filled, None),
-            Err(error) => return (filled, Some(error)),
-        }
-    }
-    (blocks.len(), None)
 }

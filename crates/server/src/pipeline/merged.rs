@@ -105,7 +105,7 @@ fn one_block<W: Watcher>(
     let Some((_, lane)) = &mut side.lane else { return };
     let mut scratch = Vec::new();
     let bytes = block.bytes();
-    reading.bytes += bytes.len() as u64 + block.skipped_bytes();
+    reading.add(block);
     let mut start = 0;
     for end in memchr::memchr_iter(b'\n', bytes).chain(std::iter::once(bytes.len())) {
         let line = &bytes[start..end];
