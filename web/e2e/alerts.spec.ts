@@ -1,6 +1,6 @@
 // Alerts and the queue in a real browser: what goes on, a silence made and ended, a rule tried before it is put in force.
-import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, test } from '@playwright/test';
+import { holds } from './every-page';
 import { isBuilt, serve, type Served } from './serve';
 
 test.skip(!isBuilt, 'needs the program: build it, or name it by MAILVANE_BIN');
@@ -14,24 +14,16 @@ test.beforeEach(({ page }) => {
   });
 });
 
-async function accessible(page: Page, what: string) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const serious = violations.filter((each) => each.impact === 'serious' || each.impact === 'critical');
-  expect(serious.map((each) => `${what}: ${each.id}: ${each.nodes[0]?.html}`)).toEqual([]);
-  const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect(excess, `${what} is wider than the screen`).toBeLessThanOrEqual(0);
-}
-
 test('what goes on and who is told', async ({ page }) => {
   await page.goto(`${served.url}/alerts`);
   await expect(page.getByRole('heading', { level: 1, name: 'Alerts' })).toBeVisible();
   await expect(page.getByRole('heading', { name: 'Who is told' })).toBeVisible();
   await expect(page.getByText('mailvane alerts test')).toBeVisible();
-  await accessible(page, 'alerts');
+  await holds(page, 'alerts');
   for (const tab of ['History', 'Notices']) {
     await page.getByRole('navigation', { name: 'Alerts' }).getByRole('link', { name: tab }).click();
     await expect(page.getByRole('link', { name: tab })).toHaveAttribute('aria-current', 'page');
-    await accessible(page, tab);
+    await holds(page, tab);
   }
 });
 
@@ -42,7 +34,7 @@ test('a silence is made, shown and ended', async ({ page }) => {
   await page.getByRole('button', { name: 'Tell nobody' }).click();
   const row = page.getByRole('row', { name: /example\.net/ });
   await expect(row).toContainText('<b>they move</b>');
-  await accessible(page, 'silences');
+  await holds(page, 'silences');
   await row.getByRole('button', { name: 'End' }).click();
   await row.getByRole('button', { name: 'End it?' }).click();
   await expect(row).toContainText('(over)');
@@ -59,12 +51,12 @@ test('a rule is tried before it is put in force', async ({ page }) => {
   await text.fill((await text.inputValue()).replace('min_of', 'min_off'));
   await page.getByRole('button', { name: 'Try it' }).click();
   await expect(page.getByRole('alert')).toContainText('did you mean `min_of`?');
-  await accessible(page, 'rules');
+  await holds(page, 'rules');
 });
 
 test('the queue as far as it is known', async ({ page }) => {
   await page.goto(`${served.url}/queue`);
   await expect(page.getByRole('heading', { level: 1, name: 'Queue' })).toBeVisible();
   await expect(page.getByRole('heading', { name: 'In the queue now' })).toBeVisible();
-  await accessible(page, 'queue');
+  await holds(page, 'queue');
 });

@@ -1,7 +1,7 @@
 // Who gets in, and what they see: set-up, login, one-time codes, roles, domains, blurring; and what strangers wrote stays text.
-import { AxeBuilder } from '@axe-core/playwright';
 import { createHmac } from 'node:crypto';
 import { expect, test, type Page } from '@playwright/test';
+import { holds } from './every-page';
 import { isBuilt, PASSWORD, serve, type Served } from './serve';
 
 test.skip(!isBuilt, 'needs the program: build it, or name it by MAILVANE_BIN');
@@ -28,14 +28,6 @@ function code(secret: string, steps = 0): string {
   return String(number % 1_000_000).padStart(6, '0');
 }
 
-async function accessible(page: Page, what: string) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const serious = violations.filter((each) => each.impact === 'serious' || each.impact === 'critical');
-  expect(serious.map((each) => `${what}: ${each.id}: ${each.nodes[0]?.html}`)).toEqual([]);
-  const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect(excess, `${what} is wider than the screen`).toBeLessThanOrEqual(0);
-}
-
 test.describe('before there are users', () => {
   let served: Served;
   test.beforeAll(async () => { served = await serve([]); });
@@ -50,7 +42,7 @@ test.describe('before there are users', () => {
     await expect(page.getByText('lacks the one-time secret')).toBeVisible();
     await page.goto('about:blank');
     await page.goto(served.link ?? '');
-    await accessible(page, 'set-up');
+    await holds(page, 'set-up');
     await page.getByLabel('Name').fill('root');
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByLabel('Password again').fill('something else');
@@ -75,7 +67,7 @@ test.describe('with users', () => {
   test('who is not known sees the door on every page, and comes back to the page', async ({ page }) => {
     await page.goto(`${served.url}/sources`);
     await expect(page.getByRole('heading', { level: 1, name: 'Log in' })).toBeVisible();
-    await accessible(page, 'login');
+    await holds(page, 'login');
     await page.getByLabel('Name').fill('vera');
     await page.getByLabel('Password').fill('not this one');
     await page.getByRole('button', { name: 'Log in' }).click();
@@ -91,7 +83,7 @@ test.describe('with users', () => {
 
   test('an administrator adds and removes users, makes tokens, and reads the audit log', async ({ page }) => {
     await logIn(page, served, 'root', '/settings/users');
-    await accessible(page, 'users');
+    await holds(page, 'users');
     await page.getByLabel('Name').fill('nina');
     await page.getByLabel('Role').selectOption('operator');
     await page.getByLabel('Password').fill('bridge of glass');
@@ -111,18 +103,18 @@ test.describe('with users', () => {
     const token = await page.getByLabel('The new token').textContent();
     expect((await page.request.get(`${served.url}/metrics`, { headers: { authorization: `Bearer ${token}`, cookie: '' } })).ok()).toBe(true);
     await expect(page.getByRole('row', { name: /^prometheus/ })).toBeVisible();
-    await accessible(page, 'tokens');
+    await holds(page, 'tokens');
     await page.getByRole('link', { name: 'Audit log' }).click();
     await expect(page.getByRole('cell', { name: 'user added' }).first()).toBeVisible();
-    await accessible(page, 'audit log');
+    await holds(page, 'audit log');
     await page.getByRole('link', { name: 'Sessions' }).click();
     await expect(page.getByRole('rowheader', { name: 'root' }).first()).toBeVisible();
-    await accessible(page, 'sessions');
+    await holds(page, 'sessions');
   });
 
   test('one-time codes are turned on, asked for, and turned off', async ({ page }) => {
     await logIn(page, served, 'vera', '/settings');
-    await accessible(page, 'account');
+    await holds(page, 'account');
     const card = page.locator('.card', { has: page.getByRole('heading', { name: 'One-time codes' }) });
     await card.getByLabel('Your password').fill(PASSWORD);
     await card.getByRole('button', { name: 'Begin' }).click();

@@ -1,6 +1,6 @@
 // Domains and probes on the real program: nobody listens on a port of this host, which is a problem within two runs.
-import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, test } from '@playwright/test';
+import { holds } from './every-page';
 import { isBuilt, serve, type Served } from './serve';
 
 test.skip(!isBuilt, 'needs the program: build it, or name it by MAILVANE_BIN');
@@ -19,14 +19,6 @@ domains = ["example.com"]
 schedule = "0 0 1 1 *"
 resolvers = ["127.0.0.1:1"]
 `;
-
-async function accessible(page: Page, what: string) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const serious = violations.filter((each) => each.impact === 'serious' || each.impact === 'critical');
-  expect(serious.map((each) => `${what}: ${each.id}: ${each.nodes[0]?.html}`)).toEqual([]);
-  const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect(excess, `${what} is wider than the screen`).toBeLessThanOrEqual(0);
-}
 
 test.describe('domains and probes', () => {
   let served: Served;
@@ -47,7 +39,7 @@ test.describe('domains and probes', () => {
     await finding.getByText('Evidence').click();
     await expect(finding.locator('pre').first()).toContainText('connection refused');
     await expect(page.locator('.card', { hasText: 'Changes' }).getByText('smtp.connect of 127.0.0.1:1')).toBeVisible();
-    await accessible(page, 'a probe');
+    await holds(page, 'a probe');
   });
 
   test('a domain whose name server is silent has no problem, and its page can be opened by its address', async ({ page }) => {
@@ -55,9 +47,9 @@ test.describe('domains and probes', () => {
     await expect(page.getByRole('heading', { level: 1, name: 'example.com' })).toBeVisible();
     await expect(page.getByText('Nothing wants anything.')).toBeVisible({ timeout: 60_000 });
     await expect(page.getByText(/\d+ problems?/)).toHaveCount(0);
-    await accessible(page, 'a domain');
+    await holds(page, 'a domain');
     await page.getByRole('link', { name: 'All domains' }).click();
     await expect(page.getByRole('row', { name: /example\.com/ })).toBeVisible();
-    await accessible(page, 'domains');
+    await holds(page, 'domains');
   });
 });

@@ -129,7 +129,7 @@ export function series(items, window, query) {
   }
   const value = (metric, r) => (metric === 'delay_p50' ? quantile(r.delays.sort((a, b) => a - b), 0.5) : metric === 'delay_p95' ? quantile(r.delays.sort((a, b) => a - b), 0.95) : metric === 'acceptance_now' ? (r.attempts ? r.delivered / r.attempts : null) : (r[metric] ?? 0));
   const unit = (metric) => (metric.startsWith('delay') ? 'seconds' : /rate|acceptance/.test(metric) ? 'ratio' : metric === 'bytes' ? 'bytes' : 'count');
-  return { window: window.json, step_s: step, times: times.map(iso), series: (query.get('metric') ?? '').split(',').map((metric) => ({ metric, key: null, label: metric, unit: unit(metric), values: rows.map((r) => value(metric, r)), n: null })) };
+  return { window: window.json, step_s: step, times: times.map(iso), series: (query.get('metric') ?? '').split(',').map((metric) => ({ metric, key: null, label: metric, unit: unit(metric), values: rows.map((r) => value(metric, r)), n: null })), context: query.get('context') === 'yes' ? { usual: [{ metric: 'delivered', low: rows.map(() => 2), high: rows.map(() => 9), weeks: 2 }], markers: [{ kind: 'incident', since: iso(window.until - 6 * HOUR), until: iso(window.until - 4 * HOUR), title: 'A provider blocks us: provider google', severity: 'page', page: '/alerts/history' }, { kind: 'change', since: iso(window.until - 9 * HOUR), until: null, title: 'spf.record of example.com: ok, now problem', severity: 'ticket', page: '/probes' }] } : null };
 }
 
 export function breakdown(items, window, query) {
@@ -292,6 +292,19 @@ export function alerts(now) {
     receivers: [{ name: 'ops', routes: ['ops/1 email to ops@example.org by relay.example.net:587', 'ops/2 ntfy ntfy.example.net'] }],
     warnings: [],
     dropped: 0,
+  };
+}
+
+export function attention(now) {
+  const line = { kind: 'incident', severity: 'page', title: 'A provider blocks us: provider google', text: '96 % refused', time: iso(now - 24 * 60_000), page: '/alerts?incident=00000000000000bb' };
+  const changed = [
+    { kind: 'record', severity: 'ticket', title: 'example.com: No SPF record', text: 'spf.record of example.com: ok, now problem', time: iso(now - 3 * HOUR), page: '/domains/example.com' },
+    { kind: 'volume', severity: 'info', title: 'More of mail delivered: 2.1 times as much', text: '2100 recipients, 1000 in the same time a week before.', time: iso(now - HOUR), page: '/deliveries?compare=yes' },
+  ];
+  return {
+    as_of: iso(now), since: iso(now - 24 * HOUR), until: iso(now), complete_to: iso(now - 2000), wrong: [line], wrong_total: 1,
+    looked_at: [`33 rules on the log up to ${iso(now - 60_000)}`, '12 checks of DNS, certificates and servers', '1 source of log lines'],
+    changed, changed_total: 2, compared_with: { since: iso(now - 192 * HOUR), until: iso(now - 168 * HOUR) },
   };
 }
 

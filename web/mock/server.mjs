@@ -42,6 +42,7 @@ function answer(path, query, now) {
     case '/queue/live': return { body: answers.liveQueue(now) };
     case '/queue': return { body: answers.queue(items, now) };
     case '/alerts': return { body: answers.alerts(now) };
+    case '/attention': return { body: answers.attention(now) };
     case '/alerts/history': return { body: answers.alertHistory(now) };
     case '/alerts/rules': return { body: answers.alertRules(now) };
     case '/alerts/notices': return { body: answers.alertNotices(now) };

@@ -1,5 +1,38 @@
 // Types of the HTTP API. Written by `npm run types` from crates/server/openapi.json: change that file, not this one.
 
+export interface AttentionLine {
+  kind: 'incident' | 'pending' | 'finding' | 'source' | 'queue' | 'record' | 'ended' | 'volume' | 'reason';
+  severity: 'page' | 'ticket' | 'info';
+  title: string;
+  text: string;
+  /** Since when, or when it happened. */
+  time: string | null;
+  /** The page of the dashboard that tells more. */
+  page: string;
+}
+
+export interface Attention {
+  as_of: string;
+  since: string;
+  until: string;
+  complete_to: string | null;
+  /** What is wrong now, the gravest first, 12 at most. */
+  wrong: AttentionLine[];
+  wrong_total: number;
+  /** What was looked at to say so. */
+  looked_at: string[];
+  /** What changed in the window, the latest first, 12 at most. */
+  changed: AttentionLine[];
+  changed_total: number;
+  /** The time that the volume was compared with; null while less was read. */
+  compared_with: Span | null;
+}
+
+export interface Span {
+  since: string;
+  until: string;
+}
+
 export interface ListedIn {
   queue: 'maildrop' | 'incoming' | 'active' | 'deferred' | 'hold' | 'frozen';
   messages: number;
@@ -175,7 +208,7 @@ export interface AlertTry {
 export interface AlertNotice {
   id: string;
   incident: string | null;
-  kind: 'fired' | 'worse' | 'repeat' | 'escalated' | 'resolved' | 'summary';
+  kind: 'fired' | 'worse' | 'repeat' | 'escalated' | 'resolved' | 'summary' | 'report';
   title: string;
   severity: 'info' | 'ticket' | 'page';
   receiver: string;
@@ -461,6 +494,32 @@ export interface Series {
     /** Sample sizes, for ratios. */
     n: number[] | null;
   }>;
+  /** With `context=yes`. */
+  context: SeriesContext | null;
+}
+
+/** What stands behind a chart. Empty for users of some domains. */
+export interface SeriesContext {
+  /** What the alert rules expect of ordinary outbound mail, as a whole or of one provider; metrics of which nothing was learned are left out. */
+  usual: Array<{
+    metric: Metric;
+    low: Array<number | null>;
+    high: Array<number | null>;
+    /** How many weeks tell so; 0 when days do. */
+    weeks: number;
+  }>;
+  /** Incidents, and changes that probes saw. */
+  markers: SeriesMarker[];
+}
+
+export interface SeriesMarker {
+  kind: 'incident' | 'change';
+  since: string;
+  /** null while it goes on, and for changes. */
+  until: string | null;
+  title: string;
+  severity: 'page' | 'ticket' | 'info';
+  page: string;
 }
 
 /** One group. */

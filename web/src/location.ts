@@ -27,6 +27,16 @@ export function link(to: string, change: Record<string, string | null> = {}, fro
   return text ? `${to}?${text}` : to;
 }
 
+/** What follows `start` in a path, decoded; as it stands where it is no percent-encoding. */
+export function part(at: string, start: string): string {
+  const text = at.slice(start.length);
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Changes parameters of the page we are on. */
 export function change(parameters: Record<string, string | null>, how: 'push' | 'replace' = 'push'): void {
   go(link(path.value, parameters, query.value), how);

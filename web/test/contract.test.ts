@@ -57,6 +57,7 @@ describe('the mock keeps the contract', () => {
     ['LiveQueue', 'live queue', () => answers.liveQueue(now)],
     ['Trouble', 'trouble', () => answers.trouble(day, now)],
     ['Alerts', 'alerts', () => answers.alerts(now)],
+    ['Attention', 'attention', () => answers.attention(now)],
     ['AlertHistory', 'history of alerts', () => answers.alertHistory(now)],
     ['AlertRules', 'rules of alerts', () => answers.alertRules(now)],
     ['AlertNotices', 'notices', () => answers.alertNotices(now)],

@@ -25,7 +25,7 @@ describe('the period before', () => {
   const series = (values: number[]): Series => ({
     window: {} as Series['window'],
     step_s: 60,
-    times: values.map((_, at) => `2026-03-02T00:0${at}:00Z`),
+    context: null, times: values.map((_, at) => `2026-03-02T00:0${at}:00Z`),
     series: [{ metric: 'delivered', key: 'google', label: 'Google', unit: 'count', values, n: null }],
   });
   it('is drawn with broken lines, step by step, however many it has', () => {

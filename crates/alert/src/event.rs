@@ -100,6 +100,8 @@ pub enum NoticeKind {
     Resolved,
     /// What began and ended while nobody was told: a pause of ours, quiet hours.
     Summary,
+    /// A report on a schedule: its words are a [`Sheet`](crate::notify::Sheet) of their own.
+    Report,
 }
 
 /// One rule's part in a notice.

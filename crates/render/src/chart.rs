@@ -41,10 +41,14 @@ impl Hue {
 /// More points than this are added up in pairs until they fit: a screen shows no more.
 const POINTS: usize = 400;
 
+/// The height of title and legend, in pixels.
+const LEGEND: u32 = 44;
+
 /// How values stand in a chart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// Parts of a whole, on top of each other.
+    #[default]
     Bars,
     /// Each by itself.
     Lines,
@@ -57,12 +61,46 @@ pub struct Series {
     pub name: String,
     /// Its colour.
     pub hue: Hue,
-    /// A value for each step.
+    /// A value for each step; one that is no number is not known, and leaves a gap.
     pub values: Vec<f64>,
 }
 
-/// A chart to be drawn.
+/// In what values are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// Things.
+    #[default]
+    Count,
+    /// A share, from 0 to 1.
+    Share,
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+}
+
+/// What is usual: a value at the lower and the upper edge for each step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Band {
+    /// The lower edge.
+    pub low: Vec<f64>,
+    /// The upper edge.
+    pub high: Vec<f64>,
+}
+
+/// Something that happened at a time, or went on for some.
 #[derive(Clone, Debug, PartialEq)]
+pub struct Marker {
+    /// When it began.
+    pub from: Time,
+    /// When it ended; none for what has no length.
+    pub until: Option<Time>,
+    /// Its colour.
+    pub hue: Hue,
+}
+
+/// A chart to be drawn.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
     /// What it shows, for those who cannot see it.
     pub title: String,
@@ -76,6 +114,14 @@ pub struct Chart {
     pub kind: Kind,
     /// Width and height in pixels.
     pub size: (u32, u32),
+    /// In what values are counted.
+    pub unit: Unit,
+    /// What is usual.
+    pub band: Option<Band>,
+    /// What happened meanwhile.
+    pub markers: Vec<Marker>,
+    /// Whether names and colours stand in the picture, which then needs nothing beside it.
+    pub legend: bool,
 }
 
 impl Chart {
@@ -117,11 +163,15 @@ impl Chart {
         for series in &mut chart.series {
             series.values.resize(chart.starts.len(), 0.0);
         }
+        let counts = matches!(chart.unit, Unit::Count | Unit::Bytes);
         while chart.starts.len() > POINTS {
             chart.step_seconds *= 2;
             chart.starts = chart.starts.iter().step_by(2).copied().collect();
             for series in &mut chart.series {
-                series.values = series.values.chunks(2).map(|pair| pair.iter().sum()).collect();
+                series.values = paired(&series.values, counts);
+            }
+            if let Some(band) = &mut chart.band {
+                (band.low, band.high) = (paired(&band.low, counts), paired(&band.high, counts));
             }
         }
         chart
@@ -130,10 +180,11 @@ impl Chart {
     fn highest(&self) -> f64 {
         let at = |step: usize| self.series.iter().map(move |series| series.values.get(step).copied().unwrap_or(0.0));
         let of_step = |step: usize| match self.kind {
-            Kind::Bars => at(step).sum::<f64>(),
+            Kind::Bars => at(step).filter(|value| value.is_finite()).sum::<f64>(),
             Kind::Lines => at(step).fold(0.0, f64::max),
         };
-        (0..self.starts.len()).map(of_step).fold(0.0, f64::max)
+        let band = self.band.iter().flat_map(|band| &band.high).copied().fold(0.0, f64::max);
+        (0..self.starts.len()).map(of_step).fold(band, f64::max)
     }
 
     fn draw<B>(&self, root: DrawingArea<B, Shift>, offset_minutes: &dyn Fn(Time) -> i32) -> Result<(), Box<dyn std::error::Error>>
@@ -142,12 +193,14 @@ impl Chart {
         B::ErrorType: 'static,
     {
         letters()?;
+        let root = if self.legend { self.draw_legend(&root)? } else { root };
         // Steps are counted from the first one, so that labels stand at whole steps; one that is missing leaves a gap.
         let first = self.starts.first().map_or(0, |start| start.seconds());
         let step_seconds = self.step_seconds.max(1);
         let place = |start: &Time| (start.seconds() - first) as f64 / step_seconds as f64;
         let last = self.starts.last().map_or(0.0, place) + 1.0;
-        let top = (self.highest() * 1.08).max(1.0);
+        let least = if self.unit == Unit::Share { 0.01 } else { 1.0 };
+        let top = (self.highest() * 1.08).max(least);
         let mut chart =
             ChartBuilder::on(&root).margin(6).x_label_area_size(26).y_label_area_size(58).build_cartesian_2d(0.0..last, 0.0..top)?;
         let long = last * step_seconds as f64 > 3.0 * 86_400.0;
@@ -161,29 +214,23 @@ impl Chart {
             .x_labels(8)
             .y_labels(5)
             .x_label_formatter(&label)
-            .y_label_formatter(&|value| format!("{value:.0}"))
+            .y_label_formatter(&|value| self.unit.write(*value))
             .label_style(("sans-serif", 12).into_font().color(&GREY))
             .draw()?;
-        let mut below = vec![0.0; self.starts.len()];
-        for series in &self.series {
-            let colour = series.hue.colour();
-            let steps = self.starts.iter().zip(&series.values);
-            match self.kind {
-                Kind::Bars => {
-                    let bars: Vec<_> = steps
-                        .zip(&mut below)
-                        .filter(|((_, value), _)| **value > 0.0)
-                        .map(|((start, value), below)| {
-                            let (left, bottom) = (place(start), *below);
-                            *below += value;
-                            Rectangle::new([(left, bottom), (left + 0.9, *below)], colour.filled())
-                        })
-                        .collect();
-                    chart.draw_series(bars)?;
-                }
-                Kind::Lines => {
-                    let points = steps.map(|(start, value)| (place(start) + 0.5, *value));
-                    chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
+        chart.draw_series(self.markers(last, &place, top))?;
+        chart.draw_series(self.band(&place))?;
+        match self.kind {
+            Kind::Bars => {
+                chart.draw_series(self.bars(&place))?;
+            }
+            Kind::Lines => {
+                for series in &self.series {
+                    let points: Vec<(f64, f64)> =
+                        self.starts.iter().zip(&series.values).map(|(start, value)| (place(start) + 0.5, *value)).collect();
+                    // What is not known leaves a gap.
+                    for run in points.split(|point| !point.1.is_finite()).filter(|run| !run.is_empty()) {
+                        chart.draw_series(LineSeries::new(run.iter().copied(), series.hue.colour().stroke_width(2)))?;
+                    }
                 }
             }
         }
@@ -191,11 +238,91 @@ impl Chart {
         Ok(())
     }
 
+    /// Each series on top of those before it.
+    fn bars(&self, place: &dyn Fn(&Time) -> f64) -> Vec<Rectangle<(f64, f64)>> {
+        let mut below = vec![0.0; self.starts.len()];
+        let mut bars = Vec::new();
+        for series in &self.series {
+            for ((start, value), below) in self.starts.iter().zip(&series.values).zip(&mut below) {
+                if *value > 0.0 {
+                    let (left, bottom) = (place(start), *below);
+                    *below += value;
+                    bars.push(Rectangle::new([(left, bottom), (left + 0.9, *below)], series.hue.colour().filled()));
+                }
+            }
+        }
+        bars
+    }
+
+    /// What is usual, as one grey band.
+    fn band(&self, place: &dyn Fn(&Time) -> f64) -> Vec<Rectangle<(f64, f64)>> {
+        let Some(band) = &self.band else { return Vec::new() };
+        let edges = self.starts.iter().zip(band.low.iter().zip(&band.high));
+        let known = edges.filter(|(_, (low, high))| low.is_finite() && high.is_finite() && high >= low);
+        known
+            .map(|(start, (low, high))| Rectangle::new([(place(start), *low), (place(start) + 1.0, *high)], GREY.mix(0.18).filled()))
+            .collect()
+    }
+
+    /// A tinted stretch for what went on, a thin line for what happened.
+    fn markers(&self, last: f64, place: &dyn Fn(&Time) -> f64, top: f64) -> Vec<Rectangle<(f64, f64)>> {
+        let thin = last / f64::from(self.size.0.max(1)) * 1.5;
+        let stretch = |marker: &Marker| {
+            let from = place(&marker.from).clamp(0.0, last);
+            let until = marker.until.map_or(from, |until| place(&until)).clamp(from, last);
+            let colour = marker.hue.colour().mix(if until > from { 0.16 } else { 0.8 }).filled();
+            Rectangle::new([(from, 0.0), (until.max(from + thin).min(last), top)], colour)
+        };
+        self.markers.iter().map(stretch).collect()
+    }
+
+    /// The title and the names of the series with their colours above the chart; what is left for it.
+    fn draw_legend<B>(&self, root: &DrawingArea<B, Shift>) -> Result<DrawingArea<B, Shift>, Box<dyn std::error::Error>>
+    where
+        B: DrawingBackend,
+        B::ErrorType: 'static,
+    {
+        let (head, rest) = root.split_vertically(LEGEND);
+        let bold = ("sans-serif", 14).into_font().color(&GREY);
+        let letters = ("sans-serif", 12).into_font().color(&GREY);
+        head.draw(&Text::new(self.title.clone(), (8, 6), bold))?;
+        let mut left = 8;
+        for series in &self.series {
+            head.draw(&Rectangle::new([(left, 27), (left + 10, 37)], series.hue.colour().filled()))?;
+            head.draw(&Text::new(series.name.clone(), (left + 15, 25), letters.clone()))?;
+            let (wide, _) = head.estimate_text_size(&series.name, &letters)?;
+            left += wide as i32 + 32;
+        }
+        Ok(rest)
+    }
+
     /// The names of the series that are drawn, each with its colour as `#rrggbb`.
     pub fn legend(&self) -> Vec<(String, String)> {
         let drawn = self.thinned().series;
         let hex = |colour: RGBColor| format!("#{:02x}{:02x}{:02x}", colour.0, colour.1, colour.2);
         drawn.into_iter().map(|series| (series.name, hex(series.hue.colour()))).collect()
+    }
+}
+
+/// Neighbours as one: counts are added up, shares and times are the larger one.
+fn paired(values: &[f64], counts: bool) -> Vec<f64> {
+    let one = |pair: &[f64]| match pair {
+        [only] => *only,
+        pair if counts => pair.iter().sum(),
+        pair => pair.iter().copied().fold(f64::NAN, f64::max),
+    };
+    values.chunks(2).map(one).collect()
+}
+
+impl Unit {
+    fn write(self, value: f64) -> String {
+        match self {
+            Unit::Count => format!("{value:.0}"),
+            Unit::Share => format!("{:.0} %", value * 100.0),
+            Unit::Seconds if value >= 120.0 => format!("{:.0} min", value / 60.0),
+            Unit::Seconds => format!("{value:.0} s"),
+            Unit::Bytes => crate::text::bytes(value.max(0.0) as u64),
+        }
     }
 }
 
@@ -231,7 +358,31 @@ mod tests {
             ],
             kind,
             size: (900, 220),
+            ..Chart::default()
         }
+    }
+
+    #[test]
+    fn bands_markers_gaps_and_the_legend_are_drawn() {
+        let mut chart = chart(Kind::Lines, 24);
+        let plain = chart.svg(&|_| 0).unwrap();
+        chart.series[0].values[5] = f64::NAN;
+        chart.unit = Unit::Share;
+        chart.band = Some(Band { low: vec![1.0; 24], high: vec![3.0; 24] });
+        let at = |hour: i64| Time::from_seconds(1_762_000_000 + hour * 3600);
+        chart.markers = vec![
+            Marker { from: at(-5), until: Some(at(3)), hue: Hue::Bad },
+            Marker { from: at(9), until: None, hue: Hue::Other },
+            Marker { from: at(20), until: Some(at(200)), hue: Hue::Bad },
+        ];
+        chart.legend = true;
+        let drawn = chart.svg(&|_| 0).unwrap();
+        let rects = |svg: &str| svg.matches("<rect").count();
+        assert_eq!(rects(&drawn), rects(&plain) + 24 + 3 + 2, "a band of 24 steps, three markers, two colours of the legend");
+        assert_eq!(drawn.matches("<polyline").count(), plain.matches("<polyline").count() + 1, "a gap makes two lines of one");
+        assert!(drawn.contains("bounced") && drawn.contains(" %"), "names and units stand in it");
+        chart.starts.clear();
+        assert!(chart.svg(&|_| 0).is_ok());
     }
 
     #[test]

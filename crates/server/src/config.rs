@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::access::settings::{ACCESS, PROXY, Section as Access, TLS, Tls};
 use crate::alerting::settings::{ALERTS, QUIET, Section as Alerts};
 use crate::probing::settings::{KEYS as PROBE, Section as Probe};
+use crate::reporting::settings::{REPORT, Section as Report};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -42,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) notify: BTreeMap<String, ReceiverSection>,
     /// What is looked at from outside, and when.
     pub(crate) probe: Vec<Probe>,
+    /// A report by mail, on a schedule.
+    pub(crate) report: Report,
 }
 
 /// One log with all its rotations.
@@ -112,8 +115,22 @@ pub(crate) struct Retention {
     pub(crate) lines: Option<String>,
 }
 
-const TOP: &[&str] =
-    &["data_dir", "listen", "history", "rules", "source", "domains", "spool", "retention", "access", "tls", "alerts", "notify", "probe"];
+const TOP: &[&str] = &[
+    "data_dir",
+    "listen",
+    "history",
+    "rules",
+    "source",
+    "domains",
+    "spool",
+    "retention",
+    "access",
+    "tls",
+    "alerts",
+    "notify",
+    "probe",
+    "report",
+];
 const SPOOL: &[&str] = &["megabytes"];
 const SOURCE: &[&str] =
     &["path", "journald", "journalctl", "syslog", "certificate", "key", "stdin", "origin", "timezone", "year", "mta", "feeds"];
@@ -160,6 +177,7 @@ fn known_keys(table: &toml::Table) -> Result<()> {
             "access" => (std::slice::from_ref(value), ACCESS),
             "tls" => (std::slice::from_ref(value), TLS),
             "alerts" => (std::slice::from_ref(value), ALERTS),
+            "report" => (std::slice::from_ref(value), REPORT),
             "notify" => {
                 for (receiver, section) in value.as_table().into_iter().flatten() {
                     known_in(section, RECEIVER, &format!("notify.{receiver}"), &[("route", ROUTE)])?;

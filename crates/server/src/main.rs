@@ -22,6 +22,8 @@ mod probing;
 mod queue;
 #[cfg(feature = "daemon")]
 mod reclassify;
+#[cfg(feature = "daemon")]
+mod reporting;
 mod rules;
 #[cfg(any(feature = "daemon", all(test, feature = "active")))]
 mod schedule;

@@ -248,3 +248,44 @@ fn a_test_notice_says_what_each_server_answered() {
     let none = place.mailvane(&["alerts", "test", "--receiver", "nobody"]);
     assert_eq!(none.status.code(), Some(2));
 }
+
+#[test]
+fn a_report_comes_by_mail_at_its_time_and_once_over_a_kill() {
+    let mailbox = Mailbox::open();
+    let notify = format!(
+        "[notify.ops]\nemail = [\"ops@example.org\"]\nfrom = \"vane@example.com\"\nsmtp = \"smtp://{}\"\n[report]\nschedule = \"* * * * *\"\nperiod = \"2h\"\n",
+        mailbox.address
+    );
+    let place = Place::new("report", &notify);
+    log(&place.log(), ago(60), ago(30), (ago(60), ago(60)));
+    let mut daemon = place.serve();
+    let report = loop {
+        // What the rules say of this log is not of this test.
+        let mail = mailbox.next(LONGEST).unwrap();
+        if mail.header("Subject").is_some_and(|subject| subject.starts_with("Mail report of mx1.example.com")) {
+            break mail;
+        }
+    };
+    let text = report.text.replace("=\r\n", "").replace("=3D", "=");
+    for part in
+        ["multipart/alternative", "text/plain", "text/html", "<svg role=\"img\"", "Content-Security-Policy", "google", "Auto-Submitted"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("src=\"http") && !text.contains("<script"), "it needs nothing else");
+    let reports = |answer: &serde_json::Value| {
+        let all = answer["notices"].as_array().cloned().unwrap_or_default();
+        all.into_iter().filter(|notice| notice["kind"] == "report").collect::<Vec<_>>()
+    };
+    let told = daemon.until("/alerts/notices", |answer| reports(answer).iter().any(|notice| notice["standing"] == "accepted"));
+    let first = reports(&told)[0]["id"].clone();
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+    drop(daemon);
+    let daemon = place.serve();
+    let told = daemon.until("/alerts/notices", |answer| !reports(answer).is_empty());
+    assert!(reports(&told).iter().any(|notice| notice["id"] == first && notice["standing"] == "accepted"), "{told:#}");
+    daemon.stop();
+    let again = std::iter::from_fn(|| mailbox.next(Duration::ZERO)).find(|mail| mail.header("Message-ID") == report.header("Message-ID"));
+    assert!(again.is_none(), "the same report twice");
+}

@@ -57,12 +57,14 @@ pub struct AlertChanges {
     pub deliveries: Vec<(String, Option<Vec<u8>>)>,
     /// Orders that were carried out.
     pub done: Vec<i64>,
+    /// The last report on a schedule, when there is a new one.
+    pub report: Option<Vec<u8>>,
 }
 
 impl AlertChanges {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.state.is_none() && self.incidents.is_empty() && self.deliveries.is_empty() && self.done.is_empty()
+        self.state.is_none() && self.incidents.is_empty() && self.deliveries.is_empty() && self.done.is_empty() && self.report.is_none()
     }
 }
 
@@ -84,6 +86,9 @@ impl Alerts {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(state) = &changes.state {
             transaction.prepare_cached("INSERT OR REPLACE INTO engine (name, state) VALUES ('engine', ?1)")?.execute([state])?;
+        }
+        if let Some(report) = &changes.report {
+            transaction.prepare_cached("INSERT OR REPLACE INTO engine (name, state) VALUES ('report', ?1)")?.execute([report])?;
         }
         for incident in &changes.incidents {
             transaction
@@ -114,6 +119,11 @@ impl Alerts {
     /// The state of the engine.
     pub fn state(&self) -> Result<Option<Vec<u8>>> {
         Ok(self.lock().prepare_cached("SELECT state FROM engine WHERE name = 'engine'")?.query_row([], |row| row.get(0)).optional()?)
+    }
+
+    /// The last report on a schedule.
+    pub fn report(&self) -> Result<Option<Vec<u8>>> {
+        Ok(self.lock().prepare_cached("SELECT state FROM engine WHERE name = 'report'")?.query_row([], |row| row.get(0)).optional()?)
     }
 
     /// Incidents that touch a time, the latest first, `limit` at most.

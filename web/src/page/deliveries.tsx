@@ -89,14 +89,25 @@ export function lines(now: Series | null, past: Series | null): Layer[] {
   return [...drawn, ...before];
 }
 
+/** The same chart as a picture, for a mail or a report. */
+function PictureLinks({ parameters }: { parameters: Parameters }) {
+  const to = (form: string) => address(`/charts/series.${form}`, { ...parameters, context: 'yes' });
+  return (
+    <span class="export">
+      <a class="button plain small" href={to('svg')} download="chart.svg">SVG</a>
+      <a class="button plain small" href={to('png')} download="chart.png">PNG</a>
+    </span>
+  );
+}
+
 function Chart({ parameters, metric, by, compare, turn }: { parameters: Parameters; metric: Metric; by: Split | ''; compare: boolean; turn: number }) {
-  const asked = { ...parameters, metric, ...(by && !AT_THE_DOOR.includes(metric) ? { by, limit: LINES } : {}) };
-  const { data, error, again, loading } = useAsk<Series>(address('/series', asked), turn);
+  const asked: Parameters = { ...parameters, metric, ...(by && !AT_THE_DOOR.includes(metric) ? { by, limit: LINES } : {}) };
+  const { data, error, again, loading } = useAsk<Series>(address('/series', { ...asked, context: 'yes' }), turn);
   const past = compare && data ? before(data.window) : null;
   const earlier = useAsk<Series>(past && address('/series', { ...asked, ...past }), turn);
   const unit = data?.series[0]?.unit ?? 'count';
   return (
-    <Card title={METRICS[metric]} note="Drag over the chart to set the range" stale={loading}>
+    <Card title={METRICS[metric]} note={<>Drag over the chart to set the range <PictureLinks parameters={asked} /></>} stale={loading}>
       {error && !data ? <Failure error={error} again={again} /> : data ? (
         <TimeChart
           title={METRICS[metric]}
@@ -105,6 +116,8 @@ function Chart({ parameters, metric, by, compare, turn }: { parameters: Paramete
           stepSeconds={data.step_s}
           layers={lines(data, earlier.data)}
           write={writer(unit)}
+          band={data.series.length === 1 ? data.context?.usual[0] : null}
+          markers={data.context?.markers}
           sum={unit === 'count' || unit === 'bytes'}
           onBrush={(since, until) => change(fixedRange(since, until))}
         />

@@ -1,5 +1,5 @@
 // Overview: is mail flowing, what is wrong, and to what date do we know.
-import type { Breakdown, Series, Summary, Trouble, Window } from '../api';
+import type { Attention, Breakdown, Series, Summary, Trouble, Window } from '../api';
 import { address } from '../client';
 import { windowParameters } from '../filters';
 import { dateTime, ratio, count, listTime } from '../format';
@@ -16,6 +16,7 @@ import { useAsk } from '../query';
 import { fixedRange, readRange, type Range } from '../range';
 import { DIRECTIONS, POPULATIONS, populationSentence } from '../words';
 import { FirstRun, Problems } from './first-run';
+import { Changed, Wrong } from './overview-attention';
 import { LiveRates } from './overview-live';
 import { More } from './overview-more';
 import { QueueCard } from './overview-queue';
@@ -66,7 +67,7 @@ function OutcomesOverTime({ url, turn }: { url: string; turn: number }) {
   return (
     <Card title="Outcomes over time" note="Drag over the chart to set the range" stale={loading}>
       {error && !data ? <Failure error={error} again={again} /> : data ? (
-        <TimeChart title="Outcomes over time" times={data.times} stepSeconds={data.step_s} layers={layers} onBrush={(since, until) => change(fixedRange(since, until))} />
+        <TimeChart title="Outcomes over time" times={data.times} stepSeconds={data.step_s} layers={layers} band={data.context?.usual.find((each) => each.metric === 'delivered')} markers={data.context?.markers} onBrush={(since, until) => change(fixedRange(since, until))} />
       ) : <><div class="legend" /><div class="chart" /></>}
     </Card>
   );
@@ -130,6 +131,7 @@ export function Overview() {
   const summary = useAsk<Summary>(address('/summary', parameters), turn);
   const providers = useAsk<Breakdown>(address('/breakdown', { ...parameters, by: query.value.get('direction') === 'inbound' ? 'domain' : 'provider', limit: 8 }), turn);
   const reasons = useAsk<Breakdown>(address('/breakdown', { ...parameters, by: 'reason', limit: 8 }), turn);
+  const attention = useAsk<Attention>(address('/attention', { since: parameters.since, until: parameters.until, time_zone: parameters.time_zone }), turn);
   const known = status.value;
   return (
     <>
@@ -139,13 +141,15 @@ export function Overview() {
         {known?.state === 'live' && <Problems status={known} />}
         {summary.error && <Failure error={summary.error} again={summary.again} />}
         <Headline summary={summary.data} />
+        <Wrong answer={attention} />
         <FilterChips />
         {summary.data && <Elsewhere window={summary.data.window} />}
         <Tiles summary={summary.data} stale={summary.loading} />
         <div class="pair">
-          <OutcomesOverTime url={address('/series', { ...parameters, metric: LAYERS.map((layer) => layer.metric).join(',') })} turn={turn} />
+          <OutcomesOverTime url={address('/series', { ...parameters, metric: LAYERS.map((layer) => layer.metric).join(','), context: 'yes' })} turn={turn} />
           <LiveRates />
         </div>
+        <Changed answer={attention} />
         <div class="halves">
           <ProviderTable answer={providers} />
           <ReasonTable answer={reasons} />

@@ -1,6 +1,7 @@
 // Values over time, as stacked bars (parts of a whole) or lines: brush to set the range, legend to hide a series, a table for those who do not see it.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
+import type { SeriesMarker } from '../api';
 import { brief, count, dateTime, day } from '../format';
 import { colour, colours } from '../theme';
 
@@ -13,6 +14,12 @@ export interface Layer {
   dashed?: boolean;
 }
 
+/** What is usual, for the first layer: values at the edges for each step. */
+export interface Band {
+  low: ReadonlyArray<number | null>;
+  high: ReadonlyArray<number | null>;
+}
+
 interface Props {
   title: string;
   times: readonly string[];
@@ -23,6 +30,9 @@ interface Props {
   write?: (value: number | null | undefined) => string;
   /** What stands in the legend for the whole range; nothing where values cannot be added up. */
   sum?: boolean;
+  band?: Band | null | undefined;
+  /** Incidents and changes meanwhile. */
+  markers?: readonly SeriesMarker[] | undefined;
   onBrush: (since: number, until: number) => void;
 }
 
@@ -48,6 +58,51 @@ function timeLabels(_: uPlot, splits: number[], __: number, ___: number, increme
   });
 }
 
+/** What stands behind the values: read by the canvas each time it is drawn. */
+interface Behind {
+  band: Band | null;
+  markers: readonly SeriesMarker[];
+}
+
+/** Incidents as tinted stretches, changes as lines, what is usual as a grey band. */
+function drawBehind(plot: uPlot, { band, markers }: Behind, stepSeconds: number): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  for (const marker of markers) {
+    const left = plot.valToPos(Date.parse(marker.since) / 1000, 'x', true);
+    const end = marker.kind === 'change' ? left : marker.until ? plot.valToPos(Date.parse(marker.until) / 1000, 'x', true) : bbox.left + bbox.width;
+    ctx.fillStyle = colour(marker.kind === 'change' ? '--expired' : '--bounced');
+    ctx.globalAlpha = marker.kind === 'change' ? 0.8 : 0.13;
+    ctx.fillRect(left, bbox.top, Math.max(end - left, devicePixelRatio * 1.5), bbox.height);
+  }
+  if (band) {
+    ctx.fillStyle = colour('--muted');
+    ctx.globalAlpha = 0.18;
+    plot.data[0].forEach((time, index) => {
+      const [low, high] = [band.low[index], band.high[index]];
+      if (low === null || low === undefined || high === null || high === undefined) return;
+      const left = plot.valToPos(time, 'x', true);
+      const top = plot.valToPos(high, 'y', true);
+      ctx.fillRect(left, top, plot.valToPos(time + stepSeconds, 'x', true) - left, plot.valToPos(low, 'y', true) - top);
+    });
+  }
+  ctx.restore();
+}
+
+/** What went on at a step. */
+function meanwhile(markers: readonly SeriesMarker[], time: string | undefined, stepSeconds: number): SeriesMarker[] {
+  if (time === undefined) return [];
+  const start = Date.parse(time);
+  const end = start + stepSeconds * 1000;
+  return markers.filter((marker) => {
+    const since = Date.parse(marker.since);
+    return since < end && (marker.kind === 'change' ? since >= start : !marker.until || Date.parse(marker.until) >= start);
+  });
+}
+
 interface Look {
   kind: 'bars' | 'lines';
   stepSeconds: number;
@@ -56,7 +111,7 @@ interface Look {
   write: (value: number | null | undefined) => string;
 }
 
-function options({ kind, stepSeconds, layers, hidden, write }: Look, width: number, onIndex: (index: number | null) => void, onBrush: Props['onBrush']): uPlot.Options {
+function options({ kind, stepSeconds, layers, hidden, write }: Look, width: number, onIndex: (index: number | null) => void, onBrush: Props['onBrush'], behind: () => Behind): uPlot.Options {
   const axis = { stroke: colour('--muted'), grid: { stroke: colour('--grid'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
   const least = kind === 'bars' ? 4 : 0;
   // Sums are in falling order: each bar begins where the next sum ends, so that no colour shines through at the edges.
@@ -75,7 +130,7 @@ function options({ kind, stepSeconds, layers, hidden, write }: Look, width: numb
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     // A bar begins at its time: the last one needs its width.
-    scales: { x: { time: true, range: (_, min, max) => [min, max + stepSeconds] }, y: { range: (_, __, max) => [0, Math.max(least, max * 1.06) || 1] } },
+    scales: { x: { time: true, range: (_, min, max) => [min, max + stepSeconds] }, y: { range: (_, __, max) => [0, Math.max(least, Math.max(max ?? 0, ...(behind().band?.high ?? []).map((high) => high ?? 0)) * 1.06) || 1] } },
     axes: [
       { ...axis, values: timeLabels, size: 28 },
       { ...axis, size: kind === 'bars' ? 46 : 58, values: (_, splits) => splits.map((value) => (kind === 'lines' || Number.isInteger(value) ? write(value) : '')) },
@@ -89,6 +144,7 @@ function options({ kind, stepSeconds, layers, hidden, write }: Look, width: numb
         : { width: layer.dashed ? 1.5 : 2, dash: layer.dashed ? [5, 4] : [], spanGaps: false }),
     }))],
     hooks: {
+      drawClear: [(plot) => drawBehind(plot, behind(), stepSeconds)],
       setCursor: [(plot) => onIndex(plot.cursor.idx ?? null)],
       setSelect: [(plot) => {
         const { left, width: wide } = plot.select;
@@ -99,7 +155,7 @@ function options({ kind, stepSeconds, layers, hidden, write }: Look, width: numb
   };
 }
 
-export function TimeChart({ title, times, stepSeconds, layers, onBrush, kind = 'bars', write = brief, sum = true }: Props) {
+export function TimeChart({ title, times, stepSeconds, layers, onBrush, kind = 'bars', write = brief, sum = true, band = null, markers = [] }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [at, setAt] = useState<number | null>(null);
@@ -108,6 +164,10 @@ export function TimeChart({ title, times, stepSeconds, layers, onBrush, kind = '
   step.current = stepSeconds;
   const brush = useRef(onBrush);
   brush.current = onBrush;
+
+  const behind = useRef<Behind>({ band, markers });
+  // A band belongs to the lowest layer: it would stand at the wrong height under others, or alone.
+  behind.current = { band: hidden.has(0) ? null : band, markers };
 
   const data = useMemo<uPlot.AlignedData>(() => {
     const seconds = times.map((time) => Date.parse(time) / 1000);
@@ -120,7 +180,7 @@ export function TimeChart({ title, times, stepSeconds, layers, onBrush, kind = '
   useEffect(() => {
     if (!host.current) return;
     const width = host.current.clientWidth;
-    const made = new uPlot(options({ kind, stepSeconds: step.current, layers, hidden, write }, width, setAt, (since, until) => brush.current(since, until)), data, host.current);
+    const made = new uPlot(options({ kind, stepSeconds: step.current, layers, hidden, write }, width, setAt, (since, until) => brush.current(since, until), () => behind.current), data, host.current);
     plot.current = made;
     const observer = new ResizeObserver(([entry]) => entry && made.setSize({ width: entry.contentRect.width, height: HEIGHT }));
     observer.observe(host.current);
@@ -130,7 +190,7 @@ export function TimeChart({ title, times, stepSeconds, layers, onBrush, kind = '
       plot.current = null;
     };
   }, [look]);
-  useEffect(() => plot.current?.setData(data), [data]);
+  useEffect(() => plot.current?.setData(data), [data, band, markers]);
 
   const move = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
@@ -151,7 +211,7 @@ export function TimeChart({ title, times, stepSeconds, layers, onBrush, kind = '
   return (
     <figure>
       <div class="legend">
-        <span class="when number">{shown === null ? 'Whole range' : `${dateTime(times[shown])} + ${stepLabel(stepSeconds)}`}</span>
+        <span class="when number" aria-live="polite">{shown === null ? 'Whole range' : `${dateTime(times[shown])} + ${stepLabel(stepSeconds)}`}</span>
         {layers.map((layer, index) => (
           <button type="button" key={layer.label} aria-pressed={!hidden.has(index)} title="Show or hide" onClick={() => toggle(index)}>
             <i class={layer.dashed ? 'dashed' : undefined} style={{ background: `var(${layer.colour})`, borderColor: `var(${layer.colour})` }} />
@@ -159,10 +219,37 @@ export function TimeChart({ title, times, stepSeconds, layers, onBrush, kind = '
             <b>{shown === null ? whole(layer) : write(layer.values[shown])}</b>
           </button>
         ))}
+        {band && !hidden.has(0) && <span class="usual"><i aria-hidden="true" />usual, {layers[0]?.label.toLowerCase()}<b>{usualAt(band, shown, write)}</b></span>}
       </div>
       <div class="chart" ref={host} tabIndex={0} role="img" aria-label={summary} onKeyDown={move} onBlur={() => setAt(null)} />
+      {markers.length > 0 && <Meanwhile markers={shown === null ? markers : meanwhile(markers, times[shown], stepSeconds)} whole={shown === null} />}
       <DataTable title={title} times={times} layers={layers} write={kind === 'bars' ? count : write} />
     </figure>
+  );
+}
+
+function usualAt(band: Band, at: number | null, write: NonNullable<Props['write']>): string {
+  if (at === null) return '';
+  const [low, high] = [band.low[at], band.high[at]];
+  return low === null || low === undefined ? '–' : `${write(Math.round(low))} – ${write(Math.round(high ?? 0))}`;
+}
+
+/** As many are named; the pages behind them tell the rest. */
+const NAMED = 3;
+
+function Meanwhile({ markers, whole }: { markers: readonly SeriesMarker[]; whole: boolean }) {
+  return (
+    <p class="meanwhile small muted">
+      {markers.length === 0 ? 'No incident and no change at this time.' : (
+        <>
+          {whole && 'Marked: '}
+          {markers.slice(0, NAMED).map((marker) => (
+            <span key={marker.since + marker.title}><i class={marker.kind} aria-hidden="true" /><a href={marker.page}>{marker.title}</a> </span>
+          ))}
+          {markers.length > NAMED && <a href="/alerts/history">and {count(markers.length - NAMED)} more</a>}
+        </>
+      )}
+    </p>
   );
 }
 

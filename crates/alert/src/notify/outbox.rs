@@ -364,7 +364,7 @@ impl Delivery {
 
     /// Sends a page once more by a route of another kind, when nobody acknowledged it.
     fn goes_out_again(&mut self, receiver: &Receiver, is_open: &impl Fn(&str) -> bool, wall: i64) -> bool {
-        let is_alarm = !matches!(self.notice.kind, NoticeKind::Resolved | NoticeKind::Summary);
+        let is_alarm = !matches!(self.notice.kind, NoticeKind::Resolved | NoticeKind::Summary | NoticeKind::Report);
         if self.again || self.notice.severity < Severity::Page || !is_alarm || !is_open(&self.notice.incident) {
             return false;
         }

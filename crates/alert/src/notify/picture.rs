@@ -31,6 +31,7 @@ pub fn png(trend: &Trend, zone: Tz) -> Result<Option<Vec<u8>>, Error> {
         ],
         kind: Kind::Bars,
         size: SIZE,
+        ..Chart::default()
     };
     let offset = |time: Time| zone.offset_from_utc_datetime(&time.to_chrono().naive_utc()).fix().local_minus_utc() / 60;
     chart.png(&offset).map(Some).map_err(|error| Error::Picture(error.to_string()))

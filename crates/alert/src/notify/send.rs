@@ -10,9 +10,9 @@ use mailvane_reply::provider::Providers;
 use serde::{Deserialize, Serialize};
 
 use super::channel::{alertmanager, command, mail, ntfy, pagerduty, post, slack, smtp, webhook};
-use super::clean::one_line;
+use super::clean::{mask_addresses, one_line};
 use super::route::{Receiver, Route, Way};
-use super::words::{Speech, Words};
+use super::words::{Content, Speech, Words};
 use super::{html, picture};
 use crate::error::Error;
 use crate::event::Notice;
@@ -57,6 +57,11 @@ impl Tried {
         Tried { at: 0, route: String::new(), said: Said::Deferred, reply: one_line(text, REPLY), queue_ids: Vec::new(), took_ms: 0 }
     }
 
+    /// Nothing was tried, and nothing will be.
+    pub fn refused(text: &str) -> Self {
+        Tried::said(Said::Refused, text)
+    }
+
     pub(crate) fn said(said: Said, reply: &str) -> Self {
         Tried { said, ..Tried::unknown(reply) }
     }
@@ -69,6 +74,19 @@ pub type Exchanges<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, String>
 pub trait FindExchanges: Send + Sync {
     /// The host names, the best first.
     fn of<'a>(&'a self, domain: &'a str) -> Exchanges<'a>;
+}
+
+/// A report as it goes out: one for all receivers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sheet {
+    /// The id of its notice.
+    pub id: String,
+    /// In one line.
+    pub subject: String,
+    /// The report as text.
+    pub text: String,
+    /// The report as a page that needs nothing else.
+    pub html: String,
 }
 
 /// Sends notices.
@@ -112,6 +130,35 @@ impl Sender {
         let late = || Tried::said(Said::Deferred, &format!("no answer within {} s", PATIENCE.as_secs()));
         let tried = tokio::time::timeout(PATIENCE, self.by(notice, receiver, route)).await.unwrap_or_else(|_| late());
         Tried { route: route.name.clone(), took_ms: begun.elapsed().as_millis() as u64, ..tried }
+    }
+
+    /// Sends a report by a route; only mail carries one. It never fails: what went wrong is in the answer.
+    pub async fn send_sheet(&self, sheet: &Sheet, notice: &Notice, route: &Route) -> Tried {
+        let begun = Instant::now();
+        let late = || Tried::said(Said::Deferred, &format!("no answer within {} s", PATIENCE.as_secs()));
+        let tried = tokio::time::timeout(PATIENCE, self.sheet_by(sheet, notice, route)).await.unwrap_or_else(|_| late());
+        Tried { route: route.name.clone(), took_ms: begun.elapsed().as_millis() as u64, ..tried }
+    }
+
+    async fn sheet_by(&self, sheet: &Sheet, notice: &Notice, route: &Route) -> Tried {
+        let (Way::Smtp { to, from, .. } | Way::Direct { to, from }) = &route.way else {
+            return Tried::said(Said::Refused, "a report goes by mail only");
+        };
+        let told = |text: &str| if route.content == Content::Masked { mask_addresses(text) } else { text.to_owned() };
+        let letter = mail::Letter {
+            from,
+            to,
+            subject: &sheet.subject,
+            text: &told(&sheet.text),
+            html: &told(&sheet.html),
+            picture: None,
+            host: &self.host,
+        };
+        match (mail::write(&letter, notice, std::time::SystemTime::now()), &route.way) {
+            (Ok(bytes), Way::Smtp { relay, .. }) => smtp::by_relay(relay, &self.host, from, to, &bytes).await,
+            (Ok(bytes), _) => smtp::direct(self.exchanges.as_ref(), &self.host, from, to, &bytes).await,
+            (Err(error), _) => Tried::said(Said::Refused, &error.to_string()),
+        }
     }
 
     /// The heartbeat: one GET that says that we are alive.

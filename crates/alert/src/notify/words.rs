@@ -141,6 +141,7 @@ const fn status(kind: NoticeKind) -> &'static str {
         NoticeKind::Escalated => "goes on, nobody has acknowledged it: you are the next to be told",
         NoticeKind::Resolved => "is over",
         NoticeKind::Summary => "came and went while nobody was told",
+        NoticeKind::Report => "is what there is to report",
     }
 }
 

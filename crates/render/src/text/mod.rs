@@ -20,6 +20,7 @@ use mailvane_metric::summary::report::Failure;
 use mailvane_model::Time;
 use mailvane_model::word::{Direction, Population};
 
+pub(crate) use format::bytes;
 use format::{Clock, count, counted};
 use page::Page;
 pub use page::Style;

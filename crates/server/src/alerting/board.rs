@@ -4,10 +4,12 @@ use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use mailvane_alert::RuleSet;
-use mailvane_alert::input::QueueSample;
+use mailvane_alert::input::{Dimension, QueueSample};
 use mailvane_alert::notify::Delivery;
+use mailvane_alert::series::Series;
 use mailvane_alert::state::{Alert, Incident, Silence};
+use mailvane_alert::{Engine, RuleSet};
+use mailvane_metric::Traffic;
 use mailvane_model::Time;
 use mailvane_store::alerts::Alerts;
 
@@ -42,6 +44,42 @@ pub(crate) struct State {
     pub(crate) dropped: u64,
     /// The live queue, where this host can be asked for it.
     pub(crate) queue: Arc<LiveQueue>,
+    /// What was learned of outbound mail, as a whole and by provider.
+    pub(crate) usual: Arc<Usual>,
+}
+
+/// What the rules compare with, as of one hour.
+#[derive(Debug, Default)]
+pub(crate) struct Usual {
+    /// The hour, counted from the epoch.
+    hour: i64,
+    /// Series remember sums that they were asked for, so one reader asks at a time.
+    series: Mutex<Vec<Series>>,
+}
+
+/// Providers whose usual traffic is shown.
+const USUAL_PROVIDERS: usize = 64;
+
+impl Usual {
+    /// As the engine knows it now: worked out once an hour of log time.
+    pub(crate) fn of(engine: &Engine, last: &Arc<Usual>) -> Arc<Self> {
+        let hour = engine.through().map_or(0, |through| through.0.div_euclid(Time::HOUR));
+        if hour == last.hour {
+            return Arc::clone(last);
+        }
+        let book = engine.book();
+        let class = Traffic::DEFAULT.code();
+        let whole = book.get(class, Dimension::All, "").into_iter();
+        let series = whole.chain(book.all(class, Dimension::Provider).take(USUAL_PROVIDERS)).cloned().collect();
+        Arc::new(Usual { hour, series: Mutex::new(series) })
+    }
+
+    /// Asks the series of a provider, or of everything.
+    pub(crate) fn ask<T>(&self, provider: Option<&str>, question: impl FnOnce(&Series) -> T) -> Option<T> {
+        let (dimension, key) = provider.map_or((Dimension::All, ""), |key| (Dimension::Provider, key));
+        let known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|series| series.name.dimension == dimension && &*series.name.key == key).map(question)
+    }
 }
 
 /// The live queue as it was listed last.

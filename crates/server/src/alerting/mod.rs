@@ -6,7 +6,7 @@
 //! * [`watch`]: the thread that judges, keeps and tells. It looks at the store as readers do, so that ingest never waits for it, and what was
 //!   judged when is the same after a crash.
 //! * [`order`], [`board`]: what people ask of it, and what it shows them.
-//! * [`post`]: tasks that send.
+//! * [`post`]: tasks that send. [`report`]: reports on a schedule among them.
 //! * [`lister`]: asks for the live queue now and then.
 //! * [`exchanges`]: the mail servers of a domain, for notices that go straight there.
 
@@ -20,6 +20,8 @@ pub(crate) mod lister;
 pub(crate) mod order;
 #[cfg(feature = "daemon")]
 pub(crate) mod post;
+#[cfg(feature = "daemon")]
+pub(crate) mod report;
 #[cfg(feature = "daemon")]
 pub(crate) mod rows;
 pub(crate) mod rules;
@@ -45,20 +47,20 @@ pub(crate) fn sender(plan: &settings::Plan, listen: &str) -> Result<mailvane_ale
     Ok(mailvane_alert::notify::Sender::new(Arc::new(exchanges::Dns), judge, providers, plan.zone, &plan.own.host, link)?)
 }
 
-/// Everything that alerts need: what they show, and the work of their thread.
+/// Everything that alerts need: what they show, the work of their thread, and the way to it.
 #[cfg(feature = "daemon")]
 pub(crate) fn begin(
     plan: settings::Plan,
     folder: &Path,
     shared: &Arc<crate::live::view::Shared>,
     runtime: &tokio::runtime::Handle,
-) -> Result<(Arc<board::Board>, watch::Watch)> {
+) -> Result<(Arc<board::Board>, watch::Watch, std::sync::mpsc::Sender<order::Message>)> {
     let kept = Arc::new(mailvane_store::alerts::Alerts::open(folder)?);
     let (back, inbox) = std::sync::mpsc::channel();
     let sender = sender(&plan, &shared.about.listen)?;
     let post = post::Post::new(runtime.clone(), sender, back.clone());
     let lister = lister::Lister::new(plan.lists_queue, back.clone());
-    let board = Arc::new(board::Board::new(kept, back));
+    let board = Arc::new(board::Board::new(kept, back.clone()));
     let watch = watch::Watch::open(plan, Arc::clone(shared), Arc::clone(&board), inbox, post, lister)?;
-    Ok((board, watch))
+    Ok((board, watch, back))
 }

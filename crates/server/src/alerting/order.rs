@@ -7,6 +7,7 @@ use mailvane_alert::state::Silence;
 use serde::{Deserialize, Serialize};
 
 use crate::queue::list::Look;
+use crate::reporting::Due;
 
 /// Characters of a comment, a pattern or a name.
 pub(crate) const WORDS_MAX: usize = 300;
@@ -42,6 +43,8 @@ pub(crate) enum Order {
 pub(crate) enum Message {
     /// An order of the API, and who waits for it.
     Order(Order, SyncSender<Result<(), String>>),
+    /// A report on a schedule is due.
+    Report(Due),
     /// A notice was sent, or not.
     Sent {
         /// Which delivery.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender as Back;
 
-use mailvane_alert::notify::{Delivery, Receiver, Said, Sender, Tried};
+use mailvane_alert::event::NoticeKind;
+use mailvane_alert::notify::{Delivery, Receiver, Said, Sender, Sheet, Tried};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -31,12 +32,22 @@ impl Post {
     }
 
     /// Sends by the route that is next.
-    pub(crate) fn send(&self, delivery: Delivery, receivers: &[Receiver]) {
+    pub(crate) fn send(&self, delivery: Delivery, receivers: &[Receiver], report: Option<&Arc<Sheet>>) {
         let receiver = receivers.iter().find(|receiver| receiver.name == delivery.receiver).cloned();
         let route = delivery.order.get(delivery.place).and_then(|place| receiver.as_ref()?.routes.get(*place).cloned());
         let (sender, places, back) = (Arc::clone(&self.sender), Arc::clone(&self.places), self.back.clone());
+        let is_report = delivery.notice.kind == NoticeKind::Report;
+        let sheet = report.filter(|sheet| sheet.id == delivery.notice.id).cloned();
         self.runtime.spawn(async move {
             let tried = match (&receiver, &route) {
+                (Some(_), Some(route)) if is_report => {
+                    // It is never closed.
+                    let _place = places.acquire().await;
+                    match &sheet {
+                        Some(sheet) => sender.send_sheet(sheet, &delivery.notice, route).await,
+                        None => Tried::refused("a later report has taken its place"),
+                    }
+                }
                 (Some(receiver), Some(route)) => {
                     // It is never closed.
                     let _place = places.acquire().await;

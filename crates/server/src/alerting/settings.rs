@@ -100,6 +100,8 @@ pub(crate) struct Plan {
     pub(crate) heartbeat: Option<(String, i64)>,
     /// Whether the mail server of this host is asked for its queue.
     pub(crate) lists_queue: bool,
+    /// The report on a schedule.
+    pub(crate) report: Option<crate::reporting::settings::Plan>,
 }
 
 impl Plan {
@@ -115,6 +117,7 @@ impl Plan {
             zone,
             heartbeat: None,
             lists_queue: false,
+            report: None,
         }
     }
 
@@ -145,7 +148,7 @@ impl Plan {
         let heartbeat = section.heartbeat.clone().map(|url| (url, every.max(10 * Time::SECOND)));
         let link = section.link.clone().unwrap_or_default().trim_end_matches('/').to_owned();
         let lists_queue = section.list_queue.unwrap_or_else(|| crate::queue::list::program().is_some());
-        Ok(Plan { rules, problems, settings, receivers, own, link, zone, heartbeat, lists_queue })
+        Ok(Plan { rules, problems, settings, receivers, own, link, zone, heartbeat, lists_queue, report: None })
     }
 
     /// What is to be said about rules and routes before they are needed.

@@ -23,13 +23,15 @@ use mailvane_model::{Sink, Time};
 use mailvane_store::CommitNumber;
 use mailvane_store::alerts::{AlertChanges, Alerts, KeptIncident};
 
-use super::board::{Board, State};
+use super::board::{Board, State, Usual};
 use super::lister::Lister;
 use super::order::{Message, Order};
 use super::post::Post;
+use super::report::{Report, notice_of};
 use super::rows;
 use super::settings::Plan;
 use crate::live::view::{Shared, View};
+use crate::reporting::Due;
 
 /// How often is looked at what is new.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -69,6 +71,8 @@ pub(crate) struct Watch {
     lines: Option<(u64, u64)>,
     /// Incidents that could not be kept yet.
     unkept: Vec<IncidentRow>,
+    /// The last report on a schedule, and whether it has to be kept.
+    report: (Report, bool),
     saved: Instant,
     ticked: Instant,
     beaten: Option<Instant>,
@@ -98,6 +102,7 @@ impl Watch {
         for bytes in kept.deliveries()? {
             deliveries.push(serde_json::from_slice(&bytes).context("the outbox of notices holds what this version cannot read")?);
         }
+        let report = Report::read(&kept)?;
         let outbox = Outbox::restore(deliveries, now().0);
         let instant = Instant::now();
         Ok(Watch {
@@ -113,6 +118,7 @@ impl Watch {
             number,
             lines: None,
             unkept: Vec::new(),
+            report: (report, false),
             saved: instant,
             ticked: instant,
             beaten: None,
@@ -163,6 +169,7 @@ impl Watch {
                     let _ = done.send(result);
                 }
                 Ok(Message::Sent { delivery, tried }) => self.sent(&delivery, tried),
+                Ok(Message::Report(due)) => self.take_report(due),
                 Ok(Message::Listed(answer)) => self.lister.answered(answer, now(), &self.engine.facts().queue),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
@@ -204,6 +211,23 @@ impl Watch {
                 self.engine.acknowledge(&incident, &author, now()).map_err(|error| error.to_string())
             }
         }
+    }
+
+    /// Takes a report on: it is kept with its deliveries, and sent after that. One that was taken before is none.
+    fn take_report(&mut self, due: Due) {
+        if Some(due.at.0) <= self.report.0.at {
+            return;
+        }
+        let wall = now();
+        if let Some(sheet) = &due.sheet {
+            let notice = notice_of(sheet, &due, wall);
+            let avoid_own = self.is_stuck();
+            self.outbox.add(&notice, &self.plan.receivers, &self.plan.own, avoid_own, wall.0);
+        } else {
+            tracing::info!("no report is sent: there was no mail in its time");
+        }
+        self.report = (Report { at: Some(due.at.0), sheet: due.sheet.map(Arc::new) }, true);
+        self.say(Step::default(), false, Vec::new(), wall);
     }
 
     fn sent(&mut self, delivery: &str, tried: Tried) {
@@ -305,12 +329,13 @@ impl Watch {
             }
         }
         for delivery in due {
-            self.post.send(delivery, &self.plan.receivers);
+            self.post.send(delivery, &self.plan.receivers, self.report.0.sheet.as_ref());
         }
     }
 
     fn keep(&mut self, save: bool, done: Vec<i64>) -> Result<()> {
         let mut changes = AlertChanges { done, ..AlertChanges::default() };
+        changes.report = self.report.1.then(|| self.report.0.bytes()).transpose()?;
         if save {
             changes.state = Some([&[VERSION][..], &self.number.0.to_le_bytes(), &self.engine.save()?].concat());
         }
@@ -330,6 +355,7 @@ impl Watch {
         }
         self.kept.keep(&changes)?;
         self.unkept.clear();
+        self.report.1 = false;
         self.outbox.kept();
         if save {
             self.saved = Instant::now();
@@ -377,6 +403,7 @@ impl Watch {
             routes: if is_first { Arc::new(routes(&self.plan)) } else { Arc::clone(&last.routes) },
             dropped: self.dropped + self.engine.dropped() + self.outbox.dropped,
             queue: Arc::clone(&self.lister.shown),
+            usual: Usual::of(&self.engine, &last.usual),
         });
     }
 }

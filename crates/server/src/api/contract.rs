@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{
-    Api, alerts, breakdown, failures, life, live, live_queue, messages, openapi, probes, queue, security, series, sources, status, summary,
-    suppression, trouble,
+    Api, alerts, attention, breakdown, charts, failures, life, live, live_queue, messages, openapi, probes, queue, security, series,
+    sources, status, summary, suppression, trouble,
 };
 use crate::live::view::{About, Gap, Shared, View};
 use crate::pipeline::coverage::Coverage;
@@ -316,6 +316,10 @@ async fn keeps_the_contract(api: &Arc<Api>) {
     assert_eq!(going["incidents"][0]["acknowledged"]["author"], "ann", "{going:#}");
     let was = hold("AlertHistory", alerts::history(state(), all(), uri("/?since=2026-11-02T00:00:00Z")).await);
     assert_eq!(was["incidents"][0]["group"]["key"], "google", "{was:#}");
+    let heard = hold("Attention", attention::get(state(), all(), uri(&format!("/?{WINDOW}"))).await);
+    assert_eq!(heard["wrong"][0]["kind"], "incident", "{heard:#}");
+    assert!(heard["wrong"].as_array().is_some_and(|lines| lines.iter().any(|line| line["kind"] == "source")), "{heard:#}");
+    assert!(heard["looked_at"].as_array().is_some_and(|looked| looked.len() >= 2), "{heard:#}");
     let rules = hold("AlertRules", alerts::rules(state(), all(), uri("/")).await);
     assert!(rules["rules"].as_array().is_some_and(|rules| rules.len() > 20));
     hold("AlertNotices", alerts::notices(state(), all(), uri("/?limit=5")).await);
@@ -337,6 +341,19 @@ async fn keeps_the_contract(api: &Arc<Api>) {
                bytes,delay_p50,delay_p95,bounce_rate,failure_rate,deferral_rate,acceptance_now";
     for query in ["", "&by=provider&limit=1", "&step=86400", "&by=reason"] {
         hold("Series", series::get(state(), all(), uri(&format!("/?metric={metrics}&{WINDOW}{query}"))).await);
+    }
+    let told = hold("Series", series::get(state(), all(), uri(&format!("/?metric=delivered&context=yes&{WINDOW}"))).await);
+    assert_eq!(told["context"]["markers"][0]["title"], "A provider blocks us: provider google", "{told:#}");
+    for query in
+        ["metric=delivered,bounced&context=yes&kind=bars", "metric=deferral_rate&by=provider", "metric=delay_p95&width=400&height=200"]
+    {
+        let question = format!("/?{query}&{WINDOW}");
+        let drawn = charts::svg(state(), all(), uri(&question)).await.expect("drawn");
+        assert_eq!(drawn.headers()["content-type"], "image/svg+xml");
+        assert_eq!(charts::png(state(), all(), uri(&question)).await.expect("drawn").headers()["content-type"], "image/png");
+    }
+    for query in ["metric=delivered,bounce_rate", "metric=delivered&width=9999", "metric=delivered&kind=pie"] {
+        assert!(charts::svg(state(), all(), uri(&format!("/?{query}"))).await.is_err(), "{query}");
     }
     for by in ["provider", "domain", "sender_domain", "sender", "relay", "instance", "reason", "client"] {
         hold("Breakdown", breakdown::get(state(), all(), uri(&format!("/?by={by}&{WINDOW}"))).await);
@@ -431,6 +448,13 @@ async fn probes_and_domains_keep_the_contract() {
     let folder = folder();
     let api = &probed(folder.path());
     let state = || State(Arc::clone(api));
+    let heard = hold("Attention", attention::get(state(), all(), uri("/?since=2026-09-21T00:00:00Z&until=2026-09-22T00:00:00Z")).await);
+    let of = |list: &str, kind: &str| {
+        let lines = heard[list].as_array().cloned().unwrap_or_default();
+        lines.into_iter().find(|line| line["kind"] == kind).unwrap_or_default()
+    };
+    assert_eq!(of("wrong", "finding")["page"], "/domains/example.com", "{heard:#}");
+    assert_eq!(of("changed", "record")["title"], "example.com: No SPF record", "{heard:#}");
     let listed = hold("Domains", probes::domains(state(), all(), uri("/")).await);
     assert_eq!((&listed["domains"][0]["state"], &listed["domains"][0]["worst"]), (&Value::from("problem"), &Value::from("No SPF record")));
     let told = hold("DomainSheet", probes::domain(state(), all(), Path("Example.com".into()), uri("/")).await);

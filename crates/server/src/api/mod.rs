@@ -10,9 +10,12 @@
 mod account;
 mod alerts;
 mod assets;
+mod attention;
 mod body;
 mod breakdown;
 mod chain;
+mod charts;
+mod context;
 #[cfg(test)]
 mod contract;
 mod counts;
@@ -112,7 +115,7 @@ impl Api {
 }
 
 /// The server's clock.
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     Time::from_chrono(&chrono::Utc::now())
 }
 
@@ -135,8 +138,11 @@ impl From<mailvane_store::Error> for Problem {
 fn routes(api: Arc<Api>) -> Router {
     let v1 = Router::new()
         .route("/status", get(status::get))
+        .route("/attention", get(attention::get))
         .route("/summary", get(summary::get))
         .route("/series", get(series::get))
+        .route("/charts/series.svg", get(charts::svg))
+        .route("/charts/series.png", get(charts::png))
         .route("/breakdown", get(breakdown::get))
         .route("/messages", get(messages::get))
         .route("/messages/{id}", get(life::get))

@@ -14,6 +14,7 @@ use mailvane_model::Time;
 use serde_json::{Value, json};
 
 use super::breakdown::{dimension, label};
+use super::context::Context;
 use super::figures::{self, count, spread};
 use super::json::moment;
 use super::problem::Problem;
@@ -33,48 +34,119 @@ const STEPS_MAX: i64 = 3000;
 /// Groups by default, and at most.
 const LIMIT: (usize, usize) = (8, 20);
 
-/// `/series`.
-pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
-    let question = Question::read(&uri, &[WINDOW, &["clock", "metric", "by", "limit", "step"]])?;
-    let metrics = metrics(question.get("metric"))?;
-    let by = question.get("by").map(dimension).transpose()?;
-    let limit = question.limit(LIMIT.0, LIMIT.1)?;
-    let window = Window::read(&question, FIGURES, &reader, now())?;
-    let step = step(question.get("step").unwrap_or("auto"), &window)?;
-    api.answer(move |view, _| answer(view, &window, &metrics, by, limit, step)).await
+/// What is asked.
+pub(crate) struct Asked {
+    metrics: Vec<Metric>,
+    by: Option<Dimension>,
+    limit: usize,
+    /// Mail and time.
+    pub(crate) window: Window,
+    step: i64,
+    /// Whether what is usual and what happened meanwhile is wanted.
+    context: bool,
 }
 
-fn answer(view: &View, window: &Window, metrics: &[Metric], by: Option<Dimension>, limit: usize, step: i64) -> Result<Value, Problem> {
-    let borders = borders(&window.scope, window.zone, step);
-    let mut lines = Vec::new();
+/// The parameters of a series, without those of the window.
+pub(crate) const ASKED: &[&str] = &["clock", "metric", "by", "limit", "step", "context"];
+
+impl Asked {
+    /// Reads it, for somebody.
+    pub(crate) fn read(question: &Question, reader: &Reader) -> Result<Self, Problem> {
+        let metrics = metrics(question.get("metric"))?;
+        let by = question.get("by").map(dimension).transpose()?;
+        let limit = question.limit(LIMIT.0, LIMIT.1)?;
+        let window = Window::read(question, FIGURES, reader, now())?;
+        let step = step(question.get("step").unwrap_or("auto"), &window)?;
+        let context = question.word("context", &[("yes", true), ("no", false)], false)?;
+        Ok(Asked { metrics, by, limit, window, step, context })
+    }
+}
+
+/// One line: a metric of a group, or of everything.
+pub(crate) struct Drawn {
+    /// The metric.
+    pub(crate) metric: Metric,
+    key: Value,
+    /// What people call it.
+    pub(crate) label: String,
+    /// A value for each step; none where it is not known.
+    values: Vec<Option<Sampled>>,
+}
+
+impl Drawn {
+    /// The values alone.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Option<f64>> {
+        self.values.iter().map(|value| value.and_then(|value| value.value))
+    }
+}
+
+/// The answer: the same for the page and for the pictures.
+pub(crate) struct Answer {
+    /// The start of each step, and the end of the last one.
+    pub(crate) borders: Vec<Time>,
+    /// The width of a step in seconds.
+    pub(crate) step: i64,
+    /// The lines.
+    pub(crate) lines: Vec<Drawn>,
+    /// What is usual, and what happened meanwhile.
+    pub(crate) context: Option<Context>,
+}
+
+/// `/series`.
+pub(crate) async fn get(State(api): State<Arc<Api>>, reader: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
+    let question = Question::read(&uri, &[WINDOW, ASKED])?;
+    let asked = Asked::read(&question, &reader)?;
+    let here = Arc::clone(&api);
+    api.answer(move |view, _| {
+        let answer = answer(&here, view, &asked)?;
+        Ok(write(&answer, &asked, view))
+    })
+    .await
+}
+
+/// Works it out.
+pub(crate) fn answer(api: &Api, view: &View, asked: &Asked) -> Result<Answer, Problem> {
+    let window = &asked.window;
+    let borders = borders(&window.scope, window.zone, asked.step);
+    let mut groups = Vec::new();
     let total = series(&view.snapshot, &window.scope, &borders)?;
-    match by {
-        None => lines.push((Value::Null, None, total)),
-        Some(by) => grouped(view, window, by, limit, &borders, total, &mut lines)?,
+    match asked.by {
+        None => groups.push((Value::Null, None, total)),
+        Some(by) => grouped(view, window, by, asked.limit, &borders, total, &mut groups)?,
     }
     let known = |start: Time| view.complete_to.is_some_and(|complete| start <= complete);
-    let mut written = Vec::new();
-    for (key, name, steps) in &lines {
-        for metric in metrics {
-            let values: Vec<Option<Sampled>> =
-                steps.iter().map(|step| known(step.start).then(|| metric.of(&step.cell, &window.scope))).collect();
-            written.push(json!({
-                "metric": metric.word,
-                "key": key,
-                "label": name.clone().unwrap_or_else(|| metric.word.replace('_', " ")),
-                "unit": metric.unit,
-                "values": values.iter().map(|value| value.and_then(|value| value.value)).collect::<Vec<_>>(),
-                "n": if metric.unit == "ratio" { json!(values.iter().map(|value| value.map_or(0, |value| value.n)).collect::<Vec<_>>()) } else { Value::Null },
-            }));
+    let mut lines = Vec::new();
+    for (key, name, steps) in &groups {
+        for metric in &asked.metrics {
+            let values = steps.iter().map(|step| known(step.start).then(|| metric.of(&step.cell, &window.scope))).collect();
+            let label = name.clone().unwrap_or_else(|| metric.word.replace('_', " "));
+            lines.push(Drawn { metric: *metric, key: key.clone(), label, values });
         }
     }
-    let times = &borders[..borders.len().saturating_sub(1)];
-    Ok(json!({
-        "window": window.write(view.complete_to),
-        "step_s": step,
+    let figures: Vec<_> = asked.metrics.iter().filter_map(|metric| Some((metric.word, metric.figure()?))).collect();
+    let context = asked.context.then(|| Context::of(api, &window.scope, &borders, &figures, asked.by.is_none())).transpose()?;
+    Ok(Answer { borders, step: asked.step, lines, context })
+}
+
+fn write(answer: &Answer, asked: &Asked, view: &View) -> Value {
+    let line = |line: &Drawn| {
+        json!({
+            "metric": line.metric.word,
+            "key": line.key,
+            "label": line.label,
+            "unit": line.metric.unit,
+            "values": line.values().collect::<Vec<_>>(),
+            "n": if line.metric.unit == "ratio" { json!(line.values.iter().map(|value| value.map_or(0, |value| value.n)).collect::<Vec<_>>()) } else { Value::Null },
+        })
+    };
+    let times = &answer.borders[..answer.borders.len().saturating_sub(1)];
+    json!({
+        "window": asked.window.write(view.complete_to),
+        "step_s": answer.step,
         "times": times.iter().map(|time| moment(*time)).collect::<Vec<Value>>(),
-        "series": written,
-    }))
+        "series": answer.lines.iter().map(line).collect::<Vec<_>>(),
+        "context": answer.context.as_ref().map(Context::write),
+    })
 }
 
 type Line = (Value, Option<String>, Vec<Step>);
@@ -122,9 +194,11 @@ fn grouped(
 
 /// A metric of the contract.
 #[derive(Clone, Copy, Debug)]
-struct Metric {
-    word: &'static str,
-    unit: &'static str,
+pub(crate) struct Metric {
+    /// Its name.
+    pub(crate) word: &'static str,
+    /// `count`, `ratio`, `seconds` or `bytes`.
+    pub(crate) unit: &'static str,
 }
 
 /// A value with its sample size.
@@ -197,7 +271,16 @@ impl Metric {
     }
 
     fn count(self, of: &Figures, cell: &Cell) -> u64 {
-        let figure = match self.word {
+        match self.word {
+            "rejected" => (cell.door(Door::Rejected) + cell.door(Door::RejectedTemporarily)).max(0) as u64,
+            "auth_failed" => cell.door(Door::AuthFailed).max(0) as u64,
+            _ => self.figure().map_or(0, |figure| count(of, figure)),
+        }
+    }
+
+    /// The figure of mail that is counted; none for shares, times and what is counted at the door.
+    fn figure(self) -> Option<Figure> {
+        Some(match self.word {
             "received" => Figure::Received,
             "delivered" => Figure::Delivered,
             "relayed" => Figure::Relayed,
@@ -205,14 +288,12 @@ impl Metric {
             "hard_bounced" => Figure::BouncedHard,
             "expired" => Figure::Expired,
             "discarded" => Figure::Discarded,
+            "attempts" => Figure::Attempts,
             "deferred" => Figure::DeferredAttempts,
             "deferred_recipients" => Figure::RecipientsDeferred,
             "bytes" => Figure::DeliveredBytes,
-            "rejected" => return (cell.door(Door::Rejected) + cell.door(Door::RejectedTemporarily)).max(0) as u64,
-            "auth_failed" => return cell.door(Door::AuthFailed).max(0) as u64,
-            _ => Figure::Attempts,
-        };
-        count(of, figure)
+            _ => return None,
+        })
     }
 }
 

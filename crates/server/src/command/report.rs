@@ -140,7 +140,7 @@ fn tell_timing(reading: &Reading, folding: Duration) -> Result<()> {
 }
 
 /// What to do about a kind of failure: judged again by its first sample, so that the words of the very rule come in.
-fn advice(judge: &Judge, providers: &Providers, failure: &Failure) -> Advice {
+pub(crate) fn advice(judge: &Judge, providers: &Providers, failure: &Failure) -> Advice {
     let sample = failure.samples.first().map_or("", String::as_str);
     let deferred = failure.bounced + failure.expired == 0;
     let asked = judge::Failure {
@@ -208,7 +208,7 @@ fn unnamed(clusters: &Clusters) -> Vec<Unnamed> {
     clusters.top().into_iter().take(UNNAMED).map(one).collect()
 }
 
-fn server_name(stream: &mailvane_model::Stream) -> String {
+pub(crate) fn server_name(stream: &mailvane_model::Stream) -> String {
     let host = if stream.host.is_empty() { "this host" } else { &stream.host };
     let usual = stream.instance.is_empty() || stream.instance == stream.mta.word();
     if usual { format!("{} on {host}", stream.mta.word()) } else { format!("{} ({}) on {host}", stream.mta.word(), stream.instance) }

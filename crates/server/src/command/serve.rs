@@ -31,7 +31,7 @@ use crate::pipeline::files::Job;
 use crate::pipeline::span;
 use crate::probing::known::Known;
 use crate::socket::{self, Question};
-use crate::{Ending, alerting, cli, discover, probing, rules};
+use crate::{Ending, alerting, cli, discover, probing, reporting, rules};
 
 /// Where the dashboard is unless told otherwise.
 pub(crate) const LISTEN: &str = "127.0.0.1:8624";
@@ -53,7 +53,8 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
         domains: plan.assembly.ours.domains.clone(),
         smarthost: found.smarthost.clone(),
     };
-    let alerts = Plan::read(&config.alerts, &config.notify, own, plan.zone)?;
+    let mut alerts = Plan::read(&config.alerts, &config.notify, own, plan.zone)?;
+    alerts.report = reporting::settings::Plan::read(&config.report, &alerts.receivers, plan.zone)?;
     plan.assembly.own_senders = alerts.senders();
     let known = Known::of_postfix(config.domains.ours.clone(), &found.postfix);
     let probes = probing::settings::Plan::read(&config.probe, &config.domains.ours, plan.zone, known)?;
@@ -111,7 +112,16 @@ pub(crate) fn follow(
     let _ = shared.probes.set(found);
     let stopped = Arc::clone(&stop);
     runtime.spawn(async move { runner.run(&stopped).await });
-    let (board, watch) = alerting::begin(alerts, &settings.folder, &shared, runtime.handle())?;
+    let (report, host) = (alerts.report.clone(), alerts.own.host.clone());
+    let (board, watch, back) = alerting::begin(alerts, &settings.folder, &shared, runtime.handle())?;
+    let reporting = report.map(|plan| {
+        let (shared, last) = (Arc::clone(&shared), alerting::report::Report::last(&board.kept)?);
+        spawn("report", &stop, move |stop| {
+            reporting::run(&plan, &shared, last, &host, &back, stop);
+            Ok(())
+        })
+    });
+    let reporting = reporting.transpose()?;
     let watching = spawn("alerts", &stop, move |stop| {
         watch.run(stop);
         Ok(())
@@ -124,6 +134,9 @@ pub(crate) fn follow(
     runtime.shutdown_background();
     join(following, "ingest")?;
     join(watching, "alerts")?;
+    if let Some(reporting) = reporting {
+        join(reporting, "the report")?;
+    }
     if let Some(beside) = beside {
         join(beside, "the simulated host")?;
     }
