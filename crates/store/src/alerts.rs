@@ -185,6 +185,7 @@ mod tests {
             incidents: vec![incident("a", 10, None), incident("b", 20, Some(30))],
             deliveries: vec![("n1".into(), Some(b"one".to_vec())), ("n2".into(), Some(b"two".to_vec()))],
             done: Vec::new(),
+            report: Some(b"report".to_vec()),
         };
         alerts.keep(&changes).expect("kept");
         alerts
@@ -197,6 +198,7 @@ mod tests {
         drop(alerts);
         let alerts = Alerts::open(folder.path()).expect("opens again");
         assert_eq!(alerts.state().expect("read").as_deref(), Some(b"state".as_slice()));
+        assert_eq!(alerts.report().expect("read").as_deref(), Some(b"report".as_slice()));
         assert_eq!(alerts.deliveries().expect("read"), [b"two".to_vec()]);
         let all = alerts.incidents(Time(0), Time(100), 10).expect("read");
         assert_eq!(all, [incident("b", 20, Some(30)), incident("a", 10, Some(15))]);
