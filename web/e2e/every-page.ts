@@ -33,6 +33,11 @@ export async function holds(page: Page, path: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   const serious = violations.filter((each) => each.impact === 'serious' || each.impact === 'critical');
   expect(serious.map((each) => `${path}: ${each.id}: ${each.nodes[0]?.html} ${each.nodes[0]?.failureSummary}`)).toEqual([]);
+  const unsaved = await page.evaluate(() => {
+    const tables = [...document.querySelectorAll('main table')].filter((table) => !table.closest('.visually-hidden'));
+    return tables.filter((table) => !table.closest('.card')?.querySelector('.export button')).map((table) => table.textContent?.slice(0, 80));
+  });
+  expect(unsaved, `${path}: tables that cannot be saved as a file`).toEqual([]);
   const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(excess, `${path} is wider than the screen`).toBeLessThanOrEqual(0);
 }

@@ -149,6 +149,33 @@ test('deliveries are split, compared, saved as a file, and lead to the messages'
   await expect(page).toHaveURL(/domain=/);
 });
 
+test('any table can be saved as it stands, and a chart as a picture', async ({ page }) => {
+  await page.goto('/sources');
+  const card = page.locator('.card', { has: page.getByRole('heading', { name: 'Coverage by daemon' }) });
+  await expect(card.getByRole('row').nth(1)).toBeVisible();
+  const download = page.waitForEvent('download');
+  await card.getByRole('button', { name: /^JSON/ }).click();
+  const rows = JSON.parse(await (await import('node:fs/promises')).readFile(await (await download).path(), 'utf8')) as Array<Record<string, string>>;
+  expect(rows.length).toBeGreaterThan(1);
+  expect(Object.keys(rows[0] ?? {})[0]).toContain('Daemon');
+  await page.goto('/deliveries?split=no');
+  const picture = await page.getByRole('link', { name: 'PNG' }).getAttribute('href');
+  const answer = await page.request.get(picture ?? '');
+  expect(answer.headers()['content-type']).toBe('image/png');
+  expect((await answer.body()).length).toBeGreaterThan(2000);
+});
+
+test('the first page says what was looked at, and what changed', async ({ page }) => {
+  await page.goto('/');
+  await expect(page.getByText(/Looked at: \d+ rules/)).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'What changed' })).toBeVisible();
+  const told = await api<{ wrong: Array<{ title: string; page: string }> }>(page, '/attention');
+  for (const line of told.wrong.slice(0, 1)) {
+    await page.locator('.attention a', { hasText: line.title }).first().click();
+    await expect(page).toHaveURL(new RegExp(line.page.split('?')[0] ?? ''));
+  }
+});
+
 test('failures say what a reply means, and lead to the messages and to the addresses not to be mailed', async ({ page }) => {
   await page.goto(`/failures?${RANGE}`);
   const first = page.locator('.failure').first();

@@ -68,7 +68,7 @@ export function GroupTable({ by, now, past, stale }: { by: Split; now: Breakdown
     <Card title={`By ${SPLITS[by]}`} note={<>{note} <Export name={`deliveries-by-${by}`} columns={COLUMNS} rows={rows} /></>} flush stale={stale}>
       {!now && <div class="placeholder" />}
       {now && (
-        <Scroll label={`Deliveries by ${SPLITS[by]}`}>
+        <Scroll saved label={`Deliveries by ${SPLITS[by]}`}>
           <table>
             <thead>
               <tr>

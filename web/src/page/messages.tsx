@@ -6,6 +6,7 @@ import { bytes, clock, count, dateTime, day } from '../format';
 import { refresh } from '../live';
 import { change, link, query } from '../location';
 import { Choice } from '../part/choice';
+import { type Column, Export } from '../part/export';
 import { FilterChips } from '../part/filter-chips';
 import { Badge, Card, Empty, Failure } from '../part/pieces';
 import { RangeMenu } from '../part/range-menu';
@@ -101,6 +102,26 @@ function List({ data }: { data: Answer }) {
   );
 }
 
+const COLUMNS: ReadonlyArray<Column<Item>> = [
+  { name: 'time', value: (item) => item.time },
+  { name: 'kind', value: (item) => item.kind },
+  { name: 'status', value: (item) => item.status },
+  { name: 'sender', value: (item) => item.sender },
+  { name: 'recipients', value: (item) => item.recipients.join(' ') },
+  { name: 'recipient_count', value: (item) => item.recipient_count },
+  { name: 'client_name', value: (item) => item.client_name },
+  { name: 'client_ip', value: (item) => item.client_ip },
+  { name: 'direction', value: (item) => item.direction },
+  { name: 'provider', value: (item) => item.provider },
+  { name: 'reason', value: (item) => item.reason },
+  { name: 'reply', value: (item) => item.reply_text },
+  { name: 'delay_s', value: (item) => item.delay_s },
+  { name: 'queue_id', value: (item) => item.queue_id },
+  { name: 'message_id', value: (item) => item.message_id },
+  { name: 'id', value: (item) => item.id },
+  { name: 'sentence', value: (item) => item.sentence },
+];
+
 export function Messages() {
   const at = query.value;
   const range = readRange(at, '7d');
@@ -125,7 +146,7 @@ export function Messages() {
       <FilterChips />
       <div class="stack">
         {error && <Failure error={error} again={again} />}
-        <Card title={at.get('q') ? `Hits for “${at.get('q')}”` : 'Newest'} note={data ? `${dateTime(data.window.since)} – ${dateTime(data.window.until)}` : ' '} flush stale={loading}>
+        <Card title={at.get('q') ? `Hits for “${at.get('q')}”` : 'Newest'} note={data ? <>{dateTime(data.window.since)} – {dateTime(data.window.until)} <Export name="mailvane-messages" what="these messages" columns={COLUMNS} rows={data.items} /></> : ' '} flush stale={loading}>
           {data && <List data={data} />}
           {!data && !error && <div class="empty">Asking…</div>}
         </Card>

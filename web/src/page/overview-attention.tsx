@@ -16,6 +16,11 @@ export function localTimes(text: string): string {
   return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, (time) => dateTime(time));
 }
 
+/** Rules begin what they say with the name of their number. */
+function measured(text: string): string {
+  return text.replace(/^[a-z]+(_[a-z]+)+/, (name) => name.replaceAll('_', ' '));
+}
+
 function Line({ line }: { line: AttentionLine }) {
   const look = LOOKS[line.severity];
   return (
@@ -23,7 +28,7 @@ function Line({ line }: { line: AttentionLine }) {
       <span class={`badge ${look.tone}`}><span class="glyph" aria-hidden="true">{look.glyph}</span><span class="visually-hidden">{look.word}: </span></span>
       <div class="break">
         <a href={line.page}>{line.title}</a>
-        {line.text && <span class="muted small"> {line.text}</span>}
+        {line.text && <span class="muted small"> {measured(line.text)}</span>}
       </div>
       {line.time && <time class="muted small number" dateTime={line.time} title={dateTime(line.time)}>{ago(line.time, now.value)}</time>}
     </li>

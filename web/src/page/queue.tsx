@@ -61,10 +61,10 @@ function Forecast({ listed }: { listed: ListedQueue }) {
   return (
     <Card title="What will come back" note={`Mail goes back to its sender after ${duration(listed.lifetime_s)}`} flush>
       {!last || last.messages === 0 ? <Empty title="Nothing within a day">No message in the queue is that old.</Empty> : (
-        <table>
+        <Scroll label="What will come back"><table>
           <thead><tr><th scope="col">Unless accepted within</th><th scope="col" class="end">Messages</th></tr></thead>
           <tbody>{listed.expiring.map((each) => <tr key={each.within_s}><th scope="row">{duration(each.within_s)}</th><td class="end number">{count(each.messages)}</td></tr>)}</tbody>
-        </table>
+        </table></Scroll>
       )}
     </Card>
   );

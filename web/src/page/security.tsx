@@ -76,7 +76,7 @@ function Reasons({ found }: { found: Found }) {
 
 function Networks({ rows }: { rows: readonly SecurityNetwork[] }) {
   return (
-    <Scroll label="Networks">
+    <Scroll saved label="Networks">
       <table>
         <thead><tr><th scope="col">Network</th><th scope="col" class="end">Refused</th><th scope="col" class="end">For now</th><th scope="col" class="end">Failed logins</th><th scope="col" class="end">Names tried</th><th scope="col" class="end">Logins</th><th scope="col" class="end">Last</th></tr></thead>
         <tbody>
@@ -102,7 +102,7 @@ function Networks({ rows }: { rows: readonly SecurityNetwork[] }) {
 
 function Users({ rows }: { rows: readonly SecurityUser[] }) {
   return (
-    <Scroll label="Accounts">
+    <Scroll saved label="Accounts">
       <table>
         <thead><tr><th scope="col">Account</th><th scope="col" class="end">Failed logins</th><th scope="col" class="end">Logins</th><th scope="col" class="end">Messages</th><th scope="col" class="end">Recipients</th><th scope="col">Used from</th><th scope="col" class="end">Last</th></tr></thead>
         <tbody>

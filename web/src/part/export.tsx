@@ -27,19 +27,34 @@ function save(name: string, type: string, text: string): void {
   URL.revokeObjectURL(url);
 }
 
-interface Props<Row> {
-  /** The name of the file, without its ending. */
-  name: string;
+interface Table<Row> {
   columns: ReadonlyArray<Column<Row>>;
   rows: readonly Row[];
 }
 
-export function Export<Row>({ name, columns, rows }: Props<Row>) {
-  const json = () => JSON.stringify(rows.map((row) => Object.fromEntries(columns.map((column) => [column.name, column.value(row)]))), null, 1);
+interface Props<Row> extends Partial<Table<Row>> {
+  /** The name of the file, without its ending. */
+  name: string;
+  /** What is saved, for those who do not see where the buttons stand. */
+  what?: string;
+  /** The table, when it is worked out only as it is saved. */
+  table?: () => Table<Row>;
+}
+
+function asJson<Row>({ columns, rows }: Table<Row>): string {
+  return JSON.stringify(rows.map((row) => Object.fromEntries(columns.map((column) => [column.name, column.value(row)]))), null, 1);
+}
+
+export function Export<Row>({ name, what, columns = [], rows = [], table = () => ({ columns, rows }) }: Props<Row>) {
+  const of = what && <span class="visually-hidden"> of {what}</span>;
+  const asCsv = () => {
+    const { columns, rows } = table();
+    return csv(columns, rows);
+  };
   return (
     <span class="export">
-      <button type="button" class="button plain small" onClick={() => save(`${name}.csv`, 'text/csv', csv(columns, rows))}>CSV</button>
-      <button type="button" class="button plain small" onClick={() => save(`${name}.json`, 'application/json', json())}>JSON</button>
+      <button type="button" class="button plain small" onClick={() => save(`${name}.csv`, 'text/csv', asCsv())}>CSV{of}</button>
+      <button type="button" class="button plain small" onClick={() => save(`${name}.json`, 'application/json', asJson(table()))}>JSON{of}</button>
     </span>
   );
 }

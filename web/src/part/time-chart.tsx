@@ -64,6 +64,19 @@ interface Behind {
   markers: readonly SeriesMarker[];
 }
 
+/** When something went on: incidents that overlap are one stretch, since tints over each other would hide the values. */
+export function stretches(markers: readonly SeriesMarker[]): Array<[since: number, until: number]> {
+  const incidents = markers.filter((marker) => marker.kind === 'incident');
+  const spans = incidents.map((marker): [number, number] => [Date.parse(marker.since), marker.until ? Date.parse(marker.until) : Infinity]);
+  const joined: Array<[number, number]> = [];
+  for (const [since, until] of spans.sort((left, right) => left[0] - right[0])) {
+    const last = joined.at(-1);
+    if (last && last[1] >= since) last[1] = Math.max(last[1], until);
+    else joined.push([since, until]);
+  }
+  return joined;
+}
+
 /** Incidents as tinted stretches, changes as lines, what is usual as a grey band. */
 function drawBehind(plot: uPlot, { band, markers }: Behind, stepSeconds: number): void {
   const { ctx, bbox } = plot;
@@ -71,13 +84,16 @@ function drawBehind(plot: uPlot, { band, markers }: Behind, stepSeconds: number)
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  for (const marker of markers) {
-    const left = plot.valToPos(Date.parse(marker.since) / 1000, 'x', true);
-    const end = marker.kind === 'change' ? left : marker.until ? plot.valToPos(Date.parse(marker.until) / 1000, 'x', true) : bbox.left + bbox.width;
-    ctx.fillStyle = colour(marker.kind === 'change' ? '--expired' : '--bounced');
-    ctx.globalAlpha = marker.kind === 'change' ? 0.8 : 0.13;
-    ctx.fillRect(left, bbox.top, Math.max(end - left, devicePixelRatio * 1.5), bbox.height);
+  const x = (time: number) => plot.valToPos(time / 1000, 'x', true);
+  ctx.fillStyle = colour('--bounced');
+  ctx.globalAlpha = 0.13;
+  for (const [since, until] of stretches(markers)) {
+    const left = x(since);
+    ctx.fillRect(left, bbox.top, Math.max((until === Infinity ? bbox.left + bbox.width : x(until)) - left, devicePixelRatio * 1.5), bbox.height);
   }
+  ctx.fillStyle = colour('--expired');
+  ctx.globalAlpha = 0.8;
+  for (const marker of markers) if (marker.kind === 'change') ctx.fillRect(x(Date.parse(marker.since)), bbox.top, devicePixelRatio * 1.5, bbox.height);
   if (band) {
     ctx.fillStyle = colour('--muted');
     ctx.globalAlpha = 0.18;

@@ -126,7 +126,7 @@ impl Wrong {
             }
         }
         if let Some(reason) = &view.stopped {
-            self.blind("Reading has stopped".to_owned(), reason.to_string(), Some(view.made));
+            self.blind("Reading has stopped".to_owned(), reason.clone(), Some(view.made));
         }
         self.looked_at.push(several(view.sources.len(), "source of log lines", "sources of log lines"));
     }
