@@ -260,7 +260,7 @@ function Meanwhile({ markers, whole }: { markers: readonly SeriesMarker[]; whole
         <>
           {whole && 'Marked: '}
           {markers.slice(0, NAMED).map((marker) => (
-            <span key={marker.since + marker.title}><i class={marker.kind} aria-hidden="true" /><a href={marker.page}>{marker.title}</a> </span>
+            <span key={marker.since + marker.title}><i class={marker.kind === 'change' ? 'change' : undefined} aria-hidden="true" /><a href={marker.page}>{marker.title}</a> </span>
           ))}
           {markers.length > NAMED && <a href="/alerts/history">and {count(markers.length - NAMED)} more</a>}
         </>
