@@ -1156,6 +1156,8 @@ export interface DomainSheet {
 export interface ScopeLatency {
   scope: string;
   ms: number;
+  /** The legs of a round trip, in their order; the last is the whole way. */
+  legs: ProbeTiming[];
 }
 
 /** Why nothing was found of one domain or server. */

@@ -210,6 +210,9 @@ pub struct Finding {
     pub state: FindingState,
     /// In words.
     pub text: String,
+    /// It was in order in an earlier run: what is bad now got lost, and was not always missing.
+    #[serde(default)]
+    pub lost: bool,
 }
 
 /// How a check went.

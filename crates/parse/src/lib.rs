@@ -15,6 +15,7 @@ pub mod head;
 pub mod listing;
 pub mod mta;
 pub mod record;
+pub mod signer;
 mod syntax;
 pub mod wrap;
 

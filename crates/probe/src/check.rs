@@ -11,7 +11,7 @@ use crate::fetch::{Fetch, Offline};
 use crate::finding::{Evidence, Finding, State};
 use crate::lookup::authority::Authority;
 use crate::lookup::network::Server;
-use crate::lookup::validate::{Judge, Validator};
+use crate::lookup::validate::{Anchors, Judge, Validator};
 use crate::lookup::{Boxed, Lookup, Resolver};
 
 /// Checks under way at once.
@@ -87,8 +87,8 @@ impl Panel {
 
     /// The views over real resolvers: the first of them, then the others; second opinions from the others, then from the authoritative
     /// servers of each zone. `chosen`: the operator named these resolvers, so a single one may confirm itself when the authoritative
-    /// servers cannot be asked.
-    pub fn over_network(now: Time, servers: &[Server], chosen: bool, web: &Arc<dyn Fetch>) -> Self {
+    /// servers cannot be asked. `anchors`: the keys that signatures lead back to.
+    pub fn over_network(now: Time, servers: &[Server], chosen: bool, web: &Arc<dyn Fetch>, anchors: &Anchors) -> Self {
         let lookup = |server: &Server| Arc::new(server.clone()) as Arc<dyn Lookup>;
         let first: Vec<_> = servers.iter().map(lookup).collect();
         let mut second: Vec<_> = servers.iter().skip(1).map(lookup).collect();
@@ -100,7 +100,7 @@ impl Panel {
             second.push(Arc::new(Authority::over_network(base, like)));
         }
         let view = |lookups: Vec<Arc<dyn Lookup>>, server: Option<&Server>| View {
-            judge: server.map(|server| Arc::new(Validator::new(server.clone())) as Arc<dyn Judge>),
+            judge: server.map(|server| Arc::new(Validator::new(server.clone(), anchors.clone())) as Arc<dyn Judge>),
             web: Arc::clone(web),
             ..View::new(Resolver::new(lookups), now)
         };

@@ -54,12 +54,26 @@ impl Fetch for Offline {
 }
 
 /// Fetches over the network.
-pub struct Https;
+#[derive(Clone, Debug, Default)]
+pub struct Https {
+    authorities: Vec<reqwest::Certificate>,
+}
 
 impl Https {
-    async fn fetch(host: &str, path: &str, addresses: &[IpAddr], limit: usize) -> Result<Fetched, FetchError> {
+    /// Believes also the authorities of a PEM file.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn add_pem(&mut self, pem: &str) -> Result<(), String> {
+        let read = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| error.to_string())?;
+        self.authorities.extend(read);
+        Ok(())
+    }
+
+    async fn fetch(&self, host: &str, path: &str, addresses: &[IpAddr], limit: usize) -> Result<Fetched, FetchError> {
         let addresses: Vec<SocketAddr> = addresses.iter().map(|address| SocketAddr::new(*address, 443)).collect();
-        let client = reqwest::Client::builder()
+        let client = self.authorities.iter().fold(reqwest::Client::builder(), |client, one| client.add_root_certificate(one.clone()));
+        let client = client
             .redirect(reqwest::redirect::Policy::none())
             .https_only(true)
             .no_proxy()
@@ -107,6 +121,6 @@ fn failure(error: &reqwest::Error) -> FetchError {
 
 impl Fetch for Https {
     fn get<'a>(&'a self, host: &'a str, path: &'a str, addresses: &'a [IpAddr], limit: usize) -> Boxed<'a, Result<Fetched, FetchError>> {
-        Box::pin(Https::fetch(host, path, addresses, limit))
+        Box::pin(self.fetch(host, path, addresses, limit))
     }
 }

@@ -9,6 +9,7 @@ use crate::finding::Finding;
 use crate::lookup::{Kind, name};
 use crate::service::smtp::{Smtp, Use};
 use crate::service::{Encryption, Service};
+use crate::talk::tls::Trust;
 use crate::target::{Learned, Target};
 
 /// The checks of DNS, by the name that `--only` takes.
@@ -85,13 +86,14 @@ pub async fn plan(view: &View, target: &Target, only: &[String]) -> Plan {
 }
 
 /// The servers that take the domain's mail, each for a session of its own. Nothing is tried that only an operator may try.
-pub async fn transport(view: &View, target: &Target) -> Vec<Box<dyn Check>> {
+pub async fn transport(view: &View, target: &Target, trust: &Trust) -> Vec<Box<dyn Check>> {
     let hosts = view.resolver.ask(&target.domain, Kind::Mx).await.pointed();
     let hosts = hosts.into_iter().filter(|host| name::is_host(host)).take(HOST_LIMIT);
     hosts
         .map(|host| {
             let mut service = Service::new(&host, 25, Encryption::OnDemand);
             (service.connect, service.step) = (CONNECT, STEP);
+            service.trust = trust.clone();
             Box::new(Smtp::new(service, Use::Exchange)) as Box<dyn Check>
         })
         .collect()

@@ -7,6 +7,8 @@
 
 #[path = "../tests/mailbox/mod.rs"]
 mod mailbox;
+#[path = "../tests/postfix/mod.rs"]
+mod postfix;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,15 +18,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mailbox::{Mail, Mailbox};
+use postfix::Postfix;
 
 /// Longest wait for an alarm.
 const LONGEST: Duration = Duration::from_secs(150);
 /// The sender of all mail.
 const SENDER: &str = "ann@example.com";
 
-/// A Postfix of our own; it is stopped with its value.
-struct Postfix {
-    folder: PathBuf,
+/// The watched server.
+struct Watched {
+    postfix: Postfix,
     port: u16,
 }
 
@@ -32,60 +35,24 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-impl Postfix {
+impl Watched {
     fn start(folder: &Path, routes: &[(&str, u16)]) -> Self {
         let port = free_port();
-        let at = |name: &str| folder.join(name);
-        for name in ["etc", "queue", "data"] {
-            std::fs::create_dir_all(at(name)).unwrap();
-        }
         let transports: Vec<String> = routes.iter().map(|(domain, port)| format!("{{{domain} = smtp:[mx.{domain}]:{port}}}")).collect();
         let main = format!(
-            "compatibility_level = 3.6\nqueue_directory = {queue}\ndata_directory = {data}\nmyhostname = mx1.example.com\nmydestination =\n\
+            "myhostname = mx1.example.com\nmydestination =\n\
              local_recipient_maps =\nalias_maps =\nalias_database =\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nmynetworks = 127.0.0.0/8\n\
              smtpd_relay_restrictions = permit_mynetworks, reject\nsmtpd_client_connection_count_limit = 0\nsmtp_dns_support_level = disabled\n\
              smtp_host_lookup = native\nsmtp_tls_security_level = none\nsmtpd_tls_security_level = none\ntransport_maps = inline:{{ {routes} }}\n\
-             maillog_file = {log}\nmaillog_file_prefixes = /var, {root}\nminimal_backoff_time = 30s\nqueue_run_delay = 10s\n\
-             smtp_destination_concurrency_failed_cohort_limit = 100\n",
-            queue = at("queue").display(),
-            data = at("data").display(),
-            log = at("mail.log").display(),
-            root = folder.display(),
+             minimal_backoff_time = 30s\nqueue_run_delay = 10s\nsmtp_destination_concurrency_failed_cohort_limit = 100\n",
             routes = transports.join(", "),
         );
-        std::fs::write(at("etc/main.cf"), main).unwrap();
-        let services = [
-            format!("127.0.0.1:{port} inet n - n - - smtpd"),
-            "pickup unix n - n 60 1 pickup".into(),
-            "cleanup unix n - n - 0 cleanup".into(),
-            "qmgr unix n - n 300 1 qmgr".into(),
-            "rewrite unix - - n - - trivial-rewrite".into(),
-            "bounce unix - - n - 0 bounce".into(),
-            "defer unix - - n - 0 bounce".into(),
-            "trace unix - - n - 0 bounce".into(),
-            "smtp unix - - n - - smtp".into(),
-            "error unix - - n - - error".into(),
-            "retry unix - - n - - error".into(),
-            "discard unix - - n - - discard".into(),
-            "showq unix n - n - - showq".into(),
-            "anvil unix - - n - 1 anvil".into(),
-            "scache unix - - n - 1 scache".into(),
-            "postlog unix-dgram n - n - 1 postlogd".into(),
-        ];
-        std::fs::write(at("etc/master.cf"), services.join("\n") + "\n").unwrap();
-        assert!(Command::new("chown").args(["-R", "postfix"]).arg(at("data")).status().unwrap().success());
-        let postfix = Postfix { folder: folder.to_path_buf(), port };
-        assert!(postfix.command("start"), "Postfix does not start: see {}", at("mail.log").display());
-        postfix
-    }
-
-    fn command(&self, word: &str) -> bool {
-        let mut command = Command::new("/usr/sbin/postfix");
-        command.arg("-c").arg(self.folder.join("etc")).arg(word).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+        let postfix = Postfix::start(folder, &main, &[format!("127.0.0.1:{port} inet n - n - - smtpd")]);
+        Watched { postfix, port }
     }
 
     fn log(&self) -> PathBuf {
-        self.folder.join("mail.log")
+        self.postfix.log()
     }
 
     /// Hands over a message.
@@ -119,12 +86,6 @@ impl Postfix {
         let year = chrono::Local::now().format("%Y").to_string();
         let time = chrono::NaiveDateTime::parse_from_str(&format!("{year} {}", head.get(..15)?), "%Y %b %e %H:%M:%S").ok()?;
         time.and_local_timezone(chrono::Local).earliest()
-    }
-}
-
-impl Drop for Postfix {
-    fn drop(&mut self) {
-        self.command("abort");
     }
 }
 
@@ -177,7 +138,7 @@ impl Drop for Serve {
 
 /// Sends messages at a rate until a mail comes whose subject names what is wanted.
 fn until_alarm(
-    postfix: &Postfix,
+    postfix: &Watched,
     domain: &str,
     per_minute: u32,
     mailbox: &Mailbox,
@@ -202,7 +163,7 @@ fn until_alarm(
     None
 }
 
-fn tell(postfix: &Postfix, serve: &Serve, domain: &str, provider: &str, found: Option<(Mail, chrono::DateTime<chrono::Local>)>) -> bool {
+fn tell(postfix: &Watched, serve: &Serve, domain: &str, provider: &str, found: Option<(Mail, chrono::DateTime<chrono::Local>)>) -> bool {
     let Some((mail, arrived)) = found else {
         println!("  NOT FOUND within {} s\n{:#}", LONGEST.as_secs(), serve.notices());
         return false;
@@ -268,7 +229,7 @@ fn main() {
         ("late.example", late.address.port()),
         ("elsewhere.example", mailbox.address.port()),
     ];
-    let postfix = Postfix::start(&folder, &routes);
+    let postfix = Watched::start(&folder, &routes);
     let config = format!(
         "[alerts]\nhost = \"mx1.example.com\"\nlist_queue = false\n[notify.ops]\nemail = [\"ops@elsewhere.example\"]\nfrom = \"vane@mx1.example.com\"\n\
          smtp = \"smtp://127.0.0.1:{}\"\naccept_within = \"30s\"\n[[notify.ops.route]]\nkind = \"email\"\nsmtp = \"smtp://{}\"\n",
@@ -293,7 +254,7 @@ fn main() {
         postfix.send(&format!("r{number}@late.example"), number);
         std::thread::sleep(Duration::from_millis(50));
     }
-    postfix.command("stop");
+    postfix.postfix.command("stop");
     let begun = Instant::now();
     let mut found = None;
     while begun.elapsed() < LONGEST && found.is_none() {

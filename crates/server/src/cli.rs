@@ -242,6 +242,12 @@ pub(crate) struct Check {
     /// A name server to ask, with or without port; two of them confirm each other (default: those of this machine)
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) resolver: Vec<String>,
+    /// Believe also the authorities in this PEM file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// DNSSEC keys to begin with instead of those of the root: DNSKEY records, for zones with signatures that the root does not lead to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) anchor: Option<PathBuf>,
     /// Ask DNS only: fetch no policy over HTTPS, connect to no mail server
     #[arg(long)]
     pub(crate) offline_transport: bool,

@@ -4,13 +4,15 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::bench::misconfigurations;
 use crate::step::{Outcome, Steps};
+
 use crate::{browser, program, tidy, web, workspace};
 
 type Work = fn() -> Result<Outcome>;
 
 /// The steps in the order in which they are taken: the quick ones first.
-const STEPS: [(&str, Work); 9] = [
+const STEPS: [(&str, Work); 10] = [
     ("format", || cargo(&["fmt", "--all", "--check"])),
     ("tidy", tidy_step),
     ("web", web_step),
@@ -19,6 +21,7 @@ const STEPS: [(&str, Work); 9] = [
     ("tests", tests_step),
     ("doc-tests", || cargo(&["test", "--workspace", "--doc"])),
     ("light-build", || cargo(&["check", "--package", "mailvane-server", "--no-default-features"])),
+    ("servers", misconfigurations::step),
     ("browser", browser::test),
 ];
 

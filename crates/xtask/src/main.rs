@@ -32,6 +32,9 @@ usage: cargo xtask COMMAND
   bench alerts [--half train|test] [--every N] [--verbose] [--speed]
                                simulated months with known incidents through the alert rules: recall, delay, false alarms
   bench notices                from a failed delivery to a mail in a mailbox, with a real Postfix in a network of its own (as root)
+  bench misconfigurations [WORD...]
+                               each misconfiguration of records and servers against Knot, Unbound, Postfix and Dovecot, in a network of
+                               their own (as root); with words, only those whose names hold one of them
   bench sample --out FILE [--megabytes N] [--seed N]
                                write a simulated log
   dist                         a stripped binary, a Debian package and a systemd unit";

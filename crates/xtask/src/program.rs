@@ -39,6 +39,10 @@ fn shown(command: &Command) -> String {
 
 /// Whether we may install packages of the distribution without asking.
 pub(crate) fn may_install() -> bool {
-    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
-    root && find("apt-get").is_some()
+    is_root() && find("apt-get").is_some()
+}
+
+/// Whether we are the administrator.
+pub(crate) fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

@@ -76,7 +76,10 @@ function Runs({ runs }: { runs: readonly ProbeRun[] }) {
             <tr key={run.time}>
               <th scope="row" class="number">{dateTime(run.time)}</th>
               <td>{countsText(run.counts)}{run.failed.map((each) => <div key={each.scope} class="small break">{each.scope}: {each.why}</div>)}</td>
-              <td class="end number">{milliseconds(run.latency_ms.length === 0 ? null : Math.max(...run.latency_ms.map((each) => each.ms)))}</td>
+              <td class="end number">
+                {milliseconds(run.latency_ms.length === 0 ? null : Math.max(...run.latency_ms.map((each) => each.ms)))}
+                {run.latency_ms.flatMap((each) => each.legs.slice(0, -1)).map((leg) => <div key={leg.step} class="small muted break">{leg.step} {milliseconds(leg.ms)}</div>)}
+              </td>
               <td class="end number wide">{count(run.missed)}</td>
             </tr>
           ))}

@@ -13,6 +13,10 @@ pub struct FindingOf {
     /// Patterns of check names; all when there are none.
     checks: Vec<String>,
     except: Vec<String>,
+    /// These count only when they were in order before.
+    only_lost: Vec<String>,
+    /// These do not count when they were in order before.
+    except_lost: Vec<String>,
     /// From this state on.
     state: FindingState,
     times: u32,
@@ -26,6 +30,8 @@ impl FindingOf {
         FindingOf {
             checks: lower("checks"),
             except: lower("except"),
+            only_lost: lower("only_lost"),
+            except_lost: lower("except_lost"),
             state: reader.word("state", Some(FindingState::Problem), &STATES).unwrap_or(FindingState::Problem),
             times: reader.number("times", 2.0).max(1.0) as u32,
             soften: true,
@@ -37,6 +43,9 @@ impl FindingOf {
             let finding = &fact.finding;
             let any = |patterns: &[String]| patterns.iter().any(|pattern| scope::matches(pattern, &finding.check));
             if !(self.checks.is_empty() || any(&self.checks)) || any(&self.except) {
+                continue;
+            }
+            if any(if finding.lost { &self.except_lost } else { &self.only_lost }) {
                 continue;
             }
             let mut reading = Reading::clear(Group::of("check", key));

@@ -23,10 +23,11 @@ impl Dnssec {
         };
         // SOA and MX: the zone as a whole, and what mail needs first.
         let (zone, mail) = futures_util::future::join(judge.judge(&self.domain, Kind::Soa), judge.judge(&self.domain, Kind::Mx)).await;
-        let resolver = view.resolver.ask(&self.domain, Kind::Soa).await;
         let bogus =
             [(&zone, Kind::Soa), (&mail, Kind::Mx)].into_iter().find(|(judgement, _)| matches!(judgement.security, Security::Bogus(_)));
         if let Some((judgement, kind)) = bogus {
+            // Of the very record that does not hold: the rest of the zone may be in order.
+            let resolver = view.resolver.ask(&self.domain, kind).await;
             return vec![self.bogus(judgement, kind, &resolver, view)];
         }
         let finding = match &zone.security {

@@ -66,6 +66,9 @@ pub struct Standing {
     pub since: Time,
     /// What the last run says instead, when that is not borne out yet.
     pub candidate: Option<Candidate>,
+    /// The fact as it stood when it was last in order, while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Vec<String>>,
     /// Why the last run could not say, and since when runs cannot.
     pub silent: Option<Silent>,
 }
@@ -161,7 +164,7 @@ impl Standing {
     /// The first sight of a rule. Bad news stand from the second run on.
     fn begin(finding: &Finding, now: Time) -> Self {
         let mut standing =
-            Standing { finding: finding.clone(), first_seen: now, last_seen: now, since: now, candidate: None, silent: None };
+            Standing { finding: finding.clone(), first_seen: now, last_seen: now, since: now, candidate: None, before: None, silent: None };
         if finding.state.is_bad() {
             let title = "Seen once, not yet borne out by a second run";
             standing.finding = Finding::unknown(&finding.check, &finding.subject, title);
@@ -213,7 +216,22 @@ impl Standing {
         Some(change)
     }
 
+    /// What got lost, when the last run found a problem where all was well before: the fact as it was.
+    pub fn lost(&self) -> Option<&[String]> {
+        let fine = |state| matches!(state, State::Ok | State::Warning);
+        let now = self.candidate.as_ref().map_or(self.finding.state, |candidate| candidate.finding.state);
+        if now != State::Problem {
+            return None;
+        }
+        if fine(self.finding.state) { Some(&self.finding.value) } else { self.before.as_deref() }
+    }
+
     fn stand(&mut self, finding: &Finding, since: Time) {
+        if finding.state != State::Problem {
+            self.before = None;
+        } else if matches!(self.finding.state, State::Ok | State::Warning) {
+            self.before = Some(std::mem::take(&mut self.finding.value));
+        }
         self.finding = finding.clone();
         self.since = since;
         self.candidate = None;

@@ -57,23 +57,47 @@ pub trait Judge: Send + Sync {
     fn judge<'a>(&'a self, name: &'a str, kind: Kind) -> Boxed<'a, Judgement>;
 }
 
+/// The keys that chains of signatures begin with.
+#[derive(Clone)]
+pub struct Anchors {
+    keys: Arc<TrustAnchors>,
+    /// The chain begins at the root, so a resolver that carries it has to hand out the signed keys of the root.
+    of_root: bool,
+}
+
+impl Default for Anchors {
+    /// Those of the root.
+    fn default() -> Self {
+        Anchors { keys: Arc::new(TrustAnchors::default()), of_root: true }
+    }
+}
+
+impl Anchors {
+    /// Keys of other zones, as DNSKEY records in the form of a zone file: for zones that hang below no signed parent, and for networks
+    /// with a root of their own.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let keys: TrustAnchors = text.parse().map_err(|error| format!("no DNSKEY records: {error}"))?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(';')).count();
+        if lines == 0 {
+            return Err("there is no DNSKEY record in it".to_owned());
+        }
+        Ok(Anchors { of_root: !keys.is_empty(), keys: Arc::new(keys) })
+    }
+}
+
 /// Judges by asking one resolver for records, keys and signatures, and checking all of them here.
 pub struct Validator {
     server: Server,
-    anchors: Arc<TrustAnchors>,
-    /// The chain begins at the root, so a resolver that carries it has to hand out the signed keys of the root.
-    from_root: bool,
+    anchors: Anchors,
 }
 
 impl Validator {
-    /// Trusts the root keys of IANA.
-    pub fn new(server: Server) -> Self {
-        Validator { server, anchors: Arc::new(TrustAnchors::default()), from_root: true }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn trusting(server: Server, anchors: TrustAnchors) -> Self {
-        Validator { server, anchors: Arc::new(anchors), from_root: false }
+    /// A validator over a resolver (or an authoritative server of everything, in tests), which trusts these keys.
+    pub const fn new(server: Server, anchors: Anchors) -> Self {
+        Validator { server, anchors }
     }
 
     async fn judged(&self, name: &str, kind: Kind) -> Judgement {
@@ -86,7 +110,7 @@ impl Validator {
         let carrier = Carrier { server: self.server.clone(), failures: Arc::default(), unsigned: Arc::default() };
         let (failures, unsigned) = (Arc::clone(&carrier.failures), Arc::clone(&carrier.unsigned));
         let root = carrier.clone();
-        let handle = DnssecDnsHandle::with_trust_anchor(carrier, Arc::clone(&self.anchors));
+        let handle = DnssecDnsHandle::with_trust_anchor(carrier, Arc::clone(&self.anchors.keys));
         let mut options = DnsRequestOptions::default();
         options.use_edns = true;
         options.edns_set_dnssec_ok = true;
@@ -105,7 +129,7 @@ impl Validator {
             Some(Err(error)) => Judgement { security: of_error(&error), signatures: Vec::new(), server: server.clone() },
             None => return unknown("no answer".to_owned()),
         };
-        if self.from_root && matches!(judgement.security, Security::Bogus(_)) && !root.reaches_root().await {
+        if self.anchors.of_root && matches!(judgement.security, Security::Bogus(_)) && !root.reaches_root().await {
             return unknown("the resolver does not hand out the signed keys of the root".to_owned());
         }
         judgement
@@ -231,7 +255,7 @@ mod tests {
         block_on(async {
             let zone = Loopback::zone(signed).await;
             let server = Server::new(zone.address, Patience { each: Duration::from_secs(10), tries: 1 });
-            Validator::trusting(server, zone.anchors).judge(name, kind).await
+            Validator::new(server, Anchors { keys: Arc::new(zone.anchors), of_root: false }).judge(name, kind).await
         })
     }
 
@@ -258,9 +282,16 @@ mod tests {
         let judgement = block_on(async {
             let zone = Loopback::zone(Signed::No).await;
             let server = Server::new(zone.address, Patience { each: Duration::from_secs(10), tries: 1 });
-            Validator::new(server).judge("example.test", Kind::Mx).await
+            Validator::new(server, Anchors::default()).judge("example.test", Kind::Mx).await
         });
         assert!(matches!(judgement.security, Security::Unknown(_)), "{judgement:?}");
+    }
+
+    #[test]
+    fn anchors_are_read_from_a_zone_file() {
+        let line = "example.test. 3600 IN DNSKEY 257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==\n";
+        assert!(Anchors::read(line).is_ok_and(|anchors| !anchors.of_root));
+        assert!(Anchors::read("").is_err() && Anchors::read("no such thing").is_err());
     }
 
     #[test]
@@ -268,7 +299,7 @@ mod tests {
         let judgement = block_on(async {
             let (address, _socket) = Loopback::silent().await;
             let server = Server::new(address, Patience { each: Duration::from_millis(60), tries: 1 });
-            Validator::new(server).judge("example.test", Kind::Mx).await
+            Validator::new(server, Anchors::default()).judge("example.test", Kind::Mx).await
         });
         assert!(matches!(judgement.security, Security::Unknown(_)), "{judgement:?}");
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod text;
 
+use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -13,8 +14,10 @@ use mailvane_model::Time;
 use mailvane_probe::fetch::{Fetch, Https, Offline};
 use mailvane_probe::lookup::name;
 use mailvane_probe::lookup::network::{self, Patience, Server};
+use mailvane_probe::lookup::validate::Anchors;
 use mailvane_probe::plan::{GROUPS, TRANSPORT, plan, transport};
 use mailvane_probe::sheet::{Line, sheet};
+use mailvane_probe::talk::tls::Trust;
 use mailvane_probe::{Finding, Learned, Origin, Panel, State, Target};
 
 use super::output::Output;
@@ -50,16 +53,18 @@ pub(crate) struct Outcome {
 pub(crate) fn run(arguments: &cli::Check, now: Time) -> Result<Ending> {
     let target = target(arguments)?;
     let resolvers = resolvers(&arguments.resolver)?;
+    let believed = Believed::read(arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start")?;
-    let outcome = runtime.block_on(look(target, arguments, resolvers, now));
-    let mut out = Output::new(std::io::stdout().lock());
+    let looked = runtime.block_on(look(target, arguments, &believed, resolvers, now));
+    // A server that nobody reaches may still be waited for.
+    runtime.shutdown_background();
+    let outcome = looked?;
     if arguments.json {
+        let mut out = Output::new(std::io::stdout().lock());
         json::check::outcome(&mut out.buffer, &outcome);
         out.end_line();
-    } else {
-        out.buffer.extend_from_slice(text::outcome(&outcome, text::Style::of_stdout()).as_bytes());
+        out.finish()?;
     }
-    out.finish()?;
     ending(&outcome)
 }
 
@@ -80,25 +85,81 @@ fn ending(outcome: &Outcome) -> Result<Ending> {
     Ok(Ending::Fine)
 }
 
-async fn look(target: Target, arguments: &cli::Check, resolvers: Vec<SocketAddr>, now: Time) -> Outcome {
-    let started = Instant::now();
-    let web: Arc<dyn Fetch> = if arguments.offline_transport { Arc::new(Offline) } else { Arc::new(Https) };
-    let servers: Vec<Server> = resolvers.iter().map(|address| Server::new(*address, Patience::default())).collect();
-    let panel = Panel::over_network(now, &servers, !arguments.resolver.is_empty(), &web);
-    let mut plan = plan(panel.first(), &target, &arguments.only).await;
-    let servers_too = arguments.only.is_empty() || arguments.only.iter().any(|group| group == TRANSPORT[0]);
-    if servers_too && !arguments.offline_transport {
-        plan.checks.extend(transport(panel.first(), &target).await);
+/// What the operator told us to believe.
+#[derive(Default)]
+struct Believed {
+    web: Https,
+    trust: Trust,
+    anchors: Anchors,
+}
+
+impl Believed {
+    fn read(arguments: &cli::Check) -> Result<Self> {
+        let mut believed = Believed::default();
+        let text = |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+        if let Some(path) = &arguments.ca {
+            believed.trust = super::probe::trust(path)?;
+            believed.web.add_pem(&text(path)?).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        }
+        if let Some(path) = &arguments.anchor {
+            believed.anchors = Anchors::read(&text(path)?).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        }
+        Ok(believed)
     }
-    let mut progress = Progress::new(plan.checks.len());
-    let (mut findings, records) =
-        tokio::join!(panel.run_all(&plan.checks, |_, _| progress.step()), records(panel.first(), &target, &arguments.only));
-    progress.end();
-    findings.extend(plan.findings);
+}
+
+/// Runs everything at once. On a terminal the answers of DNS are shown as soon as they are there, and the mail servers, which may take their
+/// time, below them.
+async fn look(target: Target, arguments: &cli::Check, believed: &Believed, resolvers: Vec<SocketAddr>, now: Time) -> Result<Outcome> {
+    let started = Instant::now();
+    let web: Arc<dyn Fetch> = if arguments.offline_transport { Arc::new(Offline) } else { Arc::new(believed.web.clone()) };
+    let servers: Vec<Server> = resolvers.iter().map(|address| Server::new(*address, Patience::default())).collect();
+    let panel = Panel::over_network(now, &servers, !arguments.resolver.is_empty(), &web, &believed.anchors);
+    let plan = plan(panel.first(), &target, &arguments.only).await;
+    let servers_too = arguments.only.is_empty() || arguments.only.iter().any(|group| group == TRANSPORT[0]);
+    let talks =
+        if servers_too && !arguments.offline_transport { transport(panel.first(), &target, &believed.trust).await } else { Vec::new() };
+    let progress = RefCell::new(Progress::new(plan.checks.len() + talks.len()));
+    let names = async {
+        let (mut findings, records) = tokio::join!(
+            panel.run_all(&plan.checks, |_, _| progress.borrow_mut().step()),
+            records(panel.first(), &target, &arguments.only)
+        );
+        findings.extend(plan.findings.iter().cloned());
+        worst_first(&mut findings);
+        let sheet = if arguments.only.is_empty() { sheet(&findings, &target, &[]) } else { Vec::new() };
+        let asked = panel.first().resolver.count().asked;
+        let took = started.elapsed();
+        let only = arguments.only.clone();
+        let outcome =
+            Outcome { target: target.clone(), only, findings, records, sheet, resolvers: resolvers.clone(), asked, took, time: now };
+        if !arguments.json {
+            progress.borrow().end();
+            write(&text::outcome(&outcome, text::Style::of_stdout()))?;
+        }
+        Ok::<Outcome, anyhow::Error>(outcome)
+    };
+    let (outcome, mut talked) = tokio::join!(names, panel.run_all(&talks, |_, _| progress.borrow_mut().step()));
+    progress.borrow().end();
+    let mut outcome = outcome?;
+    worst_first(&mut talked);
+    if !arguments.json && !talks.is_empty() {
+        write(&text::servers(&talked, text::Style::of_stdout()))?;
+    }
+    outcome.findings.extend(talked);
+    worst_first(&mut outcome.findings);
+    outcome.took = started.elapsed();
+    Ok(outcome)
+}
+
+fn worst_first(findings: &mut [Finding]) {
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.state, finding.severity)));
-    let sheet = if arguments.only.is_empty() { sheet(&findings, &target) } else { Vec::new() };
-    let asked = panel.first().resolver.count().asked;
-    Outcome { target, only: arguments.only.clone(), findings, records, sheet, resolvers, asked, took: started.elapsed(), time: now }
+}
+
+fn write(text: &str) -> Result<()> {
+    let mut out = Output::new(std::io::stdout().lock());
+    out.buffer.extend_from_slice(text.as_bytes());
+    Ok(out.finish()?)
 }
 
 fn target(arguments: &cli::Check) -> Result<Target> {

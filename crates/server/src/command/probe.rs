@@ -12,6 +12,7 @@ use mailvane_model::{Network, Time};
 use mailvane_probe::dns::dnsbl::{Dnsbl, Listed};
 use mailvane_probe::fetch::{Fetch, Https};
 use mailvane_probe::lookup::network::{Patience, Server};
+use mailvane_probe::lookup::validate::Anchors;
 use mailvane_probe::service::bare::Bare;
 use mailvane_probe::service::control::Controls;
 use mailvane_probe::service::imap::Imap;
@@ -73,8 +74,8 @@ pub(crate) fn checks(arguments: &cli::Probe) -> Result<Vec<Box<dyn Check>>> {
 }
 
 async fn look(checks: &[Box<dyn Check>], servers: &[Server], chosen: bool, now: Time) -> Vec<Finding> {
-    let web: Arc<dyn Fetch> = Arc::new(Https);
-    let panel = Panel::over_network(now, servers, chosen, &web);
+    let web: Arc<dyn Fetch> = Arc::new(Https::default());
+    let panel = Panel::over_network(now, servers, chosen, &web, &Anchors::default());
     let mut progress = Progress::new(checks.len());
     let mut findings = panel.run_all(checks, |_, _| progress.step()).await;
     progress.end();
@@ -214,7 +215,7 @@ fn service(arguments: &cli::ProbeHosts, host: &str, port: u16, encryption: Encry
     Ok(service)
 }
 
-fn trust(path: &Path) -> Result<Trust> {
+pub(crate) fn trust(path: &Path) -> Result<Trust> {
     let pem = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut trust = Trust::default();
     trust.add_pem(&pem).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;

@@ -58,6 +58,7 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
     plan.assembly.own_senders = alerts.senders();
     let known = Known::of_postfix(config.domains.ours.clone(), &found.postfix);
     let probes = probing::settings::Plan::read(&config.probe, &config.domains.ours, plan.zone, known)?;
+    plan.assembly.own_senders.extend(probes.senders());
     if arguments.check {
         let own = if rules.files > 0 { format!(", {} rules of your own in {} files", rules.rules, rules.files) } else { String::new() };
         let fine = if rules.doubts.is_empty() { "the configuration is fine" } else { "the configuration can be used" };
@@ -91,7 +92,7 @@ pub(crate) fn follow(
     about: About,
     door: Door,
     alerts: Plan,
-    probes: probing::settings::Plan,
+    mut probes: probing::settings::Plan,
     beside: Option<Beside>,
 ) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
@@ -107,6 +108,7 @@ pub(crate) fn follow(
     let shared = Arc::new(Shared::new(about));
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&shared);
+    probes.known.learning = Arc::clone(&shared.learning);
     let (found, runner) = probing::begin(probes, &settings.folder, clock())?;
     // Nobody else sets it: it was made here.
     let _ = shared.probes.set(found);

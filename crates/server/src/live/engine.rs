@@ -30,6 +30,7 @@ use super::rejudging::Rejudging;
 use super::sources::{Plan, Sources};
 use super::view::{Gap, Shared, View};
 use crate::pipeline::merged::line_key;
+use crate::probing::learning::Learning;
 
 /// Prefix of the state keys of assembly.
 const ASSEMBLY: &[u8] = b"assemble/";
@@ -105,6 +106,8 @@ pub(crate) struct Engine {
     batch: Batch,
     past: Past,
     kept: Kept,
+    /// What the lines tell of our own servers.
+    learning: Arc<Learning>,
     files: Arc<HashMap<FileId, PathBuf>>,
     modified: HashMap<FileId, Time>,
     clocks: Clocks,
@@ -174,6 +177,7 @@ impl Engine {
         }
         let past = Past::load(&store)?;
         let keep = settings.keep;
+        let learning = Arc::clone(&shared.learning);
         let instant = Instant::now();
         Ok(Engine {
             settings,
@@ -187,6 +191,7 @@ impl Engine {
             batch: Batch::default(),
             past,
             kept: Kept::new(keep),
+            learning,
             files: Arc::new(files),
             modified: HashMap::new(),
             clocks: Clocks::default(),
@@ -418,6 +423,7 @@ impl Engine {
         }
         let Some((time, _)) = resolved else { return };
         self.past.see(time);
+        self.learning.line(time, record, line);
         self.kept.line(position, time, line);
         self.assembler.record(origin, position, time, record, &mut self.batch);
     }
@@ -515,6 +521,7 @@ impl Engine {
         if paths(&files).any(|(file, path)| self.files.get(&file) != Some(&path)) {
             Arc::make_mut(&mut self.files).extend(paths(&files));
         }
+        self.learning.rows(&self.batch);
         let rows = std::mem::take(&mut self.batch);
         let lines = self.kept.take(&rows, &self.assembler, &self.tailer);
         self.open_stale = true;

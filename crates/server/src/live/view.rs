@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::pipeline::coverage::Coverage;
 use crate::probing::board::Board;
+use crate::probing::learning::Learning;
 
 /// What never changes while the daemon runs.
 #[derive(Clone, Debug)]
@@ -100,6 +101,8 @@ pub(crate) struct Shared {
     pub(crate) about: About,
     /// What the probes found; empty until they begin.
     pub(crate) probes: OnceLock<Arc<Board>>,
+    /// What the logs tell of our own servers.
+    pub(crate) learning: Arc<Learning>,
     view: RwLock<Option<Arc<View>>>,
     revision: watch::Sender<u64>,
 }
@@ -107,7 +110,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Without a view yet.
     pub(crate) fn new(about: About) -> Self {
-        Shared { about, probes: OnceLock::new(), view: RwLock::new(None), revision: watch::Sender::new(0) }
+        Shared { about, probes: OnceLock::new(), learning: Arc::default(), view: RwLock::new(None), revision: watch::Sender::new(0) }
     }
 
     /// The latest view; `None` before the first commit.

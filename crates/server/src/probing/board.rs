@@ -17,6 +17,8 @@ use super::settings::{Kind, Plan};
 
 /// Findings that wait for the alerts, at most: the oldest leave first.
 const FEED_LIMIT: usize = 20_000;
+/// What was learned from logs is kept under this name, which no probe can have.
+const LEARNED: &str = "(learned)";
 /// A change that is shown with its neighbours is looked for this far.
 pub(crate) const CHANGES_LIMIT: usize = 1_000;
 
@@ -39,6 +41,9 @@ pub(crate) struct Run {
     pub(crate) dropped: u64,
     /// By domain or server: how long its conversation took, in milliseconds, where there was one.
     pub(crate) latency_ms: BTreeMap<String, f64>,
+    /// By message of a round trip: how long each leg took, in milliseconds, in their order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) legs_ms: BTreeMap<String, Vec<(String, f64)>>,
     /// By domain or server: why nothing was found.
     pub(crate) failed: BTreeMap<String, String>,
 }
@@ -101,6 +106,10 @@ impl Board {
             });
         }
         for finding in kept.findings()? {
+            if finding.job == LEARNED {
+                plan.known.learning.take_back(&finding.value);
+                continue;
+            }
             let Some(probe) = probes.iter_mut().find(|probe| probe.name == finding.job && probe.scopes.contains(&finding.scope)) else {
                 continue;
             };
@@ -128,9 +137,9 @@ impl Board {
     }
 
     /// What is known of the servers of a domain, by the probe that looks at it.
-    pub(crate) fn target(&self, probe: &str, domain: &str) -> Option<Target> {
+    pub(crate) fn target(&self, probe: &str, domain: &str, now: Time) -> Option<Target> {
         let job = self.plan.jobs.iter().find(|job| job.section.name == probe)?;
-        Some(self.plan.known.target(domain, &job.section))
+        Some(self.plan.known.target(domain, &job.section, now))
     }
 
     /// Asks for a run out of turn. Whether there is such a probe.
@@ -235,6 +244,13 @@ impl Board {
             keep(&name, &looked.scope, standings, taken, &mut changes)?;
         }
         changes.run = Some((name, begun, serde_json::to_vec(&run)?));
+        let learned = self.plan.known.learning.take_new();
+        changes.findings.extend(learned.map(|value| KeptFinding {
+            job: LEARNED.to_owned(),
+            scope: String::new(),
+            key: String::new(),
+            value,
+        }));
         let kept = self.kept.keep(&changes);
         let mut inner = self.lock();
         let probe = &mut inner.probes[job];
@@ -263,9 +279,18 @@ impl Run {
                 State::Problem => &mut self.problems,
             };
             *count += 1;
-            if !finding.timings.is_empty() {
+            if finding.timings.is_empty() {
+                continue;
+            }
+            let milliseconds = |took: u64| took as f64 / 1000.0;
+            if finding.group() == Kind::Roundtrip.word() {
+                // The last one is the whole way.
+                let legs: Vec<_> = finding.timings.iter().map(|timing| (timing.step.clone(), milliseconds(timing.took))).collect();
+                self.latency_ms.extend(legs.last().map(|(_, all)| (scope.to_owned(), *all)));
+                self.legs_ms.insert(scope.to_owned(), legs);
+            } else {
                 let all: u64 = finding.timings.iter().map(|timing| timing.took).sum();
-                self.latency_ms.insert(scope.to_owned(), all as f64 / 1000.0);
+                self.latency_ms.insert(scope.to_owned(), milliseconds(all));
             }
         }
     }
@@ -296,5 +321,8 @@ fn for_alerts(standing: &Standing) -> input::Finding {
         State::Problem => input::FindingState::Problem,
         State::Unknown => input::FindingState::Unknown,
     };
-    input::Finding { check: last.check.clone(), subject: last.subject.clone(), state, text: last.title.clone() }
+    let lost = standing.lost();
+    let was = lost.filter(|parts| !parts.is_empty() && last.value.is_empty()).map(|parts| format!(". It was: {}", parts.join(" ")));
+    let text = format!("{}{}", last.title, was.unwrap_or_default());
+    input::Finding { check: last.check.clone(), subject: last.subject.clone(), state, text, lost: lost.is_some() }
 }

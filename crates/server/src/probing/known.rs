@@ -1,11 +1,14 @@
 //! What our servers really use: sending addresses, HELO names, the smarthost, each with where it was learned.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use mailvane_model::Time;
 use mailvane_probe::address::Scope;
 use mailvane_probe::lookup::name;
 use mailvane_probe::{Learned, Origin, Target};
 
+use super::learning::Learning;
 use super::settings::Section;
 
 /// What is known without the configuration, and whose domains these are.
@@ -21,6 +24,8 @@ pub(crate) struct Known {
     pub(crate) smarthost: Option<String>,
     /// `smtpd_relay_restrictions`, `smtpd_recipient_restrictions` and `mynetworks` of the Postfix of this machine.
     pub(crate) relaying: Option<[String; 3]>,
+    /// What the logs tell.
+    pub(crate) learning: Arc<Learning>,
 }
 
 /// What the Postfix of this machine says, as `postconf -x` gives it.
@@ -61,7 +66,7 @@ impl Known {
     }
 
     /// A domain and what is known of its servers: the configuration first.
-    pub(crate) fn target(&self, domain: &str, section: &Section) -> Target {
+    pub(crate) fn target(&self, domain: &str, section: &Section, now: Time) -> Target {
         let given = |values: &[String]| values.iter().map(|value| Learned::new(value.clone(), Origin::Configuration)).collect::<Vec<_>>();
         let mut target = Target::new(domain);
         target.sending = section.ip.iter().map(|address| Learned::new(*address, Origin::Configuration)).collect();
@@ -76,6 +81,7 @@ impl Known {
         if target.helo.is_empty() {
             target.helo.clone_from(&self.helo);
         }
+        self.learning.complete(&mut target, now);
         target
     }
 }

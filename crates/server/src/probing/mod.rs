@@ -1,10 +1,11 @@
 //! Probes of the daemon: what is looked at, when, what was found, and what there is to tell.
 //!
-//! * [`settings`]: the configuration read into jobs. [`known`]: what our servers really use, and where that was learned.
+//! * [`settings`]: the configuration read into jobs. [`known`]: what our servers really use, and where that was learned. [`learning`]: from logs.
 //! * [`run`]: one run of one job. [`runner`]: the timetable, carried out. [`board`]: what stands, for the API and the alerts.
 
 pub(crate) mod board;
 pub(crate) mod known;
+pub(crate) mod learning;
 pub(crate) mod run;
 pub(crate) mod runner;
 pub(crate) mod settings;

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use mailvane_model::Time;
 use mailvane_probe::fetch::{Fetch, Https};
 use mailvane_probe::lookup::network::{Patience, Server};
+use mailvane_probe::lookup::validate::Anchors;
 use mailvane_probe::plan::plan;
 use mailvane_probe::service::smtp::relay;
 use mailvane_probe::{Finding, Panel};
@@ -70,10 +71,10 @@ async fn look(job: &Job, known: &Known, scope: &str, now: Time) -> Result<Vec<Fi
         Err(_) => Vec::new(),
     };
     let servers: Vec<Server> = resolvers.into_iter().map(|address| Server::new(address, Patience::default())).collect();
-    let web: Arc<dyn Fetch> = Arc::new(Https);
-    let panel = Panel::over_network(now, &servers, !job.section.resolvers.is_empty(), &web);
+    let web: Arc<dyn Fetch> = Arc::new(Https::default());
+    let panel = Panel::over_network(now, &servers, !job.section.resolvers.is_empty(), &web, &Anchors::default());
     if job.kind == Kind::Dns {
-        let plan = plan(panel.first(), &known.target(scope, &job.section), &[]).await;
+        let plan = plan(panel.first(), &known.target(scope, &job.section, now), &[]).await;
         let mut findings = panel.run_all(&plan.checks, |_, _| {}).await;
         findings.extend(plan.findings);
         return Ok(findings);

@@ -19,6 +19,8 @@ const DNS_SCHEDULE: &str = "*/30 * * * *";
 const SERVER_SCHEDULE: &str = "*/15 * * * *";
 /// Runs begin up to this much later, in seconds.
 const JITTER: i64 = 60;
+/// A message of a round trip is not waited for longer, in seconds: a run has an end.
+const WAIT_LONGEST: u64 = 200;
 /// Domains and servers of one probe, at most.
 const SCOPES_LIMIT: usize = 200;
 
@@ -28,7 +30,7 @@ const SCOPES_LIMIT: usize = 200;
 pub(crate) struct Section {
     /// Its name, by which its history is kept.
     pub(crate) name: String,
-    /// `dns`, `smtp`, `imap`, `pop3`, `tls`, `http` or `dnsbl`. Default: `dns` where there are `domains`.
+    /// `dns`, `smtp`, `imap`, `pop3`, `tls`, `http`, `dnsbl` or `roundtrip`. Default: `dns` where there are `domains`.
     pub(crate) kind: Option<String>,
     /// A line of cron: minute, hour, day of the month, month, day of the week. Default: every half hour for `dns`, every quarter for servers.
     pub(crate) schedule: Option<String>,
@@ -65,6 +67,20 @@ pub(crate) struct Section {
     pub(crate) selector: Vec<String>,
     /// The host that mail leaves through (`dns`). Default: what Postfix says.
     pub(crate) smarthost: Option<String>,
+    /// The server of the mailbox that the message is fetched from (`roundtrip`; `hosts` names where it is submitted).
+    pub(crate) imap: Option<String>,
+    /// The sender of the message: an address used for this alone, since its mail is left out of all figures (`roundtrip`).
+    pub(crate) mail_from: Option<String>,
+    /// Its recipient: a mailbox of yours (`roundtrip`).
+    pub(crate) rcpt: Option<String>,
+    /// Another name for the mailbox (`roundtrip`).
+    pub(crate) imap_user: Option<String>,
+    /// The file that holds the password of the mailbox (`roundtrip`).
+    pub(crate) imap_password_file: Option<PathBuf>,
+    /// Our own log, in which the message is followed when it does not arrive (`roundtrip`).
+    pub(crate) log: Vec<PathBuf>,
+    /// How long the message may take, in seconds (`roundtrip`). Default: 120.
+    pub(crate) wait_s: Option<u64>,
     /// Name servers to ask. Default: those of this machine.
     pub(crate) resolvers: Vec<String>,
 }
@@ -90,6 +106,13 @@ pub(crate) const KEYS: &[&str] = &[
     "sender",
     "selector",
     "smarthost",
+    "imap",
+    "mail_from",
+    "rcpt",
+    "imap_user",
+    "imap_password_file",
+    "log",
+    "wait_s",
     "resolvers",
 ];
 
@@ -110,9 +133,11 @@ pub(crate) enum Kind {
     Http,
     /// Block lists.
     Dnsbl,
+    /// A message on its whole way.
+    Roundtrip,
 }
 
-const KINDS: [(&str, Kind); 7] = [
+const KINDS: [(&str, Kind); 8] = [
     ("dns", Kind::Dns),
     ("smtp", Kind::Smtp),
     ("imap", Kind::Imap),
@@ -120,6 +145,7 @@ const KINDS: [(&str, Kind); 7] = [
     ("tls", Kind::Tls),
     ("http", Kind::Http),
     ("dnsbl", Kind::Dnsbl),
+    ("roundtrip", Kind::Roundtrip),
 ];
 
 impl Kind {
@@ -156,6 +182,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Senders of our own messages: their mail is no mail of users.
+    pub(crate) fn senders(&self) -> impl Iterator<Item = String> {
+        self.jobs.iter().filter(|job| job.kind == Kind::Roundtrip).filter_map(|job| job.section.mail_from.clone())
+    }
+
     /// Reads the sections. Without any, the domains that the configuration calls ours are looked at in DNS; nothing else is asked of anybody.
     pub(crate) fn read(sections: &[Section], ours: &[String], zone: Tz, known: Known) -> Result<Self> {
         let mut sections = sections.to_vec();
@@ -217,6 +248,19 @@ impl Job {
 
     /// Finds mistakes when the configuration is read, not at the first run.
     fn try_out(&self, ours: &[String]) -> Result<()> {
+        if self.kind == Kind::Roundtrip {
+            let section = &self.section;
+            for (key, is_there) in
+                [("imap", section.imap.is_some()), ("mail_from", section.mail_from.is_some()), ("rcpt", section.rcpt.is_some())]
+            {
+                if !is_there {
+                    bail!("a round trip needs `{key}`");
+                }
+            }
+            if section.wait_s.is_some_and(|wait| wait > WAIT_LONGEST) {
+                bail!("`wait_s`: {WAIT_LONGEST} seconds are the most");
+            }
+        }
         for scope in &self.scopes {
             if self.kind != Kind::Dns {
                 command::probe::checks(&self.command(scope, ours)).with_context(|| scope.clone())?;
@@ -233,6 +277,9 @@ impl Job {
     /// The command that looks at one server of it.
     pub(crate) fn command(&self, scope: &str, ours: &[String]) -> cli::Probe {
         let section = &self.section;
+        if self.kind == Kind::Roundtrip {
+            return cli::Probe::Roundtrip(self.round_trip(scope));
+        }
         let hosts = cli::ProbeHosts {
             hosts: vec![scope.to_owned()],
             address: section.addresses.clone(),
@@ -259,10 +306,30 @@ impl Job {
             Kind::Imap => cli::Probe::Imap(hosts),
             Kind::Pop3 => cli::Probe::Pop3(hosts),
             Kind::Http => cli::Probe::Http(hosts),
-            Kind::Dnsbl | Kind::Dns => {
+            Kind::Dnsbl | Kind::Dns | Kind::Roundtrip => {
                 cli::Probe::Dnsbl(cli::ProbeDnsbl { what: vec![scope.to_owned()], resolver: section.resolvers.clone(), json: false })
             }
             Kind::Tls => cli::Probe::Tls(hosts),
+        }
+    }
+
+    fn round_trip(&self, scope: &str) -> cli::ProbeRoundTrip {
+        let section = &self.section;
+        cli::ProbeRoundTrip {
+            submission: scope.to_owned(),
+            imap: section.imap.clone().unwrap_or_default(),
+            mail_from: section.mail_from.clone().unwrap_or_default(),
+            rcpt: section.rcpt.clone().unwrap_or_default(),
+            user: section.user.clone(),
+            password_file: section.password_file.clone(),
+            imap_user: section.imap_user.clone(),
+            imap_password_file: section.imap_password_file.clone(),
+            log: section.log.clone(),
+            wait: section.wait_s.unwrap_or(120),
+            ca: section.ca.clone(),
+            address: section.addresses.clone(),
+            resolver: section.resolvers.clone(),
+            json: false,
         }
     }
 }

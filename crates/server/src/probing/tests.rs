@@ -22,6 +22,15 @@ fn servers(kind: &str, hosts: &[&str]) -> Section {
     Section { name: kind.to_owned(), kind: Some(kind.to_owned()), hosts, ..Section::default() }
 }
 
+/// A round trip over one server.
+fn trip() -> Section {
+    let text = |text: &str| Some(text.to_owned());
+    let (imap, mail_from, rcpt) = (text("mail.example.com"), text("trip@example.com"), text("box@example.com"));
+    // Not read before the first run, but it has to be there.
+    let password_file = Some(std::path::PathBuf::from("/dev/null"));
+    Section { imap, mail_from, rcpt, user: text("trip"), password_file, ..servers("roundtrip", &["mail.example.com:587"]) }
+}
+
 fn read(sections: &[Section]) -> Result<Plan, String> {
     Plan::read(sections, &["example.com".to_owned()], UTC, Known::default()).map_err(|error| format!("{error:#}"))
 }
@@ -43,13 +52,17 @@ fn every_kind_is_read() {
         servers("tls", &["mail.example.com:465"]),
         servers("http", &["https://webmail.example.com/login"]),
         servers("dnsbl", &["192.0.2.10"]),
+        trip(),
     ];
-    assert_eq!(read(&all).expect("a plan").jobs.len(), 7);
+    let plan = read(&all).expect("a plan");
+    assert_eq!((plan.jobs.len(), plan.senders().collect::<Vec<_>>()), (8, vec!["trip@example.com".to_owned()]));
 }
 
 #[test]
 fn mistakes_are_named_when_the_configuration_is_read() {
-    let wrong: [(Section, &str); 10] = [
+    let wrong: [(Section, &str); 12] = [
+        (Section { imap: None, ..trip() }, "`imap`"),
+        (Section { wait_s: Some(900), ..trip() }, "wait_s"),
         (Section { name: String::new(), ..section("x") }, "name"),
         (section("two words"), "name"),
         (Section { kind: Some("ping".to_owned()), ..section("a") }, "use one of dns, smtp"),
@@ -78,7 +91,7 @@ fn what_postfix_says_is_known_and_the_configuration_is_believed_first() {
         relaying: None,
     };
     let known = Known::of_postfix(vec!["example.com".to_owned()], &postfix);
-    let target = known.target("example.com", &section("dns"));
+    let target = known.target("example.com", &section("dns"), at(0));
     let addresses: Vec<String> = target.sending.iter().map(|learned| learned.value.to_string()).collect();
     assert_eq!(
         (addresses.as_slice(), target.sending[0].origin),
@@ -86,10 +99,10 @@ fn what_postfix_says_is_known_and_the_configuration_is_believed_first() {
     );
     assert_eq!(target.helo[0].value, "mail.example.com");
     let given = Section { ip: vec!["198.51.100.9".parse().expect("an address")], ..section("dns") };
-    let target = known.target("example.com", &given);
+    let target = known.target("example.com", &given, at(0));
     assert_eq!((target.sending.len(), target.sending[0].origin), (1, Origin::Configuration));
     let relayed = Known::of_postfix(Vec::new(), &Postfix { relay_host: "[smtp.example.net]:587".to_owned(), ..Postfix::default() });
-    assert_eq!(relayed.target("example.com", &section("dns")).smarthost.as_deref(), Some("smtp.example.net"));
+    assert_eq!(relayed.target("example.com", &section("dns"), at(0)).smarthost.as_deref(), Some("smtp.example.net"));
     let everywhere = Known::of_postfix(Vec::new(), &Postfix { interfaces: "all".to_owned(), ..Postfix::default() });
     assert!(everywhere.sending.is_empty(), "an address that is not visible is not made up");
 }

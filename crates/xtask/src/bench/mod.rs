@@ -3,6 +3,8 @@
 mod alerts;
 mod ingest;
 mod measure;
+pub(crate) mod misconfigurations;
+mod network;
 mod notices;
 mod report;
 mod sample;
@@ -70,7 +72,9 @@ impl Wanted {
 
 /// Runs one bench.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let Some((which, rest)) = arguments.split_first() else { bail!("bench what? report, ingest, verdicts, alerts, notices or sample") };
+    let Some((which, rest)) = arguments.split_first() else {
+        bail!("bench what? report, ingest, verdicts, alerts, notices, misconfigurations or sample")
+    };
     if which == "alerts" {
         alerts::run(rest)?;
         return Ok(ExitCode::SUCCESS);
@@ -79,13 +83,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         notices::run()?;
         return Ok(ExitCode::SUCCESS);
     }
+    if which == "misconfigurations" {
+        misconfigurations::run(rest)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let wanted = Wanted::parse(rest)?;
     match which.as_str() {
         "report" => report::run(&wanted)?,
         "ingest" => ingest::run(&wanted)?,
         "verdicts" => verdicts::run(&wanted)?,
         "sample" => sample::write_out(&wanted)?,
-        other => bail!("no bench {other:?}: report, ingest, verdicts, alerts, notices or sample"),
+        other => bail!("no bench {other:?}: report, ingest, verdicts, alerts, notices, misconfigurations or sample"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -111,7 +111,12 @@ pub(super) fn run(time: Time, run: &Run) -> Value {
         "counts": {"ok": run.ok, "unknown": run.unknown, "warnings": run.warnings, "problems": run.problems},
         "missed": run.missed,
         "dropped": run.dropped,
-        "latency_ms": run.latency_ms.iter().map(|(scope, ms)| json!({"scope": scope, "ms": ms})).collect::<Vec<_>>(),
+        "latency_ms": run.latency_ms.iter().map(|(scope, ms)| json!({"scope": scope, "ms": ms, "legs": legs(run, scope)})).collect::<Vec<_>>(),
         "failed": run.failed.iter().map(|(scope, why)| json!({"scope": scope, "why": why})).collect::<Vec<_>>(),
     })
+}
+
+/// The legs of a round trip; none for a single conversation.
+fn legs(run: &Run, scope: &str) -> Vec<Value> {
+    run.legs_ms.get(scope).into_iter().flatten().map(|(step, ms)| json!({"step": step, "ms": ms})).collect()
 }

@@ -50,6 +50,13 @@ pub(crate) fn outcome(outcome: &Outcome, style: Style) -> String {
     out
 }
 
+/// The mail servers of the domain, below the answers of DNS.
+pub(crate) fn servers(found: &[Finding], style: Style) -> String {
+    let mut out = format!("\n{}: {}\n", style.paint("1", "Mail servers"), counts(found, style));
+    findings(&mut out, found, style);
+    out
+}
+
 /// Findings, those that want something first.
 pub(crate) fn findings(out: &mut String, findings: &[Finding], style: Style) {
     for finding in findings.iter().filter(|finding| finding.state.is_bad()) {
