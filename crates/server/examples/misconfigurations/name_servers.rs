@@ -216,7 +216,7 @@ fn wait_for_answer(address: &str) {
     let mut buffer = [0; 512];
     loop {
         let answered = socket.send_to(&question, address).is_ok() && socket.recv_from(&mut buffer).is_ok();
-        if answered && buffer[3] & 15 == 0 {
+        if answered && buffer[3] % 16 == 0 {
             return;
         }
         assert!(begun.elapsed() < LONGEST, "no answer from {address}");
