@@ -288,12 +288,14 @@ mod tests {
         for number in 0..VALUES_LIMIT as i64 + 5 {
             learning.lock().see(What::Selector, "example.com", &format!("s{number}"), NOW.plus(number));
         }
-        assert_eq!((learning.lock().known.len(), learning.dropped()), (VALUES_LIMIT, 5));
+        let known = learning.lock().known.len();
+        assert_eq!((known, learning.dropped()), (VALUES_LIMIT, 5));
         let kept = learning.take_new().expect("new");
         assert!(learning.take_new().is_none());
         let second = Learning::default();
         second.take_back(&kept);
-        assert_eq!(second.lock().known, learning.lock().known);
+        let (before, after) = (learning.lock().known.clone(), second.lock().known.clone());
+        assert_eq!(before, after);
         second.take_back(b"no such thing");
     }
 }
