@@ -47,6 +47,8 @@ pub(crate) struct Score {
     pub(crate) noise: BTreeMap<u32, Noise>,
     /// Incidents that were missed, in words.
     pub(crate) missed: Vec<String>,
+    /// What was said for nothing, in words.
+    pub(crate) said: Vec<String>,
 }
 
 /// Which rules of which group tell of a kind.
@@ -88,6 +90,8 @@ impl Score {
                 Severity::Info => continue,
             }
             let rule = notice.lines.first().map(|line| format!("{} {}", line.severity.word(), line.rule)).unwrap_or_default();
+            let lines = notice.lines.first().map(|line| format!("{:?} {}", line.group.key, line.text)).unwrap_or_default();
+            self.said.push(format!("{rule} at a host of {size} a day, day {:.2}: {lines}", minute_of(notice.at) as f64 / 1440.0));
             *noise.rules.entry(rule).or_default() += 1;
         }
         for (at, alarms) in fixed.iter().enumerate() {

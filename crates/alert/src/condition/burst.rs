@@ -48,7 +48,7 @@ impl Burst {
                 let sums = series.window(scene.now, *window);
                 let count = self.measure.of(&sums).count as f64;
                 let hours = (*window as f64 / Time::HOUR as f64).max(1.0);
-                let peak = series.peak(self.measure, *window > 15 * Time::MINUTE) * hours.sqrt();
+                let peak = series.peak_of(self.measure, *window);
                 let limit = (peak * self.times_peak).max(self.min_count * hours.sqrt());
                 // With a second sign of abuse less is enough.
                 let signs = self.signs(series, scene, *window);
@@ -75,10 +75,13 @@ impl Burst {
         let refused = refusal.value().unwrap_or(0.0);
         let (before, of) = series.usual(Measure::Ratio(Ratio::FirstRefusal), Time::DAY);
         let usual = (before + 1.0) / (of + 20.0);
-        if refused >= self.refused.max(2.0 * usual) && refusal.count >= 8 {
+        // On the first days nobody knows what is usual for this one: then it takes more.
+        let much = if scene.learned() >= LEARN { self.refused } else { 2.0 * self.refused };
+        if refused >= much.max(2.0 * usual) && refusal.count >= 8 {
             signs.push(format!("{} of its recipients refused", percent(refused)));
         }
-        if scene.facts.is_from_new_network(&series.name.key, scene.now.plus(-window).0) {
+        // On the first days every network is new.
+        if scene.learned() >= LEARN && scene.facts.is_from_new_network(&series.name.key, scene.now.plus(-window).0) {
             signs.push("a login from a network new for it".to_owned());
         }
         signs

@@ -66,7 +66,7 @@ impl RateSpike {
                 .windows
                 .iter()
                 .filter(|window| scene.is_due(**window, is_open))
-                .filter_map(|window| self.look(series, scene, *window))
+                .filter_map(|window| self.look(series, scene, *window, is_open))
                 .collect();
             let mut reading = Reading::clear(self.scope.group(series));
             if let Some(held) = looks.iter().find(|look| look.holds) {
@@ -83,8 +83,10 @@ impl RateSpike {
         }
     }
 
-    fn look(&self, series: &Series, scene: &Scene<'_>, window: i64) -> Option<Look> {
-        let rate = self.measure.of(&series.window(scene.now, window));
+    fn look(&self, series: &Series, scene: &Scene<'_>, window: i64, is_open: bool) -> Option<Look> {
+        // A week remembers what was told and is over: it is not told again.
+        let sums = if is_open { series.window(scene.now, window) } else { series.untold(scene.now, window) };
+        let rate = self.measure.of(&sums);
         let (count, of) = (rate.count as f64, rate.of as f64);
         if of < self.min_of {
             return None;

@@ -89,7 +89,7 @@ impl Silence {
     /// What a window usually brings. Of a short one: the least of this hour and those beside it, since nobody knows in which part
     /// of its hour a batch goes out.
     fn usual(&self, series: &Series, from: Time, until: Time, window: i64) -> f64 {
-        let at = |shift: i64| series.expected(self.measure, from.plus(shift), until.plus(shift)).0;
+        let at = |shift: i64| series.at_least(self.measure, from.plus(shift), until.plus(shift));
         if window >= LONG { at(0) } else { at(0).min(at(-Time::HOUR)).min(at(Time::HOUR)) }
     }
 
@@ -101,14 +101,17 @@ impl Silence {
         // What is usual is known by the hour: long windows are whole hours, so that a batch at ten is inside or outside of them.
         let until = if window >= LONG { scene.now.floor(Time::HOUR) } else { scene.now };
         let from = until.plus(-window);
-        let mean = self.usual(series, from, until, window);
         let count = self.measure.of(&series.window(until, window)).count as f64;
+        // What varies by batches is never less than its steady part: where that alone is enough, how much the rest varies does not matter.
+        let steady = if window < LONG { series.least(self.measure, from, until) } else { 0.0 };
+        let is_steady = steady >= self.min_expected && lack_chance(count, steady, LEAST_DISPERSION) < self.chance;
+        let mean = if is_steady { steady } else { self.usual(series, from, until, window) };
         if mean < self.min_expected || count > mean * self.drop_to {
             return count > mean * self.drop_to && mean >= self.min_expected;
         }
         let hours = (window as f64 / Time::HOUR as f64).max(1.0);
         let dispersion = series.dispersion_below(self.measure).max(LEAST_DISPERSION) * hours.sqrt().min(MOST_HOURS);
-        if lack_chance(count, mean, dispersion) >= self.chance {
+        if !is_steady && lack_chance(count, mean, dispersion) >= self.chance {
             return false;
         }
         let is_alive = scene.facts.alive.is_some_and(|alive| alive >= scene.now.0 - (window / 4).max(2 * Time::MINUTE));

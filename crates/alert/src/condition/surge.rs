@@ -11,7 +11,7 @@ use crate::rule::span_text;
 use crate::series::Series;
 use crate::statistics::surge_chance;
 
-const WINDOWS: [i64; 3] = [15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
+const WINDOWS: [i64; 5] = [15 * Time::MINUTE, Time::HOUR, 2 * Time::HOUR, 3 * Time::HOUR, 6 * Time::HOUR];
 /// Nothing comes more evenly than this.
 const LEAST_DISPERSION: f64 = 3.0;
 /// Fewer than this in a window are hardly anything.

@@ -268,21 +268,16 @@ impl Engine {
             self.alerts.remove(&key);
         } else if state == State::Firing {
             self.fires(rule, &key, change == Some(State::Firing), Time(began), step);
+        } else if change == Some(State::Resolved) && before == Some(State::Firing) {
+            self.mark(rule, &key.1, Time(began));
         }
     }
 
     /// A firing alert belongs to an incident, and what is not as usual teaches nothing.
     fn fires(&mut self, rule: &Rule, key: &(String, Group), is_new: bool, began: Time, step: &mut Step) {
         let Some(now) = self.through else { return };
-        // What lasts for days becomes the usual: a dead destination is told once, and learned.
-        let is_usual = now.0 - began.0 > BECOMES_USUAL;
-        if !is_usual && (is_new || now.0.rem_euclid(Time::HOUR) < Time::MINUTE) {
-            let group = &key.1;
-            let dimension =
-                if group.is_whole() { Some(Dimension::All) } else { Dimension::ALL.into_iter().find(|known| known.word() == group.label) };
-            if let Some(dimension) = dimension {
-                self.book.mark_bad(dimension, &group.key, began);
-            }
+        if is_new || now.0.rem_euclid(Time::HOUR) < Time::MINUTE {
+            self.mark(rule, &key.1, began);
         }
         if !is_new {
             return;
@@ -300,6 +295,22 @@ impl Engine {
         incident.began = incident.began.min(began.0);
         incident.severity = incident.severity.max(alert.severity);
         step.incidents.extend(self.row(&common, None));
+    }
+
+    /// What began at `began` was not as usual. What mutes others is behind what they would tell of: they need not tell it later.
+    fn mark(&mut self, rule: &Rule, group: &Group, began: Time) {
+        let Some(now) = self.through else { return };
+        // What lasts for days becomes the usual: a dead destination is told once, and learned.
+        if now.0 - began.0 > BECOMES_USUAL {
+            return;
+        }
+        if self.rules.rules().iter().any(|other| other.muted_by.contains(&rule.name)) {
+            self.book.mark_told(began);
+        }
+        let by_label = || Dimension::ALL.into_iter().find(|known| known.word() == group.label);
+        if let Some(dimension) = if group.is_whole() { Some(Dimension::All) } else { by_label() } {
+            self.book.mark_bad(dimension, &group.key, began);
+        }
     }
 
     /// An incident as a row of the history.

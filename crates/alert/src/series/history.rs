@@ -43,6 +43,8 @@ pub(crate) struct Entry {
     pub(crate) gaps: Option<Box<Gaps>>,
     /// Whether an alert says that this was not as usual: nothing is learned from it.
     pub(crate) bad: bool,
+    /// Whether an alert told of what happened here, of this group or of what lies behind it.
+    pub(crate) told: bool,
 }
 
 impl Entry {
@@ -101,9 +103,19 @@ impl PartialEq for Cache {
 #[derive(Clone, Copy, Debug)]
 struct Cached {
     length: i64,
+    kind: Kept,
     from: i32,
     until: i32,
     sums: Sums,
+}
+
+/// Which steps of a window count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// All.
+    All,
+    /// Those of which no alert told.
+    Untold,
 }
 
 /// What fell out of the kept time and can be learned from.
@@ -125,7 +137,7 @@ impl History {
         // What comes late changes sums that were worked out.
         self.cache.0.get_mut().retain(|known| known.until <= minute);
         let gaps = figures.and_then(Gaps::of);
-        let fresh = Entry { at: minute, counts, gaps, bad: false };
+        let fresh = Entry { at: minute, counts, gaps, bad: false, told: false };
         for (minutes, tier) in [(15, &mut self.quarters), (60, &mut self.hours)] {
             let at = minute.div_euclid(minutes) * minutes;
             let entry = entry_of(tier, at);
@@ -160,6 +172,11 @@ impl History {
 
     /// The sums of the last `length` microseconds before `end`.
     pub(crate) fn window(&self, end: Time, length: i64) -> Sums {
+        self.window_of(end, length, Kept::All)
+    }
+
+    /// The sums of the `kept` steps of the last `length` microseconds before `end`. Minutes are not marked: up to an hour all count.
+    pub(crate) fn window_of(&self, end: Time, length: i64, kept: Kept) -> Sums {
         let (tier, width) = if length <= Time::HOUR {
             (&self.minutes, Width::Minute)
         } else if length <= Time::DAY {
@@ -174,23 +191,23 @@ impl History {
         }
         let (from, until) = (minute_of(start), minute_of(end.plus(-1)) + 1);
         if width == Width::Minute {
-            return sum(tier, width, start, (from, until));
+            return sum(tier, width, start, (from, until), Kept::All);
         }
         let last = minute_of(width.floor(end.plus(-1)));
-        let mut sums = self.closed(tier, width, start, (from, last), length);
-        sums.add(&sum(tier, width, start, (last.max(from), until)));
+        let mut sums = self.closed(tier, width, start, (from, last), length, kept);
+        sums.add(&sum(tier, width, start, (last.max(from), until), kept));
         sums
     }
 
     /// The sums of the steps of a long window that do not change any more.
-    fn closed(&self, tier: &VecDeque<Entry>, width: Width, start: Time, (from, until): (i32, i32), length: i64) -> Sums {
+    fn closed(&self, tier: &VecDeque<Entry>, width: Width, start: Time, (from, until): (i32, i32), length: i64, kept: Kept) -> Sums {
         let mut cache = self.cache.0.borrow_mut();
-        let known = cache.iter().position(|known| known.length == length);
+        let known = cache.iter().position(|known| known.length == length && known.kind == kept);
         if let Some(found) = known.map(|at| cache[at]).filter(|found| found.from == from && found.until == until) {
             return found.sums;
         }
-        let sums = sum(tier, width, start, (from, until));
-        let fresh = Cached { length, from, until, sums };
+        let sums = sum(tier, width, start, (from, until), kept);
+        let fresh = Cached { length, kind: kept, from, until, sums };
         match known {
             Some(at) => cache[at] = fresh,
             None => cache.push(fresh),
@@ -211,15 +228,26 @@ impl History {
         tier.iter().filter(|entry| entry.at >= from).find(|entry| is_bad(&as_sums(entry))).map(|entry| time_of(entry.at))
     }
 
-    /// Says that the time from `from` on was not as usual.
-    pub(crate) fn mark_bad(&mut self, from: Time) {
+    /// Says that the time from `from` on was told of, and whether nothing is to be learned from it.
+    pub(crate) fn mark(&mut self, from: Time, bad: bool) {
         let from = minute_of(from);
-        for entry in self.quarters.iter_mut().filter(|entry| entry.at + 15 > from) {
-            entry.bad = true;
+        self.cache.0.get_mut().retain(|known| known.kind == Kept::All || known.until <= from);
+        let quarters = self.quarters.iter_mut().rev().take_while(|entry| entry.at + 15 > from);
+        let hours = self.hours.iter_mut().rev().take_while(|entry| entry.at + 60 > from);
+        for entry in quarters.chain(hours) {
+            entry.told = true;
+            entry.bad |= bad;
         }
-        for entry in self.hours.iter_mut().filter(|entry| entry.at + 60 > from) {
-            entry.bad = true;
-        }
+    }
+
+    /// The most that `hours` hours in a row brought in the last week, before `until` (a minute counted from the epoch).
+    pub(crate) fn busiest(&self, slot: usize, hours: i32, until: i32) -> f64 {
+        let steps = || self.hours.iter().filter(|entry| !entry.bad && entry.at < until);
+        let sum_from = |from: i32| {
+            let inside = steps().skip_while(|entry| entry.at < from).take_while(|entry| entry.at < from + hours * 60);
+            inside.map(|entry| f64::from(entry.counts.0[slot])).sum::<f64>()
+        };
+        steps().map(|entry| sum_from(entry.at)).fold(0.0, f64::max)
     }
 
     /// The last minute with anything in it.
@@ -229,10 +257,11 @@ impl History {
 }
 
 /// The sums of the steps from one minute up to another, of a window that begins at `start`.
-fn sum(tier: &VecDeque<Entry>, width: Width, start: Time, (from, until): (i32, i32)) -> Sums {
+fn sum(tier: &VecDeque<Entry>, width: Width, start: Time, (from, until): (i32, i32), kept: Kept) -> Sums {
     let mut window = Window::new(start);
     let mut sums = Sums::default();
-    for entry in tier.iter().rev().skip_while(|entry| entry.at >= until).take_while(|entry| entry.at >= from) {
+    let steps = tier.iter().rev().skip_while(|entry| entry.at >= until).take_while(|entry| entry.at >= from);
+    for entry in steps.filter(|entry| kept == Kept::All || !entry.told) {
         sums.counts.add(&entry.counts);
         if entry.gaps.is_none() {
             // Without retries each recipient is in its step once: the short way to the same numbers.

@@ -11,7 +11,7 @@ use mailvane_metric::{Cell, Figure, Traffic};
 use mailvane_model::Time;
 
 pub use history::LONGEST_WINDOW;
-use history::{Gone, History, minute_of};
+use history::{Gone, History, Kept, minute_of};
 pub use saved::SavedSeries;
 use season::Season;
 
@@ -69,6 +69,11 @@ impl Series {
         self.history.window(end, length)
     }
 
+    /// The same without the time of which an alert told: what was said once is no news. Up to an hour everything counts.
+    pub fn untold(&self, end: Time, length: i64) -> Sums {
+        self.history.window_of(end, length, Kept::Untold)
+    }
+
     /// What a ratio usually is, as (how many, out of how many), without the window of `length` that is being judged.
     pub fn usual(&self, measure: Measure, length: i64) -> (f64, f64) {
         let sums = |counts: Counts| Sums {
@@ -98,35 +103,53 @@ impl Series {
 
     /// The usual value of an hour: of its hour of the week as far as weeks are known, and of its hour of the day.
     fn usual_hour(&self, slot: usize, hour: i32) -> (f64, f64) {
+        let (weekly, weight) = self.of_week(slot, hour);
+        let days = self.same_hours(slot, hour, 0..=0);
+        let of_day = days.iter().sum::<f64>() / days.len() as f64;
+        match (weight > 0.0, !days.is_empty()) {
+            (true, true) => ((weekly * weight + of_day) / (weight + 1.0), weight),
+            (true, false) => (weekly, weight),
+            (false, true) => (of_day, 0.0),
+            (false, false) => (0.0, 0.0),
+        }
+    }
+
+    /// What its hour of the week brings, and how many weeks tell so (0: none).
+    fn of_week(&self, slot: usize, hour: i32) -> (f64, f64) {
         let week_ago = hour - 168;
         let mut weight = f64::from(self.season.weight(hour - 1).max(0.0));
         let mut sum = f64::from(self.season.sum(slot, hour));
-        let hours = &self.history.hours;
         if week_ago >= self.season.first_hour {
             // Last week is still among the hours, and not in the season yet.
-            let last = hours.binary_search_by_key(&(week_ago * 60), |entry| entry.at).ok().map(|place| &hours[place]);
-            if !last.is_some_and(|entry| entry.bad) {
-                sum += last.map_or(0.0, |entry| f64::from(entry.counts.0[slot]));
+            if let Some(count) = self.hour(slot, week_ago) {
+                sum += count;
                 weight = (weight - 1.0).max(0.0) * 0.86 + 1.0;
             }
         }
-        let (mut days, mut day_sum) = (0.0, 0.0);
+        if weight > 0.0 { (sum / weight, weight) } else { (0.0, 0.0) }
+    }
+
+    /// What this hour (and those beside it) of the last seven days brought, weekends apart.
+    fn same_hours(&self, slot: usize, hour: i32, beside: std::ops::RangeInclusive<i32>) -> Vec<f64> {
         let is_weekend = |hour: i32| matches!((hour.div_euclid(24) + 3).rem_euclid(7), 5 | 6);
+        let mut found = Vec::new();
         for back in 1..=7 {
-            let at = hour - 24 * back;
-            if at >= self.season.first_hour && is_weekend(at) == is_weekend(hour) {
-                let entry = hours.binary_search_by_key(&(at * 60), |entry| entry.at).ok().map(|place| &hours[place]);
-                if !entry.is_some_and(|entry| entry.bad) {
-                    days += 1.0;
-                    day_sum += entry.map_or(0.0, |entry| f64::from(entry.counts.0[slot]));
-                }
+            let day = hour - 24 * back;
+            if is_weekend(day) == is_weekend(hour) {
+                let hours = beside.clone().map(|shift| day + shift).filter(|at| *at >= self.season.first_hour);
+                found.extend(hours.filter_map(|at| self.hour(slot, at)));
             }
         }
-        match (weight > 0.0, days > 0.0) {
-            (true, true) => ((sum + day_sum / days) / (weight + 1.0), weight),
-            (true, false) => (sum / weight, weight),
-            (false, true) => (day_sum / days, 0.0),
-            (false, false) => (0.0, 0.0),
+        found
+    }
+
+    /// What an hour of the last week brought; `None` when it was not as usual.
+    fn hour(&self, slot: usize, hour: i32) -> Option<f64> {
+        let hours = &self.history.hours;
+        match hours.binary_search_by_key(&(hour * 60), |entry| entry.at) {
+            Ok(place) if hours[place].bad => None,
+            Ok(place) => Some(f64::from(hours[place].counts.0[slot])),
+            Err(_) => Some(0.0),
         }
     }
 
@@ -140,6 +163,56 @@ impl Series {
         let settled = self.history.hours.back().map_or(0, |last| last.at - SETTLED);
         let recent = self.history.hours.iter().filter(|entry| !entry.bad && entry.at < settled).map(|entry| entry.counts.0[slot]).max();
         learned.max(f64::from(recent.unwrap_or(0)))
+    }
+
+    /// The most that `length` brought before, not counting the last day: as [`Series::peak`] for an hour and less. Of a longer time
+    /// the busiest of the last week, and at least what busy hours that do not follow each other would bring.
+    pub fn peak_of(&self, measure: Measure, length: i64) -> f64 {
+        let peak = self.peak(measure, length > 15 * Time::MINUTE);
+        let hours = length.div_euclid(Time::HOUR);
+        let (Some(slot), true) = (measure.slot(), hours > 1) else { return peak };
+        let settled = self.history.hours.back().map_or(0, |last| last.at - SETTLED);
+        (peak * (hours as f64).sqrt()).max(self.history.busiest(slot, hours as i32, settled))
+    }
+
+    /// How often something of a count comes between two times at the least: what this hour of the week brings without what came on
+    /// other days on top, and before a week is known what most days bring.
+    pub fn at_least(&self, measure: Measure, from: Time, until: Time) -> f64 {
+        self.by_hours(measure, from, until, |slot, hour| {
+            let (weekly, weight) = self.of_week(slot, hour);
+            let mut days = self.same_hours(slot, hour, 0..=0);
+            days.sort_by(f64::total_cmp);
+            let middle = days.get(days.len().saturating_sub(1) / 2).copied();
+            if weight > 0.0 {
+                weekly.min(self.usual_hour(slot, hour).0)
+            } else {
+                // Of fewer days nobody knows which of them was the unusual one.
+                middle.filter(|_| days.len() >= 3).unwrap_or(0.0)
+            }
+        })
+    }
+
+    /// The least that the same hours of the last days and the hours beside them brought; nothing where only one such day is known.
+    pub fn least(&self, measure: Measure, from: Time, until: Time) -> f64 {
+        self.by_hours(measure, from, until, |slot, hour| {
+            if self.same_hours(slot, hour, 0..=0).len() < 2 {
+                return 0.0;
+            }
+            self.same_hours(slot, hour, -1..=1).into_iter().fold(f64::INFINITY, f64::min)
+        })
+    }
+
+    /// The sum over the hours between two times, each by its share.
+    fn by_hours(&self, measure: Measure, from: Time, until: Time, of_hour: impl Fn(usize, i32) -> f64) -> f64 {
+        let Some(slot) = measure.slot() else { return 0.0 };
+        let mut sum = 0.0;
+        let mut hour = from.0.div_euclid(Time::HOUR);
+        while hour * Time::HOUR < until.0 {
+            let share = ((hour + 1) * Time::HOUR).min(until.0) - (hour * Time::HOUR).max(from.0);
+            sum += of_hour(slot, hour as i32) * share as f64 / Time::HOUR as f64;
+            hour += 1;
+        }
+        sum
     }
 
     /// More of a count than this was never seen in a window of this length, and so cannot be expected.
@@ -323,10 +396,15 @@ impl Book {
         self.index.get(&name).and_then(|number| self.all.get(*number as usize))
     }
 
+    /// Says that an alert told of the time from `from` on, which is behind whatever else is told of.
+    pub(crate) fn mark_told(&mut self, from: Time) {
+        self.all.iter_mut().for_each(|series| series.history.mark(from, false));
+    }
+
     /// Says that the time from `from` on was not as usual for these labels.
     pub(crate) fn mark_bad(&mut self, dimension: Dimension, key: &str, from: Time) {
         for series in self.all.iter_mut().filter(|series| series.name.dimension == dimension && &*series.name.key == key) {
-            series.history.mark_bad(from);
+            series.history.mark(from, true);
         }
     }
 
@@ -344,4 +422,77 @@ impl Book {
 /// The class of outbound mail of people and programs here.
 pub(crate) fn outbound() -> u8 {
     Traffic::DEFAULT.code()
+}
+
+#[cfg(test)]
+mod tests {
+    use mailvane_metric::Figures;
+
+    use super::*;
+
+    /// A Monday at midnight, in minutes from the epoch.
+    const MONDAY: i32 = 29_892_960;
+    const METRIC: Measure = Measure::Figure(Figure::RecipientsFirstTried);
+
+    /// A series with so many in each hour; it was settled at every hour.
+    fn hourly(hours: i32, of_hour: impl Fn(i32) -> i64) -> Series {
+        let name = Name { class: outbound(), dimension: Dimension::SenderDomain, key: Arc::from("example.com") };
+        let mut series = Series::new(name, MONDAY);
+        for hour in 0..hours {
+            let minute = MONDAY + hour * 60;
+            series.settle(minute);
+            let count = of_hour(hour);
+            if count > 0 {
+                let mut figures = Figures::default();
+                figures.add(Figure::RecipientsFirstTried, count);
+                series.history.add(minute, Counts::of(&figures), Some(&figures));
+            }
+        }
+        series
+    }
+
+    fn at(hour: i32) -> Time {
+        history::time_of(MONDAY + hour * 60)
+    }
+
+    #[test]
+    fn the_day_after_a_newsletter_expects_none() {
+        assert_eq!((at(0).0 / Time::DAY + 3) % 7, 0, "the first day is a Monday");
+        let tuesday_at_ten = |hour: i32| if hour % 168 == 34 { 1_000 } else { 0 };
+        for (hours, usual) in [(58, 0.0), (82, 0.0), (168 + 58, 0.0), (2 * 168 + 34, 1_000.0)] {
+            let series = hourly(hours, tuesday_at_ten);
+            let expected = series.at_least(METRIC, at(hours), at(hours + 1));
+            assert!((expected - usual).abs() <= usual * 0.4, "hour {hours}: {expected}");
+        }
+    }
+
+    #[test]
+    fn the_steady_part_of_what_comes_in_batches_is_its_least() {
+        let series = hourly(9 * 24, |hour| if hour % 37 == 5 { 2_000 } else { 60 });
+        let least = series.least(METRIC, at(9 * 24), at(9 * 24 + 1));
+        assert!((least - 60.0).abs() < 0.1, "{least}");
+        assert!(series.expected(METRIC, at(9 * 24), at(9 * 24 + 1)).0 >= 60.0);
+    }
+
+    #[test]
+    fn a_long_window_is_judged_by_long_windows_of_the_past() {
+        let series = hourly(6 * 24, |hour| if (8..18).contains(&(hour % 24)) { 100 } else { 0 });
+        assert!((series.peak_of(METRIC, Time::HOUR) - 100.0).abs() < 0.1);
+        assert!((series.peak_of(METRIC, 6 * Time::HOUR) - 600.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn what_was_told_is_left_out_of_long_windows_and_kept_in_what_is_saved() {
+        let mut series = hourly(48, |_| 10);
+        let counted =
+            |series: &Series| (METRIC.of(&series.window(at(48), Time::DAY)).count, METRIC.of(&series.untold(at(48), Time::DAY)).count);
+        assert_eq!(counted(&series), (240, 240));
+        series.history.mark(at(42), false);
+        assert_eq!(counted(&series), (240, 180));
+        assert!(series.peak(METRIC, true) > 0.0, "it is still learned from");
+        let mut book = Book::default();
+        book.refill(vec![series]);
+        let again = Book::restore(book.save()).get(outbound(), Dimension::SenderDomain, "example.com").cloned();
+        assert_eq!(again.map(|series| counted(&series)), Some((240, 180)));
+    }
 }

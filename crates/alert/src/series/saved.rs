@@ -107,10 +107,10 @@ fn dense(pairs: &[(u8, i64)]) -> [f32; SLOTS] {
     values
 }
 
-/// Minute, whether it was bad, how many counts, (slot, count) each, then the gaps twice: how many buckets, (bucket, count) each.
+/// Minute, its marks (1: bad, 2: told), how many counts, (slot, count) each, then the gaps twice: how many buckets, (bucket, count) each.
 fn entry_numbers(entry: &Entry) -> Vec<i64> {
     let counts: Vec<(usize, i32)> = entry.counts.0.iter().copied().enumerate().filter(|(_, count)| *count != 0).collect();
-    let mut numbers = vec![i64::from(entry.at), i64::from(entry.bad), counts.len() as i64];
+    let mut numbers = vec![i64::from(entry.at), i64::from(entry.bad) | i64::from(entry.told) << 1, counts.len() as i64];
     numbers.extend(counts.iter().flat_map(|(slot, count)| [*slot as i64, i64::from(*count)]));
     if let Some(gaps) = &entry.gaps {
         for histogram in [&gaps.deferred, &gaps.finals] {
@@ -123,7 +123,8 @@ fn entry_numbers(entry: &Entry) -> Vec<i64> {
 
 fn entry(numbers: &[i64]) -> Option<Entry> {
     let mut rest = numbers.iter().copied();
-    let mut entry = Entry { at: i32::try_from(rest.next()?).ok()?, bad: rest.next()? != 0, ..Entry::default() };
+    let (at, marks) = (i32::try_from(rest.next()?).ok()?, rest.next()?);
+    let mut entry = Entry { at, bad: marks & 1 != 0, told: marks != 0, ..Entry::default() };
     let mut counts = Counts::default();
     for _ in 0..rest.next()? {
         let (slot, count) = (rest.next()?, rest.next()?);
