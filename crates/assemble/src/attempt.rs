@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mailvane_model::word::{HandedTo, Outcome, Reason, Stage, Status};
 use mailvane_model::{AttemptRow, Sink, Time, Verdict};
 use mailvane_reply::judge::Failure;
+use mailvane_reply::peer::{self, Peer};
 
 use crate::assembler::{Assembler, Here};
 use crate::life::{Flags, LastView, LifeRef, Place, State};
@@ -54,6 +55,7 @@ pub(crate) struct Try<'a> {
 /// A reply with its verdict.
 struct Judged<'a> {
     last: LastView<'a>,
+    relay_port: u16,
     stage: Stage,
     verdict: Option<Arc<Verdict>>,
 }
@@ -67,11 +69,13 @@ impl Assembler {
         let relay_host = if &*relay_host == "none" { "" } else { &*relay_host };
         let relay_ip = here.text(line.relay_ip);
         let reply_text = here.text(line.text);
+        let relay = Peer { name: relay_host, ip: &relay_ip, port: line.relay_port };
+        let relay = if relay_host.is_empty() && line.ended != Ended::Accepted { peer::of(&reply_text).unwrap_or(relay) } else { relay };
         let delivered = Delivered {
             agent: line.agent,
-            relay_host,
-            relay_ip: &relay_ip,
-            relay_port: line.relay_port,
+            relay_host: relay.name,
+            relay_ip: relay.ip,
+            relay_port: relay.port,
             domain: to.address().domain,
             text: &reply_text,
             accepted: line.ended == Ended::Accepted,
@@ -93,8 +97,8 @@ impl Assembler {
         }
         self.learn(at, &route, &delivered, &original);
         let Some(place) = self.recipient(at, &to, &original) else { return };
-        let asks = line.agent.is_smtp() && !route.filter;
-        let provider = self.verdicts.provider(if asks { relay_host } else { "" });
+        let asks = line.agent.is_smtp() && !route.filter || line.agent == Agent::Error && route.place == Place::Remote;
+        let provider = self.verdicts.provider(if asks { relay.name } else { "" });
         let read = self.judged(line, &delivered, &route, &provider);
         self.tell_attempt(at, place, here, line, &route, &read, sink);
         self.take_in(at, place, here.time, line, &route, read.last, sink);
@@ -148,7 +152,7 @@ impl Assembler {
             (last.reason, last.scope, last.fault, last.permanent) = (judged.reason, judged.scope, judged.fault, judged.permanent);
             verdict = Some(judged);
         }
-        Judged { last, stage: reply.stage, verdict }
+        Judged { last, relay_port: delivered.relay_port, stage: reply.stage, verdict }
     }
 
     /// The attempt as a row.
@@ -198,13 +202,13 @@ impl Assembler {
             client_ip: life.texts.get(life.client_ip),
             relay_host: last.relay_host,
             relay_ip: last.relay_ip,
-            relay_port: line.relay_port,
+            relay_port: read.relay_port,
             provider: last.provider,
             direction,
             handed_to: if failed { Default::default() } else { route.handed_to },
             status,
             population: view.population(life),
-            contacted: line.agent != Agent::Error && !last.text.starts_with("delivery temporarily suspended"),
+            contacted: line.agent != Agent::Error && !last.text.starts_with(peer::SUSPENDED),
             reply_code: last.reply_code,
             enhanced_code: last.enhanced,
             reply_text: last.text,

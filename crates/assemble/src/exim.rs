@@ -7,12 +7,14 @@ mod refusal;
 use mailvane_model::Sink;
 use mailvane_model::word::{Level, Outcome};
 use mailvane_parse::Record;
-use mailvane_parse::mta::exim::{Event, Line};
+use mailvane_parse::mta::exim::{Event, Host, Line};
 use mailvane_parse::record::Severity;
+use mailvane_reply::peer::Peer;
 
 use crate::assembler::{Assembler, Here};
 use crate::life::{Flags, State};
 use crate::text::{self, Mailbox};
+use crate::tried::Failed;
 
 /// The name of the daemon in notices.
 const DAEMON: &str = "exim";
@@ -45,7 +47,8 @@ impl Assembler {
                 let level = if record.severity >= Severity::Error { Level::Error } else { Level::Warning };
                 self.notice(here, DAEMON, level, &text::lossy(text), sink);
             }
-            Event::ErrorIgnored { .. } | Event::HostFailed { .. } | Event::Dkim { .. } | Event::Note { .. } | Event::Unknown => {
+            Event::HostFailed { host, text } => self.exim_host_failed(here, line.message_id, host, text, sink),
+            Event::ErrorIgnored { .. } | Event::Dkim { .. } | Event::Note { .. } | Event::Unknown => {
                 self.exim_line_of(here, line.message_id, sink);
             }
             _ => {}
@@ -56,6 +59,16 @@ impl Assembler {
     fn exim_line_of(&mut self, here: Here, message_id: Option<&[u8]>, sink: &mut impl Sink) {
         if let Some(message_id) = message_id {
             self.known(here, message_id, sink);
+        }
+    }
+
+    /// `H=host [ip] Connection refused`: the result that follows has the reason alone.
+    fn exim_host_failed(&mut self, here: Here, message_id: Option<&[u8]>, host: &Host<'_>, text: &[u8], sink: &mut impl Sink) {
+        let Some(at) = message_id.and_then(|message_id| self.known(here, message_id, sink)) else { return };
+        let (name, ip, text) = (text::lossy(host.name), text::lossy(host.ip), text::lossy(text));
+        let host = Peer { name: &name, ip: &ip, port: host.port };
+        if let Some(life) = self.lives.get_mut(at) {
+            life.failed = Failed::after(life.failed.take(), host, &text);
         }
     }
 

@@ -31,6 +31,7 @@ mod statistics;
 mod streams;
 mod text;
 mod timer;
+mod tried;
 mod verdict;
 
 pub use assembler::Assembler;

@@ -6,6 +6,7 @@ use mailvane_model::word::{Direction, Fault, HandedTo, Outcome, Reason, Scope};
 use mailvane_model::{Address, Position, Time, hash};
 
 use crate::text::{Short, Span, Texts};
+use crate::tried::Failed;
 
 /// A queue id in one stream, of fixed size so that looking it up follows no pointer: the stream (four bytes), the length (one),
 /// and the id.
@@ -341,6 +342,8 @@ pub(crate) struct Life {
     /// How many open later hops need it.
     pub(crate) held_by: u32,
     pub(crate) bounce_of: u64,
+    /// The host that failed last, where a line of its own says so.
+    pub(crate) failed: Option<Box<Failed>>,
     /// How many revisions of its row were told.
     pub(crate) told: u32,
     /// The directions of its recipients, a bit for each code.

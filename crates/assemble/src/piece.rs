@@ -9,15 +9,19 @@ use crate::lives::Lives;
 use crate::ours::{Evidence, Reach};
 use crate::session::{Session, Tls};
 use crate::timer::Alarm;
+use crate::tried::Failed;
 
-/// The version of every piece. Version 1 had no delay beside the last attempt of a recipient, version 2 no waits of a life; both are still read.
-pub(crate) const VERSION: u8 = 3;
+/// The version of every piece. Version 1 had no delay beside the last attempt of a recipient, version 2 no waits of a life, version 3 no host that failed;
+/// all are still read.
+pub(crate) const VERSION: u8 = 4;
 /// The oldest version that is read.
 const OLDEST: u8 = 1;
 /// The first with the delay of a last attempt.
 const WITH_DELAY: u8 = 2;
 /// The first with the waits of a life, and its times as they follow its opening.
 const WITH_WAITS: u8 = 3;
+/// The first with the host that failed before a result.
+const WITH_FAILED: u8 = 4;
 
 /// Recipients in one piece.
 pub(crate) const STRETCH: usize = 64;
@@ -104,6 +108,7 @@ pub(crate) fn write_life(lives: &Lives, at: LifeRef, life: &Life, stream: u64) -
     writer.number(u64::from(life.told));
     writer.byte(life.directions);
     writer.byte(life.told_direction.code());
+    Failed::write(life.failed.as_deref(), &mut writer);
     writer.number(life.recipients.len() as u64);
     for recipient in life.recipients.iter().take(STRETCH) {
         write_recipient(&mut writer, lives, life, recipient);
@@ -167,6 +172,9 @@ pub(crate) fn read_life(
     life.told = reader.small()?;
     life.directions = reader.byte()?;
     life.told_direction = Direction::from_code(reader.byte()?).ok_or(Damaged)?;
+    if version >= WITH_FAILED {
+        life.failed = Failed::read(&mut reader)?;
+    }
     let count = usize::try_from(reader.number()?).map_err(|_| Damaged)?;
     while !reader.is_empty() {
         read_recipient(&mut reader, version, &mut life, &mut ties)?;

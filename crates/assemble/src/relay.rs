@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use memchr::memmem::{Finder, FinderRev};
 
 use mailvane_model::word::HandedTo;
+use mailvane_reply::peer;
 
 use crate::config::Config;
 use crate::life::Place;
@@ -111,22 +112,21 @@ pub(crate) fn route<'a>(config: &Config, learned: &Learned, delivered: &Delivere
         Agent::Reply => Route { handed_to: HandedTo::Command, ..Route::default() },
         // What is ours has another agent, or is known by its domain.
         Agent::Router => Route { place: Place::Remote, ..Route::default() },
-        Agent::Error => Route { place: suspended(delivered.text), ..Route::default() },
+        Agent::Error => Route { place: put_aside(delivered), ..Route::default() },
         Agent::Other => Route::default(),
     }
 }
 
 /// Where mail goes whose destination the queue manager has put aside, from the host that its reason names. A filter or a mail
 /// store here is put aside in the same words, so a host of this machine or of a private network tells nothing.
-fn suspended(text: &str) -> Place {
-    let Some(reason) = text.strip_prefix("delivery temporarily suspended: ") else { return Place::Unknown };
+fn put_aside(delivered: &Delivered<'_>) -> Place {
+    let Some(reason) = delivered.text.strip_prefix(peer::SUSPENDED) else { return Place::Unknown };
     if reason.starts_with("Host or domain name not found") {
         return Place::Remote;
     }
-    let address = reason.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(address, _)| address);
-    let address = address.filter(|address| address.parse::<std::net::IpAddr>().is_ok());
-    match address.map(|address| network::kind_of(address.as_bytes())) {
-        Some(Kind::Public) => Place::Remote,
+    let is_address = delivered.relay_ip.parse::<std::net::IpAddr>().is_ok();
+    match network::kind_of(delivered.relay_ip.as_bytes()) {
+        Kind::Public if is_address => Place::Remote,
         _ => Place::Unknown,
     }
 }
@@ -325,7 +325,8 @@ mod tests {
     #[test]
     fn a_destination_put_aside_is_elsewhere_when_its_host_is() {
         let place = |text: &str| {
-            route(&Config::default(), &Learned::default(), &Delivered { agent: Agent::Error, text, ..Delivered::default() }).place
+            let relay_ip = peer::of(text).unwrap_or_default().ip;
+            route(&Config::default(), &Learned::default(), &Delivered { agent: Agent::Error, relay_ip, text, ..Delivered::default() }).place
         };
         assert_eq!(place("delivery temporarily suspended: connect to mx.example.net[203.0.113.9]:25: Connection timed out"), Place::Remote);
         assert_eq!(

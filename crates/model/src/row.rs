@@ -132,7 +132,7 @@ rows! {
         sasl_user: Strings,
         /// The client address of the message.
         client_ip: Strings,
-        /// The host that was spoken to; `local`, `virtual`, a transport name, or empty.
+        /// The host that was tried, also where it did not answer (`reply_code` is 0 then); `local`, `virtual`, a transport name, or empty.
         relay_host: Strings,
         /// Its address.
         relay_ip: Strings,
@@ -253,7 +253,7 @@ rows! {
         enhanced_code: Strings,
         /// The last reply or reason.
         reply_text: Strings,
-        /// The last host spoken to.
+        /// The last host tried; it answered where there is a `reply_code`.
         relay_host: Strings,
         /// Its address.
         relay_ip: Strings,

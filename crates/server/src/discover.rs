@@ -1,5 +1,7 @@
 //! What this machine runs and logs: found without any configuration, and said openly.
 
+mod exim;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -75,7 +77,7 @@ pub(crate) fn machine() -> Found {
     ]) {
         found.postfix = Postfix { bind: [bind, bind6], interfaces, helo, relay_host, relaying: Some([relaying, recipients, networks]) };
     }
-    exim(&mut found, &mut paths);
+    exim::ask(&mut found, &mut paths);
     paths.extend(USUAL.iter().map(PathBuf::from));
     for path in paths {
         let pattern = format!("{}*", path.display());
@@ -102,48 +104,6 @@ pub(crate) fn machine() -> Found {
         }
     }
     found
-}
-
-/// What Exim says of itself, where it is installed.
-fn exim(found: &mut Found, paths: &mut Vec<PathBuf>) {
-    let ask = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    let programs = ["exim", "exim4", "/usr/sbin/exim", "/usr/sbin/exim4"];
-    let Some((program, version)) = programs.iter().find_map(|program| Some((program, ask(program, &["-bV"])?))) else { return };
-    let value = |name: &str| {
-        let text = ask(program, &["-bP", name]).unwrap_or_default();
-        text.lines().find_map(|line| line.split_once('=')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-    };
-    let number = version.strip_prefix("Exim version ").and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
-    let (host, qualified) = (value("primary_hostname"), value("qualify_domain"));
-    let name = format!("Exim {number} ({host})");
-    found.software = Some(found.software.take().map_or_else(|| name.clone(), |other| format!("{other}, {name}")));
-    let local = ask(program, &["-bP", "+local_domains"]).unwrap_or_default();
-    let local = local.split_once('=').map_or("", |(_, list)| list).replace(':', " ");
-    found.domains.extend([&host, &qualified, &local].into_iter().flat_map(|list| plain_words(list)).filter(|word| word.contains('.')));
-    found.domains.sort();
-    found.domains.dedup();
-    paths.extend(exim_logs(&value("log_file_path"), &value("spool_directory")));
-}
-
-/// The main logs that `log_file_path` names: a list, `syslog` or paths in which `%s` stands for the kind and `%D` or `%M` for a date.
-fn exim_logs(setting: &str, spool: &str) -> Vec<PathBuf> {
-    let usual = format!("{spool}/log/%slog");
-    let mut logs = Vec::new();
-    for item in setting.split(':').map(str::trim) {
-        let pattern = match item {
-            // Nothing, or an empty item of a list, is where Exim was built to log.
-            "" if !spool.is_empty() => usual.as_str(),
-            "syslog" | "" => continue,
-            path => path,
-        };
-        // A date in the name makes one log of many files: what stands before it is followed with all its endings.
-        let dated = pattern.find("%D").or_else(|| pattern.find("%M")).unwrap_or(pattern.len());
-        logs.push(PathBuf::from(pattern[..dated].replace("%s", "main").trim_end_matches(['-', '.'])));
-    }
-    logs
 }
 
 /// Whether a log with dates in its names has a file.
@@ -196,15 +156,6 @@ mod tests {
         assert_eq!(relay_name("[Smart.example.net]:587").as_deref(), Some("smart.example.net"));
         assert_eq!(relay_name("smart.example.net:25").as_deref(), Some("smart.example.net"));
         assert_eq!(relay_name(""), None);
-    }
-
-    #[test]
-    fn the_main_logs_of_exim_are_found() {
-        let logs = |setting: &str| exim_logs(setting, "/var/spool/exim4").iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
-        assert_eq!(logs("/var/log/exim4/%slog"), ["/var/log/exim4/mainlog"]);
-        assert_eq!(logs(""), ["/var/spool/exim4/log/mainlog"]);
-        assert_eq!(logs("syslog"), [""; 0]);
-        assert_eq!(logs("syslog : /var/log/exim/%slog-%D"), ["/var/log/exim/mainlog"]);
     }
 
     #[test]

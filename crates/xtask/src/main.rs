@@ -21,8 +21,8 @@ usage: cargo xtask COMMAND
   test [STEP...]               check everything (or only these steps), with a summary at the end
   web                          build the dashboard into web/dist
   tidy                         hold the habits that a machine can hold
-  bench report [--megabytes N] [--runs N] [--seed N] [--no-pflogsumm] [--light]
-                               `mailvane report` and pflogsumm side by side on the same simulated log
+  bench report [--megabytes N] [--runs N] [--seed N] [--exim | --no-pflogsumm] [--light]
+                               `mailvane report` and pflogsumm (--exim: eximstats) side by side on the same simulated log
                                (--light builds the commands on files only: much quicker to build, the same report)
   bench ingest [--megabytes N] [--rate N] [--seconds N]
                                live ingest with commits

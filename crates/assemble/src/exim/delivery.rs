@@ -10,7 +10,8 @@ use crate::assembler::{Assembler, Here};
 use crate::attempt::{Ended, Try};
 use crate::life::{Flags, LifeRef, State};
 use crate::relay::Agent;
-use crate::text::Mailbox;
+use crate::text::{self, Mailbox};
+use crate::tried::Failed;
 
 /// Numbers of `defer (N)` for which nothing was tried: retry times not reached, domains that wait for a queue run, limits of our own.
 const NOT_TRIED: std::ops::RangeInclusive<i32> = -56..=-51;
@@ -51,6 +52,8 @@ impl Assembler {
             Flag::Failed => Ended::Bounced,
             _ => Ended::Accepted,
         };
+        let failed = self.exim_failed_host(at, delivery, agent, &text);
+        let failed = failed.as_deref().map(Failed::host);
         let (tls_version, tls_cipher) = cipher(delivery.tls);
         let opened = self.lives.get(at).filter(|life| life.flags.has(Flags::OPENED)).map(|life| life.opened);
         let since = opened.and_then(|opened| u32::try_from((here.time.0 - opened.0) / 1000).ok());
@@ -58,9 +61,9 @@ impl Assembler {
             to: &to,
             original,
             agent: if accepted && delivery.flag == Flag::Suppressed { Agent::Discard } else { agent },
-            relay_host,
-            relay_ip: delivery.host.ip,
-            relay_port: delivery.host.port,
+            relay_host: failed.map_or(relay_host, |failed| failed.name.as_bytes()),
+            relay_ip: failed.map_or(delivery.host.ip, |failed| failed.ip.as_bytes()),
+            relay_port: failed.map_or(delivery.host.port, |failed| failed.port),
             reused: delivery.reused,
             delay_ms: delivery.queue_ms.or(since),
             tls: verified(delivery),
@@ -71,6 +74,14 @@ impl Assembler {
             ..Try::default()
         };
         self.attempt(at, here, &line, sink);
+    }
+
+    /// The host that a line before said to have failed, for a result that has the reason alone.
+    fn exim_failed_host(&mut self, at: LifeRef, delivery: &Delivery<'_>, agent: Agent, text: &[u8]) -> Option<Box<Failed>> {
+        let failed = self.lives.get_mut(at)?.failed.as_mut()?;
+        let found = failed.take(&text::lossy(text)).is_some();
+        let lacks = matches!(delivery.flag, Flag::Deferred | Flag::Failed) && delivery.host.ip.is_empty() && agent != Agent::Router;
+        (found && lacks).then(|| failed.clone())
     }
 
     /// An ACL threw the message away after it had been accepted: none of its recipients gets it, whether the log names them or not.

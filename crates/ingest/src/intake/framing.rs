@@ -1,5 +1,7 @@
 //! Syslog messages in a stream of bytes (RFC 6587): counted octets or lines, told apart message by message.
 
+use super::local::local_line;
+
 /// Bytes of a message; the rest of a longer one is left out.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Digits of a count of octets.
@@ -9,6 +11,8 @@ const COUNT_DIGITS_MAX: usize = 9;
 #[derive(Debug, Default)]
 pub struct Frames {
     rest: Vec<u8>,
+    /// The host of messages that name none; empty where it is not known.
+    host: String,
     /// So many octets of a counted message that was cut are still to be passed over.
     passing: usize,
     /// The rest of the line is passed over.
@@ -18,6 +22,11 @@ pub struct Frames {
 }
 
 impl Frames {
+    /// For messages of programs of one machine, which name no host.
+    pub fn of_host(host: &str) -> Self {
+        Frames { host: host.to_owned(), ..Frames::default() }
+    }
+
     /// Takes bytes in; each whole message in them is appended to `lines` as one line.
     pub fn push(&mut self, bytes: &[u8], lines: &mut Vec<u8>) {
         self.rest.extend_from_slice(bytes);
@@ -33,7 +42,7 @@ impl Frames {
     pub fn finish(&mut self, lines: &mut Vec<u8>) {
         let rest = std::mem::take(&mut self.rest);
         if !self.passing_line && self.passing == 0 && count(&rest) == Count::Line {
-            line(&rest, lines);
+            local_line(&rest, self.host.as_bytes(), lines);
         }
     }
 
@@ -53,7 +62,7 @@ impl Frames {
                 let body = &bytes[digits + 1..];
                 let kept = octets.min(MESSAGE_BYTES_MAX);
                 let message = body.get(..kept)?;
-                line(message, lines);
+                local_line(message, self.host.as_bytes(), lines);
                 self.cut += u64::from(kept < octets);
                 self.passing = octets - kept;
                 Some(&body[kept..])
@@ -68,7 +77,7 @@ impl Frames {
                 return None;
             }
             if !self.passing_line {
-                line(&bytes[..MESSAGE_BYTES_MAX], lines);
+                local_line(&bytes[..MESSAGE_BYTES_MAX], self.host.as_bytes(), lines);
                 self.cut += 1;
                 self.passing_line = true;
             }
@@ -76,7 +85,7 @@ impl Frames {
         };
         if !std::mem::take(&mut self.passing_line) {
             self.cut += u64::from(end > MESSAGE_BYTES_MAX);
-            line(&bytes[..end.min(MESSAGE_BYTES_MAX)], lines);
+            local_line(&bytes[..end.min(MESSAGE_BYTES_MAX)], self.host.as_bytes(), lines);
         }
         Some(&bytes[end + 1..])
     }

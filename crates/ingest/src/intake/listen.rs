@@ -12,10 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
-use super::framing::{MESSAGE_BYTES_MAX, line};
+use super::framing::{Frames, MESSAGE_BYTES_MAX};
+use super::local::{host_name, local_line};
+use super::tls::{Pair, Served};
 use super::{Intake, LOOK_EVERY};
 use crate::error::Error;
 
@@ -60,29 +59,6 @@ impl Address {
     }
 }
 
-/// Certificate with its chain and key, PEM files, for TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair {
-    /// The certificate.
-    pub certificate: PathBuf,
-    /// The key.
-    pub key: PathBuf,
-}
-
-impl Pair {
-    fn config(&self) -> Result<Arc<rustls::ServerConfig>, String> {
-        let named = |path: &Path| path.display().to_string();
-        let chain: Result<Vec<_>, _> =
-            CertificateDer::pem_file_iter(&self.certificate).map_err(|error| format!("{}: {error}", named(&self.certificate)))?.collect();
-        let chain = chain.map_err(|error| format!("{}: {error}", named(&self.certificate)))?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| format!("{}: {error}", named(&self.key)))?;
-        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
-        config.map(Arc::new).map_err(|error| format!("{}: {error}", named(&self.certificate)))
-    }
-}
-
 /// A listener that runs until its intake stops.
 #[derive(Debug)]
 pub struct Listening {
@@ -115,7 +91,9 @@ pub fn listen(address: &Address, pair: Option<&Pair>, intake: Arc<Intake>) -> Re
         Address::Tcp(address) => tcp(*address, None, intake),
         Address::Tls(address) => {
             let pair = pair.ok_or_else(|| wrong("TLS needs `certificate` and `key`, PEM files".to_owned()))?;
-            tcp(*address, Some(pair.config().map_err(wrong)?), intake)
+            let served = Served::open(pair.clone()).map_err(wrong)?;
+            let config = Arc::new(served.config().map_err(wrong)?);
+            tcp(*address, Some((served, config)), intake)
         }
     };
     let io = |error: std::io::Error| wrong(format!("cannot listen there: {error}"));
@@ -128,7 +106,7 @@ fn udp(address: SocketAddr, intake: Arc<Intake>) -> io::Result<Work> {
     let socket = UdpSocket::bind(address)?;
     socket.set_read_timeout(Some(LOOK_EVERY))?;
     let local = socket.local_addr().ok();
-    Ok((local, Box::new(move || datagrams(&intake, |buffer| socket.recv(buffer), |waits| socket.set_nonblocking(!waits)))))
+    Ok((local, Box::new(move || datagrams(&intake, "", |buffer| socket.recv(buffer), |waits| socket.set_nonblocking(!waits)))))
 }
 
 fn unix(path: &Path, intake: Arc<Intake>) -> io::Result<Work> {
@@ -136,7 +114,8 @@ fn unix(path: &Path, intake: Arc<Intake>) -> io::Result<Work> {
     let socket = UnixDatagram::bind(path)?;
     permit(path)?;
     socket.set_read_timeout(Some(LOOK_EVERY))?;
-    Ok((None, Box::new(move || datagrams(&intake, |buffer| socket.recv(buffer), |waits| socket.set_nonblocking(!waits)))))
+    let host = host_name();
+    Ok((None, Box::new(move || datagrams(&intake, &host, |buffer| socket.recv(buffer), |waits| socket.set_nonblocking(!waits)))))
 }
 
 fn unix_stream(path: &Path, intake: Arc<Intake>) -> io::Result<Work> {
@@ -150,22 +129,27 @@ fn unix_stream(path: &Path, intake: Arc<Intake>) -> io::Result<Work> {
         stream.set_read_timeout(Some(LOOK_EVERY))?;
         Ok(Box::new(stream) as Stream)
     };
-    Ok((None, Box::new(move || streams(&intake, accept))))
+    Ok((None, Box::new(move || streams(&intake, &host_name(), accept))))
 }
 
-fn tcp(address: SocketAddr, tls: Option<Arc<rustls::ServerConfig>>, intake: Arc<Intake>) -> io::Result<Work> {
+fn tcp(address: SocketAddr, tls: Option<(Arc<Served>, Arc<rustls::ServerConfig>)>, intake: Arc<Intake>) -> io::Result<Work> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let local = listener.local_addr().ok();
+    let told = Arc::clone(&intake);
     let accept = move || {
         let (stream, _) = listener.accept()?;
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(LOOK_EVERY))?;
-        let Some(config) = &tls else { return Ok(Box::new(stream) as Stream) };
+        let Some((served, config)) = &tls else { return Ok(Box::new(stream) as Stream) };
+        // Connections are few and stay: each looks whether the certificate was renewed.
+        if let Err(reason) = served.refresh() {
+            told.complain(&Error::Listen { address: told.source.clone(), reason: format!("the new certificate is not used: {reason}") });
+        }
         let session = rustls::ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
         Ok(Box::new(rustls::StreamOwned::new(session, stream)) as Stream)
     };
-    Ok((local, Box::new(move || streams(&intake, accept))))
+    Ok((local, Box::new(move || streams(&intake, "", accept))))
 }
 
 /// A socket that a process that is gone left behind is no obstacle; anything else there is.
@@ -186,19 +170,19 @@ fn is_nothing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
-/// Reads datagrams, each a message; those that are there together are brought to disk together.
-fn datagrams(intake: &Intake, mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>, waits: impl Fn(bool) -> io::Result<()>) {
+/// Reads datagrams, each a message; those that are there together are brought to disk together. Those without a host get `host`.
+fn datagrams(intake: &Intake, host: &str, mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>, waits: impl Fn(bool) -> io::Result<()>) {
     let (mut buffer, mut lines) = (vec![0; MESSAGE_BYTES_MAX + 1], Vec::new());
     while !intake.is_stopping() {
         match receive(&mut buffer) {
-            Ok(count) => take_datagram(intake, &buffer[..count], &mut lines),
+            Ok(count) => take_datagram(intake, host, &buffer[..count], &mut lines),
             Err(error) if is_nothing(&error) => continue,
             Err(_) => std::thread::sleep(LOOK_EVERY),
         }
         let is_switched = waits(false).is_ok();
         while is_switched && lines.len() < BATCH_BYTES {
             match receive(&mut buffer) {
-                Ok(count) => take_datagram(intake, &buffer[..count], &mut lines),
+                Ok(count) => take_datagram(intake, host, &buffer[..count], &mut lines),
                 Err(_) => break,
             }
         }
@@ -213,17 +197,17 @@ fn datagrams(intake: &Intake, mut receive: impl FnMut(&mut [u8]) -> io::Result<u
     }
 }
 
-fn take_datagram(intake: &Intake, message: &[u8], lines: &mut Vec<u8>) {
+fn take_datagram(intake: &Intake, host: &str, message: &[u8], lines: &mut Vec<u8>) {
     if message.len() > MESSAGE_BYTES_MAX {
         intake.cut.fetch_add(1, Ordering::Relaxed);
     }
-    line(&message[..message.len().min(MESSAGE_BYTES_MAX)], lines);
+    local_line(&message[..message.len().min(MESSAGE_BYTES_MAX)], host.as_bytes(), lines);
 }
 
 type Stream = Box<dyn Read + Send>;
 
-/// Accepts connections, each read by a thread of its own.
-fn streams(intake: &Arc<Intake>, accept: impl Fn() -> io::Result<Stream>) {
+/// Accepts connections, each read by a thread of its own. Messages without a host get `host`.
+fn streams(intake: &Arc<Intake>, host: &str, accept: impl Fn() -> io::Result<Stream>) {
     let open = Arc::new(AtomicUsize::new(0));
     while !intake.is_stopping() {
         let Ok(stream) = accept() else {
@@ -234,10 +218,10 @@ fn streams(intake: &Arc<Intake>, accept: impl Fn() -> io::Result<Stream>) {
             continue;
         }
         open.fetch_add(1, Ordering::Relaxed);
-        let (intake, counted) = (Arc::clone(intake), Arc::clone(&open));
+        let (intake, counted, frames) = (Arc::clone(intake), Arc::clone(&open), Frames::of_host(host));
         let spawned = std::thread::Builder::new().name("syslog-peer".to_owned()).spawn(move || {
             // A connection that breaks ends like one that is closed: what came whole is on disk.
-            drop(intake.feed_from(stream));
+            drop(intake.feed(stream, frames));
             counted.fetch_sub(1, Ordering::Relaxed);
         });
         if spawned.is_err() {
@@ -252,6 +236,7 @@ fn streams(intake: &Arc<Intake>, accept: impl Fn() -> io::Result<Stream>) {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{intake, spooled};
+    use super::super::tls::tests::make;
     use super::super::{LOOK_EVERY, SPOOL_BYTES};
     use super::*;
     use std::io::Write;
@@ -291,12 +276,18 @@ mod tests {
         let others = [open(Address::Unix(log.clone())), open(Address::UnixStream(stream.clone()))];
         UdpSocket::bind(any).unwrap().send_to(b"<22>by udp\n", udp.local.unwrap()).unwrap();
         UnixDatagram::unbound().unwrap().send_to(b"<22>by unix", &log).unwrap();
-        UnixStream::connect(&stream).unwrap().write_all(b"<22>by unix stream\n").unwrap();
-        TcpStream::connect(tcp.local.unwrap()).unwrap().write_all(b"10 <22>by tcp<22>and a line").unwrap();
-        let text = wait_for(folder.path(), 5);
+        UnixDatagram::unbound().unwrap().send_to(b"<22>Nov  2 08:00:00 a[1]: local", &log).unwrap();
+        UnixStream::connect(&stream).unwrap().write_all(b"<22>by unix stream\n<22>Nov  2 08:00:01 a[1]: local\n").unwrap();
+        TcpStream::connect(tcp.local.unwrap()).unwrap().write_all(b"10 <22>by tcp<22>Nov  2 08:00:02 a[1]: far").unwrap();
+        let text = wait_for(folder.path(), 7);
         let mut lines: Vec<&str> = text.lines().collect();
         lines.sort_unstable();
-        assert_eq!(lines, ["<22>and a line", "<22>by tcp", "<22>by udp", "<22>by unix", "<22>by unix stream"]);
+        let host = host_name();
+        let local = |second: u8| format!("<22>Nov  2 08:00:0{second} {host} a[1]: local").replace("  a[1]", " a[1]");
+        // What a program here wrote has the name of this machine; whose a line from the network is, is not known.
+        let (one, other) = (local(0), local(1));
+        let expected = [&*one, &*other, "<22>Nov  2 08:00:02 a[1]: far", "<22>by tcp", "<22>by udp", "<22>by unix", "<22>by unix stream"];
+        assert_eq!(lines, expected);
         source.stop.store(true, Ordering::Relaxed);
         [udp, tcp].into_iter().chain(others).for_each(Listening::join);
     }
@@ -305,26 +296,32 @@ mod tests {
     fn tls_is_spoken_with_the_given_pair() {
         let folder = tempfile::tempdir().unwrap();
         let source = intake(folder.path(), SPOOL_BYTES);
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let pair = Pair { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
-        std::fs::write(&pair.certificate, made.cert.pem()).unwrap();
-        std::fs::write(&pair.key, made.signing_key.serialize_pem()).unwrap();
+        let (pair, certificate) = make(folder.path(), &["localhost"]);
         let address = Address::Tls("127.0.0.1:0".parse().unwrap());
         assert!(listen(&address, None, Arc::clone(&source)).is_err());
         let listening = listen(&address, Some(&pair), Arc::clone(&source)).unwrap();
+        speak(listening.local.unwrap(), certificate, b"14 <22>in secrecy");
+        assert_eq!(wait_for(folder.path(), 1), "<22>in secrecy\n");
+        // A renewed certificate is served to the next connection.
+        let (_, renewed) = make(folder.path(), &["localhost", "a.example.com"]);
+        speak(listening.local.unwrap(), renewed, b"9 <22>again");
+        assert_eq!(wait_for(folder.path(), 2), "<22>in secrecy\n<22>again\n");
+        source.stop.store(true, Ordering::Relaxed);
+        listening.join();
+    }
+
+    /// Sends a message to a listener whose certificate must be this one.
+    fn speak(address: SocketAddr, certificate: rustls::pki_types::CertificateDer<'static>, message: &[u8]) {
         let mut roots = rustls::RootCertStore::empty();
-        roots.add(made.cert.der().clone()).unwrap();
+        roots.add(certificate).unwrap();
         let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
         let session = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-        let mut stream = rustls::StreamOwned::new(session, TcpStream::connect(listening.local.unwrap()).unwrap());
-        stream.write_all(b"14 <22>in secrecy").unwrap();
+        let mut stream = rustls::StreamOwned::new(session, TcpStream::connect(address).unwrap());
+        stream.write_all(message).unwrap();
         stream.flush().unwrap();
-        assert_eq!(wait_for(folder.path(), 1), "<22>in secrecy\n");
-        source.stop.store(true, Ordering::Relaxed);
-        listening.join();
     }
 }

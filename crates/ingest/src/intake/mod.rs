@@ -1,12 +1,14 @@
 //! Sources that cannot be read again: syslog sockets, the journal's reader, standard input. All write to a [`Spool`], and nothing is acknowledged (no
 //! further byte is asked for) before it is on disk; from there it is followed like any log.
 //!
-//! * [`spool`]: the files; [`framing`]: messages in a stream; [`listen`]: sockets; [`journal`]: `journalctl`; [`feed_from`]: any reader.
+//! * [`spool`]: the files; [`framing`]: messages in a stream; [`listen`]: sockets; [`tls`]: their certificate; [`journal`]: `journalctl`; [`feed_from`]: any reader.
 
 pub mod framing;
 pub mod journal;
 pub mod listen;
+mod local;
 pub mod spool;
+pub mod tls;
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -162,8 +164,12 @@ impl Intake {
     }
 
     /// Reads lines until the end of `reader`, or until everything stops. Whether the end was reached.
-    pub fn feed_from(&self, mut reader: impl Read) -> std::io::Result<bool> {
-        let (mut frames, mut bytes, mut lines) = (Frames::default(), vec![0; READ_BYTES], Vec::new());
+    pub fn feed_from(&self, reader: impl Read) -> std::io::Result<bool> {
+        self.feed(reader, Frames::default())
+    }
+
+    fn feed(&self, mut reader: impl Read, mut frames: Frames) -> std::io::Result<bool> {
+        let (mut bytes, mut lines) = (vec![0; READ_BYTES], Vec::new());
         loop {
             if self.is_stopping() {
                 return Ok(false);

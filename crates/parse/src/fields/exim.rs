@@ -131,6 +131,8 @@ fn remote_error(see: &mut See<'_>, text: &[u8]) {
         && let Some((stage, reply)) = split_at(rest, b": ")
     {
         see.text("after", stage);
+        // Before Exim 4.80 the host stood here; it is told as the relay.
+        let reply = reply.strip_prefix(b"host ").and_then(|host| split_at(host, b"]: ")).map_or(reply, |(_, reply)| reply);
         super::reply::reply(see, reply);
     } else if number(text).is_some_and(|(code, rest)| (200..600).contains(&code) && matches!(rest, [b' ' | b'-', ..])) {
         super::reply::reply(see, text);

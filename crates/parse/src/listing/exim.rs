@@ -96,6 +96,33 @@ mod tests {
         assert_eq!(all[1].queue_id, "1tABCD-000000001Xy-2zAB");
     }
 
+    /// What `exim -bp` of Debian's Exim 4.96 prints: heads are aligned by a blank, who was marked as delivered has a `D`.
+    const REAL_FORM: &str = "
+ 0m   272 1xVEoj-00000p-1K <a1@example.com> *** frozen ***
+          b1@example.net
+          c@example.org
+
+ 0m   272 1xVEoj-00000r-1f <a2@example.com>
+          b2@example.net
+        D c@example.org
+
+ 0m   236 1xVEoj-00000v-2C <>
+          \"a b\"@example.net
+
+";
+
+    #[test]
+    fn a_listing_in_its_real_form_is_read() {
+        let mut reader = Reader::default();
+        let mut all: Vec<Listed> = REAL_FORM.lines().filter_map(|line| reader.line(line)).collect();
+        all.extend(reader.finish());
+        let told: Vec<_> = all.iter().map(|listed| (listed.queue, listed.size, listed.sender.as_str(), listed.waiting())).collect();
+        assert_eq!(
+            told,
+            [(Queue::Frozen, 272, "a1@example.com", 2), (Queue::Deferred, 272, "a2@example.com", 1), (Queue::Deferred, 236, "", 1)]
+        );
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
 

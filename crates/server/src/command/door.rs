@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use mailvane_ingest::intake::tls::Pair;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::access::{Access, Settings};
 use crate::alerting::board::Board;
-use crate::api::{self, tls, tls::Files};
+use crate::api::{self, tls};
 use crate::config::Config;
 use crate::live::view::{About, Shared};
 
@@ -21,7 +22,7 @@ pub(crate) struct Door {
     /// Where to listen.
     pub(crate) listen: SocketAddr,
     /// Certificate and key, for TLS.
-    pub(crate) tls: Option<Files>,
+    pub(crate) tls: Option<Pair>,
     settings: Settings,
     /// Whether a link for the first administrator is printed.
     offers_setup: bool,
@@ -31,12 +32,12 @@ impl Door {
     /// What the configuration says, checked as far as that goes without opening anything.
     pub(crate) fn read(listen: SocketAddr, config: &Config) -> Result<Self> {
         let files = match (&config.tls.certificate, &config.tls.key) {
-            (Some(certificate), Some(key)) => Some(Files { certificate: certificate.clone(), key: key.clone() }),
+            (Some(certificate), Some(key)) => Some(Pair { certificate: certificate.clone(), key: key.clone() }),
             (None, None) => None,
             _ => bail!("[tls] needs both `certificate` and `key`"),
         };
         if let Some(files) = &files {
-            tls::load(files)?;
+            files.load().map_err(anyhow::Error::msg)?;
         }
         Ok(Door { listen, tls: files, settings: Settings::read(&config.access)?, offers_setup: true })
     }

@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use mailvane_ingest::intake::journal::{self, Journal};
-use mailvane_ingest::intake::listen::{Address, Pair, listen};
+use mailvane_ingest::intake::listen::{Address, listen};
+use mailvane_ingest::intake::tls::Pair;
 use mailvane_ingest::intake::{Committed, Intake, Loss, Spool};
 use mailvane_ingest::{FileState, Spec};
 use mailvane_model::{Time, hash};

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures of the built program on a simulated log.
 
 mod alerts;
+mod exim_log;
 mod ingest;
 mod measure;
 pub(crate) mod misconfigurations;
@@ -25,6 +26,7 @@ pub(crate) struct Wanted {
     rate: u64,
     seconds: u64,
     pflogsumm: bool,
+    exim: bool,
     build: Build,
     out: Option<String>,
     sisimai: Option<String>,
@@ -39,6 +41,7 @@ impl Wanted {
             rate: 0,
             seconds: 60,
             pflogsumm: true,
+            exim: false,
             build: Build::Whole,
             out: None,
             sisimai: None,
@@ -47,6 +50,7 @@ impl Wanted {
         while let Some(option) = rest.next() {
             match option.as_str() {
                 "--no-pflogsumm" => wanted.pflogsumm = false,
+                "--exim" => wanted.exim = true,
                 "--light" => wanted.build = Build::Light,
                 _ => wanted.set(option, rest.next().with_context(|| format!("{option} needs a value"))?)?,
             }

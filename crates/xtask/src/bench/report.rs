@@ -1,4 +1,4 @@
-//! `mailvane report` beside pflogsumm on the same file, in turns, so that both meet the same machine.
+//! `mailvane report` beside pflogsumm, or with `--exim` beside eximstats, on the same file, in turns, so that both meet the same machine.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,8 +9,8 @@ use super::measure::{self, Run};
 use super::{Wanted, sample};
 use crate::{program, workspace};
 
-/// pflogsumm is slow and steady: it takes part in this many of the rounds.
-const PFLOGSUMM_RUNS: usize = 2;
+/// The other program is slow and steady: it takes part in this many of the rounds.
+const OTHER_RUNS: usize = 2;
 
 /// Measures and prints.
 pub(super) fn run(wanted: &Wanted) -> Result<()> {
@@ -18,22 +18,24 @@ pub(super) fn run(wanted: &Wanted) -> Result<()> {
     let log = sample::log(wanted)?;
     let bytes = log.metadata()?.len();
     let lines = count_lines(&log)?;
-    let pflogsumm = program::find("pflogsumm").filter(|_| wanted.pflogsumm);
-    if wanted.pflogsumm && pflogsumm.is_none() {
-        println!("pflogsumm is not installed (`sudo apt install pflogsumm`): no figure to compare with");
+    let (name, package) = if wanted.exim { ("eximstats", "exim4-base") } else { ("pflogsumm", "pflogsumm") };
+    let is_wanted = wanted.exim || wanted.pflogsumm;
+    let other = program::find(name).filter(|_| is_wanted);
+    if is_wanted && other.is_none() {
+        println!("{name} is not installed (`sudo apt install {package}`): no figure to compare with");
     }
     let mut ours = Vec::new();
     let mut theirs = Vec::new();
     for round in 0..wanted.runs {
         ours.push(measure::once(Command::new(&binary).arg("report").arg(&log))?);
-        if let Some(pflogsumm) = pflogsumm.as_ref().filter(|_| round < PFLOGSUMM_RUNS) {
-            theirs.push(measure::once(Command::new(pflogsumm).arg(&log))?);
+        if let Some(other) = other.as_ref().filter(|_| round < OTHER_RUNS) {
+            theirs.push(measure::once(Command::new(other).arg(&log))?);
         }
     }
     println!("{}: {:.0} MB, {lines} lines, {} runs, start included", log.display(), bytes as f64 / 1e6, wanted.runs);
     let mailvane = show("mailvane report", &ours, bytes, lines);
     if !theirs.is_empty() {
-        let other = show("pflogsumm", &theirs, bytes, lines);
+        let other = show(name, &theirs, bytes, lines);
         println!("mailvane report is {:.1} times as fast", other / mailvane);
     }
     println!("\nwhere the time goes (mailvane report --timing):");

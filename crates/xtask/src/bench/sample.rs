@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use mailvane_simulate::{Host, Options};
 
-use super::Wanted;
+use super::{Wanted, exim_log};
 use crate::workspace;
 
 /// The version of what a seed means: a change of the simulated host makes new files.
@@ -19,7 +19,8 @@ const PIECE: usize = 1 << 20;
 pub(super) fn log(wanted: &Wanted) -> Result<PathBuf> {
     let folder = workspace::target()?.join("bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let path = folder.join(format!("postfix-v{VERSION}-{}MB-seed{}.log", wanted.megabytes, wanted.seed));
+    let kind = if wanted.exim { "exim" } else { "postfix" };
+    let path = folder.join(format!("{kind}-v{VERSION}-{}MB-seed{}.log", wanted.megabytes, wanted.seed));
     if !path.is_file() {
         // The name appears only when the file is whole.
         let unfinished = path.with_extension("unfinished");
@@ -36,6 +37,9 @@ pub(super) fn write_out(wanted: &Wanted) -> Result<()> {
 }
 
 fn write(path: &Path, wanted: &Wanted) -> Result<()> {
+    if wanted.exim {
+        return write_exim(path, wanted);
+    }
     let mut host = Host::new(Options { seed: wanted.seed, ..Options::default() });
     let mut file = BufWriter::with_capacity(PIECE, File::create(path).with_context(|| format!("cannot write {}", path.display()))?);
     let mut line = Vec::with_capacity(4096);
@@ -55,5 +59,13 @@ fn write(path: &Path, wanted: &Wanted) -> Result<()> {
         truth.refused(),
         truth.auth_failed
     );
+    Ok(())
+}
+
+fn write_exim(path: &Path, wanted: &Wanted) -> Result<()> {
+    let mut file = BufWriter::with_capacity(PIECE, File::create(path).with_context(|| format!("cannot write {}", path.display()))?);
+    let written = exim_log::write(&mut file, wanted.seed, wanted.megabytes * 1_000_000)?;
+    file.flush()?;
+    println!("{}: {} MB, {} lines, {} messages", path.display(), written.bytes / 1_000_000, written.lines, written.messages);
     Ok(())
 }

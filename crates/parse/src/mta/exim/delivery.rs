@@ -1,7 +1,7 @@
 //! `=>`, `->`, `>>`, `*>`, `**`, `==` and `Completed`: what became of recipients.
 
 use super::syntax::{Tags, duration, host};
-use super::{Delivery, Event, Flag};
+use super::{Delivery, Event, Flag, Host};
 use crate::syntax::{skip_blanks, split_at, whole_number};
 
 /// The event of a line that begins with a flag of deliveries, or `Completed`.
@@ -85,6 +85,9 @@ fn rest_of<'a>(delivery: &mut Delivery<'a>, rest: &'a [u8]) {
     take_tags(delivery, &mut tags);
     let text = tags.text().unwrap_or_else(|| tags.rest());
     set_text(delivery, if text.is_empty() { why } else { text });
+    if delivery.host.ip.is_empty() {
+        delivery.host = host_in_error(delivery.text).unwrap_or_default();
+    }
 }
 
 /// Parts `Connection timed out H=host [ip]: text`: the error, and the rest from its host on.
@@ -99,6 +102,13 @@ fn error_and_host(text: &[u8]) -> (&[u8], &[u8]) {
         from = start + 3;
     }
     (text, b"")
+}
+
+/// The host in an error as it was written before Exim 4.80: `SMTP error from remote mail server after RCPT TO:<a@b>: host name [ip]: text`.
+fn host_in_error(text: &[u8]) -> Option<Host<'_>> {
+    let (_, rest) = split_at(text.strip_prefix(b"SMTP error from remote mail")?, b": host ")?;
+    let (found, _, after) = host(rest);
+    (!found.ip.is_empty() && after.starts_with(b": ")).then_some(found)
 }
 
 /// The text, without durations at its end.

@@ -1,7 +1,7 @@
 //! The parts that Exim's lines share: hosts, tags (`K=value`), durations, addresses in angle brackets.
 
 use super::Host;
-use crate::syntax::{find_byte, number, skip_blanks};
+use crate::syntax::{find_byte, number, skip_blanks, split_at};
 
 /// A host at the start of a text, and what follows: `name (helo) [address]:port`, `(helo) [address]`, `[address]`, or a bare name.
 /// `*` after it says that the connection was used before.
@@ -150,6 +150,15 @@ impl<'a> Tags<'a> {
         }
     }
 
+    /// `ST=transport (why the shadow transport failed)`: the reason is prose, and tags follow it.
+    fn skip_shadow_error(&mut self) {
+        if let Some(inside) = self.rest.strip_prefix(b" (")
+            && let Some((_, rest)) = split_at(inside, b")")
+        {
+            self.rest = rest;
+        }
+    }
+
     /// The colon was met: `rest` is the text.
     fn ends_with(&mut self, rest: &'a [u8]) {
         self.text = Some(skip_blanks(rest));
@@ -198,6 +207,9 @@ impl<'a> Iterator for Tags<'a> {
                 }
                 _ if matches!(key, b"H" | b"I") => (tag.value, tag.host, tag.reused) = self.host_value(value),
                 _ => tag.value = self.plain_value(value),
+            }
+            if key == b"ST" {
+                self.skip_shadow_error();
             }
             return Some(tag);
         }

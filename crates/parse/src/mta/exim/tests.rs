@@ -173,3 +173,22 @@ fn the_header_below_a_refusal_goes_on_with_it() {
         assert_eq!(record(text.as_bytes()).body, Body::Unparsed, "{text}");
     }
 }
+
+#[test]
+fn the_host_of_an_error_is_read_where_old_versions_write_it() {
+    let text = "2012-02-13 14:39:22 1RookS-000Pg8-VO == a@example.net R=dnslookup T=remote_smtp defer (-44): SMTP error from remote mail server after RCPT TO:<a@example.net>: host mx0.example.net [192.0.2.31]: 450 4.3.2 busy";
+    let Event::Delivery(delivery) = event(text) else { panic!("{text}") };
+    assert_eq!((delivery.host.name, delivery.host.ip), (&b"mx0.example.net"[..], &b"192.0.2.31"[..]));
+    assert!(delivery.text.ends_with(b"450 4.3.2 busy"));
+    // What the far side says is not taken for it.
+    let text = "2012-02-13 14:39:22 1RookS-000Pg8-VO == a@example.net R=dnslookup T=remote_smtp defer (-44): SMTP error from remote mail server after RCPT TO:<a@example.net>: 450 see: host mx0.example.net 192.0.2.31";
+    let Event::Delivery(delivery) = event(text) else { panic!("{text}") };
+    assert_eq!(delivery.host, Host::default());
+}
+
+#[test]
+fn tags_go_on_after_the_failure_of_a_shadow_transport() {
+    let text = "2026-11-22 14:00:00 1rABCD-0005MB-00 => joe <joe@example.com> R=r T=lmtp ST=copy (mailbox /var/copy is no regular file) C=\"250 taken\"";
+    let Event::Delivery(delivery) = event(text) else { panic!("{text}") };
+    assert_eq!((delivery.transport, delivery.text), (&b"lmtp"[..], &b"250 taken"[..]));
+}
