@@ -3,6 +3,7 @@
 //! Per message: an arrival, deliveries to remote and local recipients, some deferred and tried again, some refused with their notification, and
 //! between them what any server on the Internet logs: refused recipients, guessed passwords, connections that break off.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
@@ -35,15 +36,18 @@ const STEP_MS: u64 = 2_000;
 
 /// Writes whole messages until `most` bytes are reached.
 pub(super) fn write(out: &mut impl Write, seed: u64, most: u64) -> Result<Written> {
-    let mut log = Log { out, written: Written::default(), state: seed.wrapping_mul(2).wrapping_add(1), now_ms: 0 };
+    let mut log =
+        Log { out, written: Written::default(), state: seed.wrapping_mul(2).wrapping_add(1), now_ms: 0, later: BTreeMap::new(), made: 0 };
     while log.written.bytes < most {
         log.now_ms += STEP_MS / 2 + log.below(STEP_MS);
+        log.flush(log.now_ms / 1_000)?;
         match log.below(100) {
-            0..=29 => log.background()?,
-            30..=64 => log.inbound()?,
-            _ => log.outbound()?,
+            0..=29 => log.background(),
+            30..=64 => log.inbound(),
+            _ => log.outbound(),
         }
     }
+    log.flush(u64::MAX)?;
     Ok(log.written)
 }
 
@@ -52,6 +56,9 @@ struct Log<'w, W> {
     written: Written,
     state: u64,
     now_ms: u64,
+    /// Lines that are not written yet, by second and order: a log is in the order of time.
+    later: BTreeMap<(u64, u64), String>,
+    made: u64,
 }
 
 impl<W: Write> Log<'_, W> {
@@ -64,16 +71,27 @@ impl<W: Write> Log<'_, W> {
     }
 
     /// A line at so many seconds from now.
-    fn line(&mut self, after: u64, text: &str) -> Result<()> {
+    fn line(&mut self, after: u64, text: &str) {
         let seconds = self.now_ms / 1_000 + after;
         // Months of 28 days: a day is never written twice.
         let (months, day) = ((seconds / 86_400 + DAY_ONE) / 28 + 10, (seconds / 86_400 + DAY_ONE) % 28 + 1);
         let (year, month) = (2026 + months / 12, months % 12 + 1);
         let clock = seconds % 86_400;
         let line = format!("{year}-{month:02}-{day:02} {:02}:{:02}:{:02} {text}\n", clock / 3_600, clock / 60 % 60, clock % 60);
-        self.out.write_all(line.as_bytes())?;
-        self.written.bytes += line.len() as u64;
-        self.written.lines += 1;
+        self.made += 1;
+        self.later.insert((seconds, self.made), line);
+    }
+
+    /// Writes what is due before this second.
+    fn flush(&mut self, before: u64) -> Result<()> {
+        while let Some(entry) = self.later.first_entry()
+            && entry.key().0 < before
+        {
+            let line = entry.remove();
+            self.out.write_all(line.as_bytes());
+            self.written.bytes += line.len() as u64;
+            self.written.lines += 1;
+        }
         Ok(())
     }
 
@@ -97,56 +115,61 @@ impl<W: Write> Log<'_, W> {
         )
     }
 
-    fn outbound(&mut self) -> Result<()> {
+    fn outbound(&mut self) {
         let (id, user, size) = (self.id(), self.below(400), 900 + self.below(90_000));
         let client = 1 + self.below(250);
         let sender = format!("user{user}@example.com");
-        self.line(0, &format!("{id} <= {sender} H=pc{client}.example.com [198.51.100.{client}] P=esmtpsa X={CIPHER} CV=no A=dovecot_login:user{user} S={size} id={}.{user}@example.com", self.now_ms))?;
+        self.line(0, &format!("{id} <= {sender} H=pc{client}.example.com [198.51.100.{client}] P=esmtpsa X={CIPHER} CV=no A=dovecot_login:user{user} S={size} id={}.{user}@example.com", self.now_ms));
         let (domain, host, reply) = PROVIDERS[self.below(5) as usize];
         let (to, ip) = (format!("friend{}@{domain}", self.below(5_000)), format!("203.0.113.{}", 1 + self.below(250)));
-        match self.below(100) {
+        let ended = match self.below(100) {
             0..=3 => {
                 let text = format!("550 5.1.1 <{to}>: Recipient address rejected: User unknown in virtual mailbox table");
-                self.line(1, &format!("{id} ** {to} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes: SMTP error from remote mail server after RCPT TO:<{to}>: {text}"))?;
+                self.line(1, &format!("{id} ** {to} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes: SMTP error from remote mail server after RCPT TO:<{to}>: {text}"));
                 let notice = self.id();
-                self.line(1, &format!("{notice} <= <> R={id} U=Debian-exim P=local S={}", size + 1_200))?;
-                self.line(1, &format!("{notice} => user{user} <{sender}> R=local_user T=maildir_home"))?;
-                self.line(1, &format!("{notice} Completed"))?;
+                self.line(1, &format!("{notice} <= <> R={id} U=Debian-exim P=local S={}", size + 1_200));
+                self.line(1, &format!("{notice} => user{user} <{sender}> R=local_user T=maildir_home"));
+                self.line(1, &format!("{notice} Completed"));
+                1
             }
             4..=11 => {
                 let text = format!("450 4.2.0 <{to}>: Recipient address rejected: Greylisted, see http://postgrey.example.org/help");
                 for delay in [1, 901] {
-                    self.line(delay, &format!("{id} H={host} [{ip}]: SMTP error from remote mail server after RCPT TO:<{to}>: {text}"))?;
-                    self.line(delay, &format!("{id} == {to} R=dnslookup T=remote_smtp defer (-44) H={host} [{ip}]: SMTP error from remote mail server after RCPT TO:<{to}>: {text}"))?;
+                    self.line(delay, &format!("{id} H={host} [{ip}]: SMTP error from remote mail server after RCPT TO:<{to}>: {text}"));
+                    self.line(delay, &format!("{id} == {to} R=dnslookup T=remote_smtp defer (-44) H={host} [{ip}]: SMTP error from remote mail server after RCPT TO:<{to}>: {text}"));
                 }
-                self.line(1_801, &format!("{id} => {to} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes C=\"{reply}\""))?;
+                self.line(1_801, &format!("{id} => {to} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes C=\"{reply}\""));
+                1801
             }
             12..=14 => {
-                self.line(30, &format!("{id} H={host} [{ip}] Connection timed out"))?;
-                self.line(30, &format!("{id} == {to} R=dnslookup T=remote_smtp defer (110): Connection timed out"))?;
-                self.line(930, &format!("{id} => {to} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes C=\"{reply}\""))?;
+                self.line(30, &format!("{id} H={host} [{ip}] Connection timed out"));
+                self.line(30, &format!("{id} == {to} R=dnslookup T=remote_smtp defer (110): Connection timed out"));
+                self.line(930, &format!("{id} => {to} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes C=\"{reply}\""));
+                930
             }
             _ => {
-                self.line(1, &format!("{id} => {to} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes C=\"{reply}\""))?;
+                self.line(1, &format!("{id} => {to} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes C=\"{reply}\""));
                 for _ in 0..self.below(3) {
                     let more = format!("friend{}@{domain}", self.below(5_000));
-                    self.line(1, &format!("{id} -> {more} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes C=\"{reply}\""))?;
+                    self.line(1, &format!("{id} -> {more} R=dnslookup T=remote_smtp H={host} [{ip}] X={CIPHER} CV=yes C=\"{reply}\""));
                 }
+                1
             }
-        }
-        self.line(1_802, &format!("{id} Completed"))
+        };
+        // The last recipient's line comes just before.
+        self.line(ended, &format!("{id} Completed"));
     }
 
-    fn inbound(&mut self) -> Result<()> {
+    fn inbound(&mut self) {
         let (id, user, size) = (self.id(), self.below(400), 1_500 + self.below(60_000));
         let (domain, _, _) = PROVIDERS[self.below(5) as usize];
         let (client, sender) = (1 + self.below(250), self.below(9_000));
-        self.line(0, &format!("{id} <= sender{sender}@{domain} H=out{client}.{domain} [192.0.2.{client}] P=esmtps X={CIPHER} CV=no S={size} DKIM={domain} id={}.in@{domain}", self.now_ms))?;
-        self.line(0, &format!("{id} => user{user} <user{user}@example.com> R=local_user T=maildir_home"))?;
-        self.line(0, &format!("{id} Completed"))
+        self.line(0, &format!("{id} <= sender{sender}@{domain} H=out{client}.{domain} [192.0.2.{client}] P=esmtps X={CIPHER} CV=no S={size} DKIM={domain} id={}.in@{domain}", self.now_ms));
+        self.line(0, &format!("{id} => user{user} <user{user}@example.com> R=local_user T=maildir_home"));
+        self.line(0, &format!("{id} Completed"));
     }
 
-    fn background(&mut self) -> Result<()> {
+    fn background(&mut self) {
         let client = 1 + self.below(250);
         let to = format!("nobody{}@example.com", self.below(900));
         match self.below(5) {
@@ -167,14 +190,14 @@ mod tests {
     fn a_seed_makes_the_same_log_of_the_wanted_size() {
         let make = |seed| {
             let mut log = Vec::new();
-            let written = write(&mut log, seed, 50_000).unwrap();
+            let written = write(&mut log, seed, 500_000).unwrap();
             assert_eq!(written.bytes, log.len() as u64);
             log
         };
         let log = make(1);
         assert_eq!(log, make(1));
         assert_ne!(log, make(2));
-        assert!((50_000..60_000).contains(&log.len()));
+        assert!((500_000..600_000).contains(&log.len()));
         assert!([" <= ", " => ", " == ", " ** ", " Completed"].iter().all(|flag| String::from_utf8_lossy(&log).contains(flag)));
     }
 }

@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if which == "notices" {
-        notices::run()?;
+        notices::run(rest)?;
         return Ok(ExitCode::SUCCESS);
     }
     if which == "misconfigurations" {
