@@ -88,7 +88,7 @@ impl<W: Write> Log<'_, W> {
             && entry.key().0 < before
         {
             let line = entry.remove();
-            self.out.write_all(line.as_bytes());
+            self.out.write_all(line.as_bytes())?;
             self.written.bytes += line.len() as u64;
             self.written.lines += 1;
         }
