@@ -3,6 +3,7 @@
 use ahash::AHashMap;
 
 use mailvane_model::Stream;
+use mailvane_model::stream::is_word;
 use mailvane_model::word::Mta;
 
 use crate::ours::Learned;
@@ -111,23 +112,6 @@ fn same(stream: &Stream, origin: &str, host: &[u8], instance: &[u8], mta: Mta) -
     is_word(&stream.host, host) && is_word(&stream.instance, instance) && stream.mta == mta && is_word(&stream.origin, origin.as_bytes())
 }
 
-/// Whether a word is this. It is asked for every line, and these words are shorter than what a call of a comparison costs.
-#[inline(always)]
-fn is_word(word: &str, bytes: &[u8]) -> bool {
-    let word = word.as_bytes();
-    if word.len() != bytes.len() {
-        return false;
-    }
-    let (mut left, mut right) = (word, bytes);
-    while let (Some((one, after)), Some((other, rest))) = (left.split_first_chunk::<8>(), right.split_first_chunk::<8>()) {
-        if u64::from_ne_bytes(*one) != u64::from_ne_bytes(*other) {
-            return false;
-        }
-        (left, right) = (after, rest);
-    }
-    left.iter().zip(right).all(|(one, other)| one == other)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,17 +130,6 @@ mod tests {
         }
         assert_eq!(streams.of("a", b"mx1", b"postfix-out", Mta::Postfix), second);
         assert_eq!(streams.len(), 43);
-    }
-
-    #[test]
-    fn words_are_told_apart_wherever_they_differ() {
-        let word = "mail-out-17.example.com";
-        assert!(is_word(word, word.as_bytes()) && is_word("", b""));
-        for at in 0..word.len() {
-            let mut other = word.as_bytes().to_vec();
-            other[at] ^= 1;
-            assert!(!is_word(word, &other) && !is_word(word, &word.as_bytes()[..at]));
-        }
     }
 
     #[test]

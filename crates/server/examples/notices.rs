@@ -75,8 +75,7 @@ impl Watched {
         };
         reply();
         // What a login leaves in the log, without a login service.
-        let login = login
-            .map(|user| ["EHLO desk.example.com".to_owned(), format!("XCLIENT LOGIN={user} ADDR=198.51.100.77 NAME=desk.example.net")]);
+        let login = login.map(|user| ["EHLO desk.example.com".to_owned(), format!("XCLIENT LOGIN={user}")]);
         let commands = ["HELO desk.example.com", &format!("MAIL FROM:<{from}>"), &format!("RCPT TO:<{to}>"), "DATA"].map(str::to_owned);
         let commands = login.into_iter().flatten().chain(commands);
         for command in commands.chain([format!("Subject: {number}\r\n\r\nHello\r\n.")]) {

@@ -1,5 +1,6 @@
 //! The sums of one traffic, by every dimension.
 
+use mailvane_model::stream::is_word;
 use mailvane_model::{AttemptRow, MessageRow, OutcomeRow, Stream};
 
 use super::failure::Failures;
@@ -258,7 +259,9 @@ impl Instances {
 /// Whether two streams have the same name for people; what else tells them apart does not show here.
 #[inline]
 fn is_same(left: &Stream, right: &Stream) -> bool {
-    left.instance == right.instance && left.host == right.host && (!left.host.is_empty() || left.origin == right.origin)
+    is_word(&left.instance, right.instance.as_bytes())
+        && is_word(&left.host, right.host.as_bytes())
+        && (!left.host.is_empty() || is_word(&left.origin, right.origin.as_bytes()))
 }
 
 fn client_to(name: &str, address: &str, key: &mut String) {
