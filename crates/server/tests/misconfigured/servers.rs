@@ -183,7 +183,7 @@ pub(crate) const ROWS: &[Row<Change>] = &[
     row(
         "an open relay",
         &["smtp.relay", "smtp.relay-disguised"],
-        Change { main: &[("smtpd_relay_restrictions", "permit, reject_unauth_destination")], command: EXCHANGE, ..CLEAN },
+        Change { main: &[("mynetworks", "0.0.0.0/0")], command: EXCHANGE, ..CLEAN },
     ),
     row(
         "an open relay for one network too many",
