@@ -2,26 +2,12 @@
 import { expect, test, type Browser } from '@playwright/test';
 import type { Messages } from '../src/api';
 import { BUSY, DOORS, GUARDED, holds, routes } from './every-page';
-import { isBuilt, PASSWORD, serve } from './serve';
+import { isBuilt, PASSWORD, PROBES, serve } from './serve';
 
 const SIZES = [
   { name: 'desktop', width: 1400, height: 1000 },
   { name: 'phone', width: 390, height: 844 },
 ];
-
-const CONFIG = `
-[[probe]]
-name = "mx"
-kind = "smtp"
-hosts = ["127.0.0.1:1"]
-schedule = "0 0 1 1 *"
-
-[[probe]]
-name = "dns"
-domains = ["example.com"]
-schedule = "0 0 1 1 *"
-resolvers = ["127.0.0.1:1"]
-`;
 
 test('the list of pages leaves out none that the router knows', () => {
   const known = routes();
@@ -63,7 +49,7 @@ test.describe('behind the door', () => {
   test.skip(!isBuilt, 'needs the program: build it, or name it by MAILVANE_BIN');
   test('pages of people and probes are accessible in both themes and widths', async ({ browser }) => {
     test.setTimeout(600_000);
-    const served = await serve([['root', 'administrator', []], ['vera', 'viewer', []]], CONFIG);
+    const served = await serve([['root', 'administrator', []], ['vera', 'viewer', []]], PROBES);
     try {
       for (const scheme of ['light', 'dark'] as const) {
         for (const size of SIZES) {

@@ -1,29 +1,14 @@
 // Domains and probes on the real program: nobody listens on a port of this host, which is a problem within two runs.
 import { expect, test } from '@playwright/test';
 import { holds } from './every-page';
-import { isBuilt, serve, type Served } from './serve';
+import { isBuilt, PROBES, serve, type Served } from './serve';
 
 test.skip(!isBuilt, 'needs the program: build it, or name it by MAILVANE_BIN');
-
-// Port 1 of this host: refused at once, on every machine.
-const CONFIG = `
-[[probe]]
-name = "mx"
-kind = "smtp"
-hosts = ["127.0.0.1:1"]
-schedule = "0 0 1 1 *"
-
-[[probe]]
-name = "dns"
-domains = ["example.com"]
-schedule = "0 0 1 1 *"
-resolvers = ["127.0.0.1:1"]
-`;
 
 test.describe('domains and probes', () => {
   let served: Served;
   test.beforeAll(async () => {
-    served = await serve([], CONFIG);
+    served = await serve([], PROBES);
   });
   test.afterAll(() => served.stop());
 

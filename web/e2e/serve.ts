@@ -6,6 +6,21 @@ import { join } from 'node:path';
 
 export const PASSWORD = 'stone bridge tram';
 const binary = process.env['MAILVANE_BIN'] ?? new URL('../../target/debug/mailvane', import.meta.url).pathname;
+/** Two probes that find something at once on every machine: nobody listens on port 1 of this host. */
+export const PROBES = `
+[[probe]]
+name = "mx"
+kind = "smtp"
+hosts = ["127.0.0.1:1"]
+schedule = "0 0 1 1 *"
+
+[[probe]]
+name = "dns"
+domains = ["example.com"]
+schedule = "0 0 1 1 *"
+resolvers = ["127.0.0.1:1"]
+`;
+
 export const isBuilt = existsSync(binary);
 
 /** Mail of two domains, and of a sender who is no name. */

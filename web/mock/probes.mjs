@@ -29,7 +29,7 @@ function summaries(now) {
   const times = { next: iso(now + 11 * MINUTE), running_since: null };
   return [
     { id: 'dns', kind: 'dns', schedule: '*/30 * * * *', time_zone: 'Europe/Berlin', state: 'problem', severity: 'critical', counts: COUNTS, ...times, last: run(now, COUNTS, []), scopes: [scope('example.com', 'problem', COUNTS, null)] },
-    { id: 'mx', kind: 'smtp', schedule: '*/15 * * * *', time_zone: 'Europe/Berlin', state: 'ok', severity: 'info', counts: GOOD, ...times, last: run(now, GOOD, [{ scope: 'mail.example.com:25', ms: 312.4 }]), scopes: [scope('mail.example.com:25', 'ok', GOOD, 312.4)] },
+    { id: 'mx', kind: 'smtp', schedule: '*/15 * * * *', time_zone: 'Europe/Berlin', state: 'ok', severity: 'info', counts: GOOD, ...times, last: run(now, GOOD, [{ scope: 'mail.example.com:25', ms: 312.4, legs: [] }]), scopes: [scope('mail.example.com:25', 'ok', GOOD, 312.4)] },
   ];
 }
 

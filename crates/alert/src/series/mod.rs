@@ -88,16 +88,12 @@ impl Series {
 
     /// How often something of a count is expected between two times, and how many weeks tell so.
     pub fn expected(&self, measure: Measure, from: Time, until: Time) -> (f64, f64) {
-        let Some(slot) = measure.slot() else { return (0.0, 0.0) };
-        let (mut sum, mut weeks) = (0.0, f64::INFINITY);
-        let mut hour = from.0.div_euclid(Time::HOUR);
-        while hour * Time::HOUR < until.0 {
-            let share = ((hour + 1) * Time::HOUR).min(until.0) - (hour * Time::HOUR).max(from.0);
-            let (mean, known) = self.usual_hour(slot, hour as i32);
-            sum += mean * share as f64 / Time::HOUR as f64;
-            weeks = f64::min(weeks, known);
-            hour += 1;
-        }
+        let mut weeks = f64::INFINITY;
+        let sum = self.by_hours(measure, from, until, |slot, hour| {
+            let (mean, known) = self.usual_hour(slot, hour);
+            weeks = weeks.min(known);
+            mean
+        });
         (sum, if weeks.is_finite() { weeks } else { 0.0 })
     }
 
@@ -203,7 +199,7 @@ impl Series {
     }
 
     /// The sum over the hours between two times, each by its share.
-    fn by_hours(&self, measure: Measure, from: Time, until: Time, of_hour: impl Fn(usize, i32) -> f64) -> f64 {
+    fn by_hours(&self, measure: Measure, from: Time, until: Time, mut of_hour: impl FnMut(usize, i32) -> f64) -> f64 {
         let Some(slot) = measure.slot() else { return 0.0 };
         let mut sum = 0.0;
         let mut hour = from.0.div_euclid(Time::HOUR);

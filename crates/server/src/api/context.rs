@@ -76,13 +76,11 @@ impl Context {
         let kept = api.board.kept.incidents(scope.since, scope.until, MARKERS).map_err(|error| Problem::internal(&error))?;
         for incident in kept {
             let row: IncidentRow = serde_json::from_slice(&incident.value).map_err(|error| Problem::internal(&error))?;
-            let group =
-                if row.group.is_whole() { String::new() } else { format!(": {} {}", row.group.label.replace('_', " "), row.group.key) };
             self.markers.push(Marker {
                 kind: "incident",
                 from: incident.began,
                 until: incident.ended,
-                title: format!("{}{group}", row.title),
+                title: format!("{}{}", row.title, row.group.after_title()),
                 severity: row.severity.word(),
                 page: if incident.ended.is_some() { "/alerts/history" } else { "/alerts" }.to_owned(),
             });

@@ -163,30 +163,28 @@ impl Conveyor {
     pub(super) fn next(&self) -> Option<Load> {
         let mut belt = self.lock();
         loop {
-            match belt.places.pop_front() {
-                Some(Place::Away) => belt.places.push_front(Place::Away),
-                Some(place) => {
-                    belt.taken += 1;
-                    let load = match place {
-                        Place::Parsed(sheet) => {
-                            belt.parsed -= 1;
-                            Load::Parsed(sheet)
-                        }
-                        Place::Raw(block) => Load::Raw(block),
-                        Place::Away => return None,
-                    };
-                    drop(belt);
-                    self.moved.notify_all();
-                    return Some(load);
+            let is_away = matches!(belt.places.front(), Some(Place::Away));
+            match if is_away { None } else { belt.places.pop_front() } {
+                Some(Place::Parsed(sheet)) => {
+                    belt.parsed -= 1;
+                    return Some(self.taken(belt, Load::Parsed(sheet)));
                 }
-                None if belt.ended => return None,
-                None => {}
+                Some(Place::Raw(block)) => return Some(self.taken(belt, Load::Raw(block))),
+                None if belt.ended && !is_away => return None,
+                Some(Place::Away) | None => {}
             }
             if belt.left {
                 return None;
             }
             belt = self.wait(belt);
         }
+    }
+
+    fn taken(&self, mut belt: MutexGuard<'_, Belt>, load: Load) -> Load {
+        belt.taken += 1;
+        drop(belt);
+        self.moved.notify_all();
+        load
     }
 
     /// Takes back the memory of a block that is done with.

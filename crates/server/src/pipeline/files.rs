@@ -298,7 +298,7 @@ impl Lane {
             reading.timing.parsing += parsing.join().map_err(broke_off)?;
             Ok::<_, anyhow::Error>(())
         })?;
-        Self::settle((false, conveyor.failure()), reading).map(|_| ())
+        conveyor.failure().map_or(Ok(()), |error| settle(error, reading))
     }
 
     fn show(&self, progress: &mut Progress, reading: &Reading) {
@@ -327,7 +327,7 @@ impl Lane {
         reading.timing.reading += took;
         match filled {
             Ok(filled) => Ok(filled),
-            Err(error) => Self::settle((false, Some(error)), reading),
+            Err(error) => settle(error, reading).map(|()| false),
         }
     }
 
@@ -335,18 +335,15 @@ impl Lane {
     pub(super) fn resolve(&mut self, record: &Record<'_>, reading: &mut Reading) -> Option<(Time, i32)> {
         self.hand.timeline.resolve(record, &mut reading.tally).0
     }
+}
 
-    /// An archive that ends too early still counts for what could be read of it.
-    fn settle(result: (bool, Option<mailvane_ingest::Error>), reading: &mut Reading) -> Result<bool> {
-        match result {
-            (filled, None) => Ok(filled),
-            (filled, Some(error)) if error.is_partial() => {
-                reading.warnings.push(error.to_string());
-                Ok(filled)
-            }
-            (_, Some(error)) => Err(error.into()),
-        }
+/// An archive that ends too early still counts for what could be read of it.
+fn settle(error: mailvane_ingest::Error, reading: &mut Reading) -> Result<()> {
+    if !error.is_partial() {
+        return Err(error.into());
     }
+    reading.warnings.push(error.to_string());
+    Ok(())
 }
 
 impl Reading {

@@ -140,6 +140,7 @@ impl Depths {
     }
 
     /// Messages in some queues, notices left out.
+    #[cfg(any(feature = "daemon", test))]
     pub(crate) fn count(&self, queues: &[Queue]) -> u64 {
         queues.iter().filter_map(|queue| self.plain.0.get(queue)).sum()
     }

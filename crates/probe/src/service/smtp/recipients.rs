@@ -42,6 +42,10 @@ fn mailbox(probe: &Smtp, tried: &Tried) -> Option<Finding> {
 /// Is the refusal about us (our address, our name, our sender) and not about the recipient?
 fn refuses_us(reply: &Reply) -> bool {
     let text = reply.text().to_ascii_lowercase();
+    // Postfix's words for an access map looked up by the recipient; the same code for a client or sender has other words.
+    if text.contains("recipient address rejected: access denied") {
+        return false;
+    }
     let about_us = ["5.7.", "5.1.7", "5.1.8", "helo", "client host", "sender address", "block"];
     about_us.iter().any(|word| text.contains(word)) || reply.code == 530
 }
@@ -64,6 +68,9 @@ mod tests {
     fn a_refusal_of_us_is_told_from_one_of_the_mailbox() {
         let reply = |text: &str| Reply { code: 550, lines: vec![text.to_owned()] };
         assert!(!refuses_us(&reply("5.1.1 <postmaster@example.com>: Recipient address rejected: User unknown")));
+        assert!(!refuses_us(&reply("5.7.1 <postmaster@example.com>: Recipient address rejected: Access denied")));
+        assert!(refuses_us(&reply("5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied")));
+        assert!(refuses_us(&reply("5.7.23 <postmaster@example.com>: Recipient address rejected: Message rejected due to: SPF fail")));
         assert!(refuses_us(&reply("5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.example")));
     }
 }

@@ -90,12 +90,10 @@ impl Changed {
         let kept = api.board.kept.incidents(scope.since, scope.until, LINES).map_err(|error| Problem::internal(&error))?;
         for incident in kept.iter().filter(|incident| incident.ended.is_some_and(|ended| ended < scope.until)) {
             let row: IncidentRow = serde_json::from_slice(&incident.value).map_err(|error| Problem::internal(&error))?;
-            let group =
-                if row.group.is_whole() { String::new() } else { format!(": {} {}", row.group.label.replace('_', " "), row.group.key) };
             self.lines.push(Line {
                 kind: "ended",
                 severity: "info",
-                title: format!("Over: {}{group}", row.title),
+                title: format!("Over: {}{}", row.title, row.group.after_title()),
                 text: row.text,
                 time: incident.ended,
                 page: "/alerts/history".to_owned(),

@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 
 use mailvane_alert::Severity as Gravity;
-use mailvane_alert::condition::Group;
 use mailvane_alert::state::State as AlertState;
 use mailvane_ingest::tail::SourceState;
 use mailvane_model::Time;
@@ -31,10 +30,6 @@ fn several(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-fn about(group: &Group) -> String {
-    if group.is_whole() { String::new() } else { format!(": {} {}", group.label.replace('_', " "), group.key) }
-}
-
 impl Wrong {
     pub(super) fn look(&mut self, api: &Api, view: &View) {
         self.alerts(api);
@@ -55,7 +50,7 @@ impl Wrong {
             self.lines.push(Line {
                 kind: "incident",
                 severity: incident.severity.word(),
-                title: format!("{title}{}", about(&incident.group)),
+                title: format!("{title}{}", incident.group.after_title()),
                 text: format!("{}{}", alert.map_or("", |alert| alert.reading.text.as_str()), seen.unwrap_or_default()),
                 time: Some(Time(incident.began)),
                 page: format!("/alerts?incident={}", part(&incident.id)),
@@ -67,7 +62,7 @@ impl Wrong {
             self.lines.push(Line {
                 kind: "pending",
                 severity: "info",
-                title: format!("Perhaps: {title}{}", about(&alert.group)),
+                title: format!("Perhaps: {title}{}", alert.group.after_title()),
                 text: format!("{} Not for long enough yet to be sure.", alert.reading.text),
                 time: Some(Time(alert.began)),
                 page: "/alerts".to_owned(),
