@@ -305,7 +305,7 @@ export interface Window {
   /** Log time up to which every stream in the answer is committed; null when nothing has been read. */
   complete_to: string | null;
   population: 'ordinary' | 'notification' | 'probe' | 'own' | 'all';
-  direction: 'outbound' | 'inbound' | 'forwarded' | 'local' | 'unknown' | 'all';
+  direction: 'outbound' | 'inbound' | 'forwarded' | 'local' | 'mixed' | 'unknown' | 'all';
   /** `event`: attempts at their own time, outcomes when final. `arrival`: by time of arrival (cohort). */
   clock: 'event' | 'arrival';
   /** IANA name in which days are cut. */
@@ -466,7 +466,7 @@ export interface Summary {
   figures: Figures;
   delay_parts: DelayParts;
   by_direction: Array<{
-    direction: 'outbound' | 'inbound' | 'forwarded' | 'local' | 'unknown';
+    direction: 'outbound' | 'inbound' | 'forwarded' | 'local' | 'mixed' | 'unknown';
     outcomes: Outcomes;
     rates: Rates;
   }>;

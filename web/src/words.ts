@@ -110,6 +110,7 @@ export const DIRECTIONS: Record<string, string> = {
   inbound: 'Inbound',
   forwarded: 'Forwarded',
   local: 'Local',
+  mixed: 'Several directions',
   unknown: 'Direction unknown',
   all: 'All directions',
 };
@@ -143,6 +144,7 @@ export function populationSentence(direction: string, population: string): strin
     inbound: 'Mail from outside to mailboxes here',
     forwarded: 'Mail from outside, sent on outside',
     local: 'Mail from here to mailboxes here',
+    mixed: 'Messages whose recipients have several directions',
     unknown: 'Mail whose direction is unknown',
     all: 'Mail in all directions',
   };

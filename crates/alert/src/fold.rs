@@ -167,6 +167,17 @@ impl Fold {
         }
     }
 
+    fn one_message(&mut self, row: &MessageRow<'_>, sign: i64) {
+        let marks = count::message(row);
+        if marks.is_empty() {
+            return;
+        }
+        let traffic = Traffic::of(row.population, row.direction);
+        let mut places = vec![(Dimension::All, ""), (Dimension::SenderDomain, row.sender.domain)];
+        places.extend((!row.sasl_user.is_empty()).then_some((Dimension::User, row.sasl_user)));
+        self.each_cell(row.time, &places, |cell| marks.apply(&mut cell.figures_mut(traffic).counts, sign));
+    }
+
     fn one_outcome(&mut self, row: &OutcomeRow<'_>, sign: i64) {
         let marks = count::outcome(row);
         let traffic = Traffic::of(row.population, row.direction);
@@ -215,15 +226,11 @@ impl Fold {
 }
 
 impl Sink for Fold {
-    fn message(&mut self, row: &MessageRow<'_>) {
-        let marks = count::message(row);
-        if marks.is_empty() {
-            return;
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+        if let Some(old) = replaced {
+            self.one_message(old, -1);
         }
-        let traffic = Traffic::of(row.population, row.direction);
-        let mut places = vec![(Dimension::All, ""), (Dimension::SenderDomain, row.sender.domain)];
-        places.extend((!row.sasl_user.is_empty()).then_some((Dimension::User, row.sasl_user)));
-        self.each_cell(row.time, &places, |cell| marks.apply(&mut cell.figures_mut(traffic).counts, 1));
+        self.one_message(row, 1);
     }
 
     fn attempt(&mut self, row: &AttemptRow<'_>) {

@@ -331,7 +331,7 @@ fn outcome_rows(frame: &Frame, see: &mut impl FnMut(&OutcomeRow<'_>)) {
 pub fn messages(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
     let mut visit = |row: &MessageRow<'_>| {
         if scope.spans(row.time) && scope.has(mailvane_metric::Traffic::of(row.population, row.direction)) && scope.admits_message(row) {
-            see(&MessageRow { rev: 0, ..*row });
+            see(row);
         }
     };
     for segment in snapshot.segments(MESSAGES.kind, scope.since, scope.until) {

@@ -43,7 +43,7 @@ impl Object {
 }
 
 impl Sink for Printer {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {
         Object::new("message")
             .number("rev", row.rev.into())
             .text("time", &row.time.rfc3339(0))

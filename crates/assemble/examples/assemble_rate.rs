@@ -17,7 +17,7 @@ struct Counter {
 }
 
 impl Sink for Counter {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {
         self.messages += u64::from(row.rev == 0);
     }
     fn attempt(&mut self, _row: &AttemptRow<'_>) {

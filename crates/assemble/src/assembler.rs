@@ -198,7 +198,8 @@ impl Assembler {
         let view = self.view();
         for (_, life) in self.lives.all() {
             if self.is_telling(life) {
-                sink.message(&view.message(life));
+                let row = view.message(life);
+                sink.message(&row, view.told_message(life, &row).as_ref());
             }
             if life.flags.has(Flags::PROBE) {
                 continue;
@@ -327,7 +328,7 @@ impl Assembler {
 
     /// Whether there is something to tell of a message that was not told.
     pub(crate) fn is_telling(&self, life: &Life) -> bool {
-        let is_news = life.told == 0 || life.flags.has(Flags::RETELL) || self.view().message_direction(life) != life.told_direction;
+        let is_news = life.told.rev == 0 || life.flags.has(Flags::RETELL) || self.view().message_direction(life) != life.told.direction;
         is_news && crate::ending::is_message(life)
     }
 }

@@ -7,6 +7,7 @@ use crate::assembler::Assembler;
 use crate::life::{Flags, Last, LastView, Life, LifeRef, State};
 use crate::outcome::note;
 use crate::timer::Alarm;
+use crate::told::Told;
 
 /// Whether a life is a message that was accepted: it reached the queue, or somebody spoke of its recipients.
 pub(crate) fn is_message(life: &Life) -> bool {
@@ -250,11 +251,10 @@ impl Assembler {
     pub(crate) fn tell_message(&mut self, at: LifeRef, sink: &mut impl Sink) {
         let Some(life) = self.lives.get(at) else { return };
         let row = self.view().message(life);
-        let direction = row.direction;
-        sink.message(&row);
+        let told = Told::of(life, &row);
+        sink.message(&row, self.view().told_message(life, &row).as_ref());
         if let Some(life) = self.lives.get_mut(at) {
-            life.told += 1;
-            life.told_direction = direction;
+            life.told = told;
             life.flags.clear(Flags::RETELL);
         }
         self.lives.touch(at);

@@ -31,6 +31,7 @@ mod statistics;
 mod streams;
 mod text;
 mod timer;
+mod told;
 mod tried;
 mod verdict;
 

@@ -6,6 +6,7 @@ use mailvane_model::word::{Direction, Fault, HandedTo, Outcome, Reason, Scope};
 use mailvane_model::{Address, Position, Time, hash};
 
 use crate::text::{Short, Span, Texts};
+use crate::told::Told;
 use crate::tried::Failed;
 
 /// A queue id in one stream, of fixed size so that looking it up follows no pointer: the stream (four bytes), the length (one),
@@ -344,12 +345,10 @@ pub(crate) struct Life {
     pub(crate) bounce_of: u64,
     /// The host that failed last, where a line of its own says so.
     pub(crate) failed: Option<Box<Failed>>,
-    /// How many revisions of its row were told.
-    pub(crate) told: u32,
+    /// What was told of it.
+    pub(crate) told: Told,
     /// The directions of its recipients, a bit for each code.
     pub(crate) directions: u8,
-    /// The direction of the row told last.
-    pub(crate) told_direction: Direction,
     /// The recipients that changed since the changes were taken: from the first to before the second.
     pub(crate) marked: (u32, u32),
     /// How many recipients wait or are deferred.

@@ -196,7 +196,7 @@ impl<'a> View<'a> {
         let root = self.root(life);
         MessageRow {
             id: life.id,
-            rev: life.told,
+            rev: life.told.rev,
             time: life.opened,
             stream: &self.streams.get(life.stream).stream,
             queue_id: life.texts.get(life.queue_id),
@@ -217,6 +217,11 @@ impl<'a> View<'a> {
             bounce_of: life.bounce_of,
             lines: &life.lines,
         }
+    }
+
+    /// The row of a message as it was told last, `row` being the one that replaces it.
+    pub(crate) fn told_message<'b>(&self, life: &'b Life, row: &MessageRow<'b>) -> Option<MessageRow<'b>> {
+        (life.told.rev > 0).then(|| life.told.row(life, row))
     }
 
     /// The direction of a message: of its recipients, or of those of the hop that they went to.

@@ -9,11 +9,12 @@ use crate::lives::Lives;
 use crate::ours::{Evidence, Reach};
 use crate::session::{Session, Tls};
 use crate::timer::Alarm;
+use crate::told::Told;
 use crate::tried::Failed;
 
-/// The version of every piece. Version 1 had no delay beside the last attempt of a recipient, version 2 no waits of a life, version 3 no host that failed;
-/// all are still read.
-pub(crate) const VERSION: u8 = 4;
+/// The version of every piece. Version 1 had no delay beside the last attempt of a recipient, version 2 no waits of a life, version 3 no host that failed,
+/// version 4 of what was told of a message only the direction; all are still read.
+pub(crate) const VERSION: u8 = 5;
 /// The oldest version that is read.
 const OLDEST: u8 = 1;
 /// The first with the delay of a last attempt.
@@ -22,6 +23,8 @@ const WITH_DELAY: u8 = 2;
 const WITH_WAITS: u8 = 3;
 /// The first with the host that failed before a result.
 const WITH_FAILED: u8 = 4;
+/// The first with all that is counted of the row of a message that was told.
+const WITH_TOLD: u8 = 5;
 
 /// Recipients in one piece.
 pub(crate) const STRETCH: usize = 64;
@@ -105,9 +108,10 @@ pub(crate) fn write_life(lives: &Lives, at: LifeRef, life: &Life, stream: u64) -
         writer.word(word);
     }
     writer.number(u64::from(life.held_by));
-    writer.number(u64::from(life.told));
+    writer.number(u64::from(life.told.rev));
     writer.byte(life.directions);
-    writer.byte(life.told_direction.code());
+    writer.byte(life.told.direction.code());
+    life.told.write(life, &mut writer);
     Failed::write(life.failed.as_deref(), &mut writer);
     writer.number(life.recipients.len() as u64);
     for recipient in life.recipients.iter().take(STRETCH) {
@@ -169,9 +173,10 @@ pub(crate) fn read_life(
     ties.child = reader.word()?;
     life.bounce_of = reader.word()?;
     life.held_by = reader.small()?;
-    life.told = reader.small()?;
+    let rev = reader.small()?;
     life.directions = reader.byte()?;
-    life.told_direction = Direction::from_code(reader.byte()?).ok_or(Damaged)?;
+    let direction = Direction::from_code(reader.byte()?).ok_or(Damaged)?;
+    life.told = Told::read(&mut reader, version >= WITH_TOLD, &mut life, rev, direction)?;
     if version >= WITH_FAILED {
         life.failed = Failed::read(&mut reader)?;
     }

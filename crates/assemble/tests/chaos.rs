@@ -8,16 +8,18 @@ use proptest::prelude::*;
 
 #[derive(Debug, Default, PartialEq)]
 struct Facts {
-    messages: BTreeMap<u64, (u32, String)>,
+    /// Revision, what is counted, and the whole row.
+    messages: BTreeMap<u64, (u32, String, String)>,
     attempts: BTreeMap<u64, String>,
     outcomes: BTreeMap<u64, (u32, String)>,
 }
 
 impl Sink for Facts {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
         let text = format!("{:?}", MessageRow { rev: 0, ..*row });
-        let former = self.messages.insert(row.id, (row.rev, text));
-        assert_eq!(former.map_or(0, |(rev, _)| rev + 1), row.rev, "revisions count up: {row:?}");
+        let former = self.messages.insert(row.id, (row.rev, counted(row), text));
+        assert_eq!(former.as_ref().map_or(0, |(rev, _, _)| rev + 1), row.rev, "revisions count up: {row:?}");
+        assert_eq!(former.map(|(_, counted, _)| counted), replaced.map(counted), "what is replaced is what was told");
     }
     fn attempt(&mut self, row: &AttemptRow<'_>) {
         assert!(self.attempts.insert(row.id, format!("{row:?}")).is_none(), "an attempt is told once");
@@ -28,6 +30,12 @@ impl Sink for Facts {
         assert_eq!(former.as_ref().map_or(0, |(rev, _)| rev + 1), row.rev, "revisions count up: {row:?}");
         assert_eq!(former.map(|(_, text)| text), replaced.map(text), "what is replaced is what was told");
     }
+}
+
+/// What a row of a message adds to sums, and where.
+fn counted(row: &MessageRow<'_>) -> String {
+    let place = (row.time, row.stream, row.direction, row.population, row.sender, row.client_name, row.client_ip, row.sasl_user);
+    format!("{place:?} {:?}", (row.previous_hop, row.chain, row.size, row.recipients))
 }
 
 /// Kinds of lines; `{a}`, `{b}` are queue ids, `{r}` a recipient.

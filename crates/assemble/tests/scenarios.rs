@@ -25,7 +25,7 @@ fn put(rows: &mut Vec<(u64, String)>, id: u64, text: String) {
 }
 
 impl Sink for Tale {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {
         let ended = if row.removed.is_some() { "removed" } else { "open" };
         put(&mut self.messages, row.id, format!("{} <{}> {} {} {ended}", row.queue_id, row.sender, row.direction, row.population));
         self.bounce_of.insert(row.queue_id.to_owned(), row.bounce_of);

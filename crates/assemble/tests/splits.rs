@@ -16,7 +16,7 @@ struct Facts {
 }
 
 impl Sink for Facts {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {
         self.rows.insert(("message", row.id), format!("{:?}", MessageRow { rev: 0, ..*row }));
     }
     fn attempt(&mut self, row: &AttemptRow<'_>) {

@@ -50,17 +50,20 @@ fn message(number: u64, names: &Names, sink: &mut impl Sink) -> u64 {
     let provider = ["google", "microsoft", "yahoo", "example.net"][pick(23, 4)];
     let direction = if pick(29, 5) == 0 { Direction::Inbound } else { Direction::Outbound };
     let size = Some(1000 + (mixed >> 40) % 100_000);
-    sink.message(&MessageRow {
-        id: number,
-        time: arrived,
-        stream,
-        sender,
-        size,
-        recipients: Some(1),
-        direction,
-        client_ip: "192.0.2.1",
-        ..MessageRow::default()
-    });
+    sink.message(
+        &MessageRow {
+            id: number,
+            time: arrived,
+            stream,
+            sender,
+            size,
+            recipients: Some(1),
+            direction,
+            client_ip: "192.0.2.1",
+            ..MessageRow::default()
+        },
+        None,
+    );
     let base = AttemptRow {
         message: number,
         arrived,
@@ -131,7 +134,7 @@ fn message(number: u64, names: &Names, sink: &mut impl Sink) -> u64 {
 struct Nothing(u64);
 
 impl Sink for Nothing {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {
         self.0 += black_box(row).id;
     }
     fn attempt(&mut self, row: &AttemptRow<'_>) {

@@ -218,11 +218,11 @@ pub fn outcome_delay(row: &OutcomeRow<'_>) -> Option<u64> {
     row.delay_ms.filter(|_| row.outcome == Outcome::Delivered)
 }
 
-/// What a message adds: the first revision of a first hop.
+/// What a message adds, if it is a first hop.
 #[inline]
 pub fn message(row: &MessageRow<'_>) -> Marks {
     let mut marks = Marks::default();
-    if row.rev == 0 && row.previous_hop == 0 && (row.chain == 0 || row.chain == row.id) {
+    if row.previous_hop == 0 && (row.chain == 0 || row.chain == row.id) {
         marks.one(Figure::Received);
         marks.sums = [
             (Figure::ReceivedBytes.code(), row.size.unwrap_or(0) as i64),

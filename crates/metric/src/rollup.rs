@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 use mailvane_model::row::Batch;
-use mailvane_model::{AttemptRow, OutcomeRow, Stream, Time};
+use mailvane_model::{AttemptRow, MessageRow, OutcomeRow, Stream, Time};
 
 use crate::cell::Cell;
 use crate::count::{self, Marks};
@@ -212,21 +212,27 @@ fn stream_keys<'c>(column: &'c mailvane_model::column::Streams) -> impl Iterator
 }
 
 fn messages<'b>(batch: &'b Batch, places: &mut Places<'b>) {
-    for (row, stream) in batch.messages.iter().zip(stream_keys(&batch.messages.stream)) {
-        let marks = count::message(&row);
-        if marks.is_empty() {
-            continue;
+    for (columns, sign) in [(&batch.messages, 1), (&batch.replaced_messages, -1)] {
+        for (row, stream) in columns.iter().zip(stream_keys(&columns.stream)) {
+            message(&row, stream, sign, places);
         }
-        let traffic = Traffic::of(row.population, row.direction);
-        let keys = [(Cube::SenderDomain, row.sender.domain), (Cube::Client, row.client_ip), (Cube::User, row.sasl_user)];
-        for cube in [Cube::Total, Cube::Cohort] {
-            places.add_marks(At { cube, time: row.time, stream, key: NO_KEY }, traffic, &marks, 1);
-        }
-        for (column, (cube, name)) in keys.into_iter().enumerate() {
-            if cube == Cube::SenderDomain || !name.is_empty() {
-                let key = places.keys.number(column, name);
-                places.add_marks(At { cube, time: row.time, stream, key }, traffic, &marks, 1);
-            }
+    }
+}
+
+fn message<'b>(row: &MessageRow<'b>, stream: u64, sign: i64, places: &mut Places<'b>) {
+    let marks = count::message(row);
+    if marks.is_empty() {
+        return;
+    }
+    let traffic = Traffic::of(row.population, row.direction);
+    let keys = [(Cube::SenderDomain, row.sender.domain), (Cube::Client, row.client_ip), (Cube::User, row.sasl_user)];
+    for cube in [Cube::Total, Cube::Cohort] {
+        places.add_marks(At { cube, time: row.time, stream, key: NO_KEY }, traffic, &marks, sign);
+    }
+    for (column, (cube, name)) in keys.into_iter().enumerate() {
+        if cube == Cube::SenderDomain || !name.is_empty() {
+            let key = places.keys.number(column, name);
+            places.add_marks(At { cube, time: row.time, stream, key }, traffic, &marks, sign);
         }
     }
 }

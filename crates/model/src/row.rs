@@ -47,7 +47,7 @@ macro_rules! rows {
                 (0..self.len()).map(|index| self.get(index))
             }
 
-            /// The bytes it holds, roughly.
+    /// The bytes it holds, roughly.
             pub fn size(&self) -> usize {
                 0 $(+ self.$field.size())+
             }
@@ -399,6 +399,8 @@ rows! {
 pub struct Batch {
     /// Messages.
     pub messages: MessageColumns,
+    /// The former state of messages that were revised, so that sums can be corrected.
+    pub replaced_messages: MessageColumns,
     /// Attempts.
     pub attempts: AttemptColumns,
     /// Outcomes.
@@ -432,9 +434,15 @@ impl Batch {
         self.len() == 0
     }
 
+    /// Whether there is nothing in it to keep: neither rows nor what they replace.
+    pub fn has_nothing(&self) -> bool {
+        self.is_empty() && self.replaced_messages.is_empty() && self.replaced_outcomes.is_empty()
+    }
+
     /// The bytes it holds, roughly.
     pub fn size(&self) -> usize {
         self.messages.size()
+            + self.replaced_messages.size()
             + self.attempts.size()
             + self.outcomes.size()
             + self.replaced_outcomes.size()

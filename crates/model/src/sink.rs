@@ -4,11 +4,11 @@ use crate::row::{AttemptRow, AuthRow, Batch, MessageRow, NoticeRow, OutcomeRow, 
 
 /// Receives facts as they become known. Rows borrow from the line and from assembly state: copy what you keep.
 ///
-/// A row with `rev > 0` replaces the row of the same id with a lower `rev`. The fields of a message that are counted
-/// never change after `rev` 0; a replaced outcome is handed over as `replaced`, so that sums can be corrected.
+/// A row with `rev > 0` replaces the row of the same id with a lower `rev`. What it replaces is handed over beside it as
+/// `replaced`, with every field that is counted as it was told, so that sums can be corrected.
 pub trait Sink {
-    /// A message: `rev` 0 when its envelope is known, higher when more became known (removed, chain).
-    fn message(&mut self, _row: &MessageRow<'_>) {}
+    /// A message: `rev` 0 when its envelope is known, higher when more became known (removed, chain, direction).
+    fn message(&mut self, _row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {}
     /// One try to deliver to one recipient. Never revised.
     fn attempt(&mut self, _row: &AttemptRow<'_>) {}
     /// The final state of one (chain, recipient).
@@ -24,7 +24,10 @@ pub trait Sink {
 }
 
 impl Sink for Batch {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+        if let Some(old) = replaced {
+            self.replaced_messages.push(old);
+        }
         self.messages.push(row);
     }
     fn attempt(&mut self, row: &AttemptRow<'_>) {

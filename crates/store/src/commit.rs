@@ -14,7 +14,7 @@ pub struct CommitNumber(pub u64);
 /// One atomic step: everything in it is kept, or nothing.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// The new rows. `replaced_outcomes` correct the rollups and are not kept themselves.
+    /// The new rows. `replaced_messages` and `replaced_outcomes` correct the rollups and are not kept themselves.
     pub rows: Arc<Batch>,
     /// State by namespaced key (assembly pieces, file offsets, calendars, settings): a value to keep, or `None` to delete.
     /// Of several entries of one key the last one counts.

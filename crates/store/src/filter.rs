@@ -222,7 +222,10 @@ mod tests {
             let queue_id = format!("Q{number:X}");
             let message_id = format!("<{number}@mail.example.com>");
             let local = format!("User{number}");
-            batch.message(&MessageRow { id: hash::words(&[number]), queue_id: &queue_id, message_id: &message_id, ..Default::default() });
+            batch.message(
+                &MessageRow { id: hash::words(&[number]), queue_id: &queue_id, message_id: &message_id, ..Default::default() },
+                None,
+            );
             batch.attempt(&AttemptRow { recipient: Address { local: &local, domain: "example.net" }, ..Default::default() });
         }
         let folder = tempfile::tempdir().unwrap();

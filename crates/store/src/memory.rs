@@ -77,7 +77,7 @@ impl Store for Memory {
         let mut lines = self.state.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.extend(commit.lines.iter().map(|line| (line.position, line.text.clone())));
         drop(lines);
-        if !commit.rows.is_empty() || !commit.rows.replaced_outcomes.is_empty() {
+        if !commit.rows.has_nothing() {
             self.pending.push(Pending::new(self.number, Arc::clone(&commit.rows)));
             self.revisions.add_pending(&mut self.pending);
         }

@@ -15,7 +15,9 @@ use crate::snapshot::LazyFold;
 /// The version of the packed form, its first byte.
 const VERSION: u8 = 1;
 /// Stands for the replaced outcomes beside the codes of [`Kind`].
-const REPLACED: u8 = 32;
+const REPLACED_OUTCOMES: u8 = 32;
+/// Stands for the replaced messages.
+const REPLACED_MESSAGES: u8 = 33;
 /// Packed batches beyond this are damaged: no commit comes near it.
 const UNPACKED_BYTES_MAX: usize = 4 << 30;
 /// Quick: a pending batch lives for minutes.
@@ -84,7 +86,8 @@ pub(crate) fn pack(batch: &Batch) -> Result<Vec<u8>> {
     pack_table(Kind::Auths.code(), &batch.auths, &mut out);
     pack_table(Kind::Sessions.code(), &batch.sessions, &mut out);
     pack_table(Kind::Notices.code(), &batch.notices, &mut out);
-    pack_table(REPLACED, &batch.replaced_outcomes, &mut out);
+    pack_table(REPLACED_OUTCOMES, &batch.replaced_outcomes, &mut out);
+    pack_table(REPLACED_MESSAGES, &batch.replaced_messages, &mut out);
     let mut packed = vec![VERSION];
     put_varint(&mut packed, out.len() as u64);
     let compressed = zstd::bulk::compress(&out, LEVEL).map_err(|error| Error::format(format!("a batch ({error})")))?;
@@ -116,7 +119,8 @@ pub(crate) fn unpack(packed: &[u8]) -> Result<Batch> {
             Some(Kind::Auths) => batch.auths = Table::unpack(&mut input, rows)?,
             Some(Kind::Sessions) => batch.sessions = Table::unpack(&mut input, rows)?,
             Some(Kind::Notices) => batch.notices = Table::unpack(&mut input, rows)?,
-            None if code == REPLACED => batch.replaced_outcomes = Table::unpack(&mut input, rows)?,
+            None if code == REPLACED_OUTCOMES => batch.replaced_outcomes = Table::unpack(&mut input, rows)?,
+            None if code == REPLACED_MESSAGES => batch.replaced_messages = Table::unpack(&mut input, rows)?,
             None => return Err(Error::format("a pending batch")),
         }
     }

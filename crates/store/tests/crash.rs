@@ -145,7 +145,7 @@ fn check(folder: &Path, acknowledged: Option<u64>) -> u64 {
 
 fn append(from: &Batch, to: &mut Batch) {
     use mailvane_model::Sink;
-    from.messages.iter().for_each(|row| to.message(&row));
+    from.messages.iter().for_each(|row| to.message(&row, None));
     from.attempts.iter().for_each(|row| to.attempt(&row));
     from.outcomes.iter().for_each(|row| to.outcome(&row, None));
     from.rejections.iter().for_each(|row| to.rejection(&row));

@@ -35,6 +35,7 @@ usage: cargo xtask COMMAND
   bench misconfigurations [WORD...]
                                each misconfiguration of records and servers against Knot, Unbound, Postfix and Dovecot, in a network of
                                their own (as root); with words, only those whose names hold one of them
+  bench check                  how long `check` takes for a domain of many DNS facts with every answer 30 ms late
   bench sample --out FILE [--megabytes N] [--seed N]
                                write a simulated log
   dist                         a stripped binary, a Debian package and a systemd unit";

@@ -136,6 +136,17 @@ impl Fold {
         self.sections[usize::from(traffic.code())].get_or_insert_with(|| Box::new(SectionFold::new(traffic)))
     }
 
+    fn one_message(&mut self, row: &MessageRow<'_>, sign: i64) {
+        let marks = count::message(row);
+        if marks.is_empty() || !self.is_inside(row.time) {
+            return;
+        }
+        let traffic = Traffic::of(row.population, row.direction);
+        self.steps.add(row.time, traffic, &marks, sign);
+        self.section(traffic).message(row, &marks, sign);
+        self.see(row.time);
+    }
+
     fn one_outcome(&mut self, row: &OutcomeRow<'_>, sign: i64) {
         if !self.is_inside(row.time) {
             return;
@@ -150,15 +161,11 @@ impl Fold {
 }
 
 impl Sink for Fold {
-    fn message(&mut self, row: &MessageRow<'_>) {
-        let marks = count::message(row);
-        if marks.is_empty() || !self.is_inside(row.time) {
-            return;
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+        if let Some(old) = replaced {
+            self.one_message(old, -1);
         }
-        let traffic = Traffic::of(row.population, row.direction);
-        self.steps.add(row.time, traffic, &marks, 1);
-        self.section(traffic).message(row, &marks);
-        self.see(row.time);
+        self.one_message(row, 1);
     }
 
     fn attempt(&mut self, row: &AttemptRow<'_>) {

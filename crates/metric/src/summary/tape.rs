@@ -29,7 +29,7 @@ struct Strings<const N: usize> {
 
 #[derive(Clone, Copy, Debug)]
 enum Fact {
-    Message(Message),
+    Message(Message, bool),
     Attempt(Attempt),
     /// An attempt that failed: the last four strings are the codes, the reply and what they mean.
     Refused(Attempt, Refusal),
@@ -187,6 +187,26 @@ impl Tape {
         parts
     }
 
+    #[inline]
+    fn one_message(&mut self, row: &MessageRow<'_>, counts: bool) {
+        // Later hops count nothing.
+        if count::message(row).is_empty() {
+            return;
+        }
+        let stream = self.stream(row.stream);
+        let strings = self.keep([row.sender.local, row.sender.domain, row.sasl_user, row.client_name, row.client_ip]);
+        let message = Message {
+            time: row.time,
+            size: row.size,
+            recipients: row.recipients,
+            stream,
+            direction: row.direction,
+            population: row.population,
+            strings,
+        };
+        self.facts.push(Fact::Message(message, counts));
+    }
+
     fn one_outcome(&mut self, row: &OutcomeRow<'_>, counts: bool) {
         let stream = self.stream(row.stream);
         let fact = Final {
@@ -231,22 +251,11 @@ impl Tape {
 
 impl Sink for Tape {
     #[inline]
-    fn message(&mut self, row: &MessageRow<'_>) {
-        // Later revisions and later hops count nothing.
-        if count::message(row).is_empty() {
-            return;
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+        if let Some(old) = replaced {
+            self.one_message(old, false);
         }
-        let stream = self.stream(row.stream);
-        let strings = self.keep([row.sender.local, row.sender.domain, row.sasl_user, row.client_name, row.client_ip]);
-        self.facts.push(Fact::Message(Message {
-            time: row.time,
-            size: row.size,
-            recipients: row.recipients,
-            stream,
-            direction: row.direction,
-            population: row.population,
-            strings,
-        }));
+        self.one_message(row, true);
     }
 
     #[inline]
@@ -327,7 +336,7 @@ impl Fold {
     pub fn play(&mut self, tape: &Tape) {
         for fact in &tape.facts {
             match fact {
-                Fact::Message(message) => self.message(&message_row(tape, message)),
+                Fact::Message(message, counts) => self.one_message(&message_row(tape, message), if *counts { 1 } else { -1 }),
                 Fact::Attempt(attempt) => self.attempt(&attempt_row(tape, attempt)),
                 Fact::Refused(attempt, refusal) => self.attempt(&refused_row(tape, attempt, refusal)),
                 Fact::Outcome(outcome, counts) => self.one_outcome(&outcome_row(tape, outcome), if *counts { 1 } else { -1 }),

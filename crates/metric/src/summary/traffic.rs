@@ -84,20 +84,20 @@ impl SectionFold {
         self.traffic
     }
 
-    pub(super) fn message(&mut self, row: &MessageRow<'_>, marks: &Marks) {
-        marks.apply(&mut self.counts.0, 1);
+    pub(super) fn message(&mut self, row: &MessageRow<'_>, marks: &Marks, sign: i64) {
+        marks.apply(&mut self.counts.0, sign);
         if let Some(size) = row.size {
-            self.sizes.record(size);
+            self.sizes.add(bucket_of(size), sign);
         }
         sender::write(row.sender, &mut self.key);
-        self.senders.line_under(&self.key, &mut self.sender_domains, domain_of).apply(marks, 1);
-        self.instances.line(row.stream).apply(marks, 1);
+        self.senders.line_under(&self.key, &mut self.sender_domains, domain_of).apply(marks, sign);
+        self.instances.line(row.stream).apply(marks, sign);
         if !row.sasl_user.is_empty() {
-            self.users.line(row.sasl_user).apply(marks, 1);
+            self.users.line(row.sasl_user).apply(marks, sign);
         }
         if !row.client_ip.is_empty() {
             client_to(row.client_name, row.client_ip, &mut self.key);
-            self.clients.line(&self.key).apply(marks, 1);
+            self.clients.line(&self.key).apply(marks, sign);
         }
     }
 

@@ -69,15 +69,18 @@ proptest! {
     }
 
     #[test]
-    fn a_replaced_outcome_leaves_nothing_behind(seed in any::<u64>(), lives in 1_u64..40) {
+    fn what_is_replaced_leaves_nothing_behind(seed in any::<u64>(), lives in 1_u64..40) {
         let rows = events(seed, lives);
-        let revised: HashSet<u64> = rows.iter().filter_map(|event| match event {
-            Event::Outcome(row, Some(_)) => Some(row.id),
+        let revised: HashSet<(&str, u64)> = rows.iter().filter_map(|event| match event {
+            Event::Outcome(row, Some(_)) => Some(("outcome", row.id)),
+            Event::Message(row, Some(_)) => Some(("message", row.id)),
             _ => None,
         }).collect();
         let last_words: Vec<Event> = rows.iter().filter_map(|event| match event {
-            Event::Outcome(row, None) if revised.contains(&row.id) => None,
+            Event::Outcome(row, None) if revised.contains(&("outcome", row.id)) => None,
+            Event::Message(row, None) if revised.contains(&("message", row.id)) => None,
             Event::Outcome(row, _) => Some(Event::Outcome(*row, None)),
+            Event::Message(row, _) => Some(Event::Message(*row, None)),
             other => Some(*other),
         }).collect();
         let (mut by_deltas, mut from_nothing) = (Stored::new(), Stored::new());

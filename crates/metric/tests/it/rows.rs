@@ -12,7 +12,7 @@ use mailvane_model::{
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::large_enum_variant)] // A test holds a few hundred of them.
 pub(crate) enum Event {
-    Message(MessageRow<'static>),
+    Message(MessageRow<'static>, Option<MessageRow<'static>>),
     Attempt(AttemptRow<'static>),
     Outcome(OutcomeRow<'static>, Option<OutcomeRow<'static>>),
     Rejection(RejectionRow<'static>),
@@ -24,7 +24,7 @@ pub(crate) enum Event {
 impl Event {
     pub(crate) fn hand_to(&self, sink: &mut impl Sink) {
         match self {
-            Event::Message(row) => sink.message(row),
+            Event::Message(row, replaced) => sink.message(row, replaced.as_ref()),
             Event::Attempt(row) => sink.attempt(row),
             Event::Outcome(row, replaced) => sink.outcome(row, replaced.as_ref()),
             Event::Rejection(row) => sink.rejection(row),
@@ -36,7 +36,7 @@ impl Event {
 
     fn time(&self) -> Time {
         match self {
-            Event::Message(row) => row.time,
+            Event::Message(row, _) => row.time,
             Event::Attempt(row) => row.time,
             Event::Outcome(row, _) => row.time,
             Event::Rejection(row) => row.time,
@@ -134,8 +134,11 @@ fn life(id: u64, dice: &mut Dice, events: &mut Vec<Event>) {
         chain: id,
         ..MessageRow::default()
     };
-    events.push(Event::Message(message));
-    events.push(Event::Message(MessageRow { rev: 1, removed: Some(arrived.plus(Time::HOUR)), ..message }));
+    events.push(Event::Message(message, None));
+    // Some are known better when they leave the queue.
+    let direction = if dice.below(4) == 0 { Direction::Local } else { message.direction };
+    let gone = MessageRow { rev: 1, removed: Some(arrived.plus(Time::HOUR)), direction, ..message };
+    events.push(Event::Message(gone, Some(message)));
     let mut deferred_at: Vec<usize> = Vec::new();
     for (ordinal, recipient) in RECIPIENTS.iter().take(1 + dice.below(3) as usize).enumerate() {
         let recipient = Address::split(recipient);

@@ -24,16 +24,19 @@ fn mail(fold: &mut Fold, number: i64, recipient: &str, deferrals: u32, outcome: 
     let id = number as u64 + 1;
     let direction = Direction::Outbound;
     let arrived = at(number);
-    fold.message(&MessageRow {
-        id,
-        time: arrived,
-        stream: &stream,
-        sender,
-        size: Some(2000),
-        recipients: Some(1),
-        direction,
-        ..MessageRow::default()
-    });
+    fold.message(
+        &MessageRow {
+            id,
+            time: arrived,
+            stream: &stream,
+            sender,
+            size: Some(2000),
+            recipients: Some(1),
+            direction,
+            ..MessageRow::default()
+        },
+        None,
+    );
     let provider = recipient.domain;
     let base = AttemptRow {
         message: id,

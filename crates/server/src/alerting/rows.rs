@@ -58,7 +58,13 @@ fn play<'a>(rows: &'a Batch, dead: impl Fn(Kind) -> &'a [u32], within: impl Fn(T
             })+
         };
     }
-    hand_over!(Messages messages message, Attempts attempts attempt, Rejections rejections rejection, Auths auths auth, Sessions sessions session, Notices notices notice);
+    hand_over!(Attempts attempts attempt, Rejections rejections rejection, Auths auths auth, Sessions sessions session, Notices notices notice);
+    let mut messages_alive = alive(dead(Kind::Messages));
+    for (number, time) in rows.messages.time.0.iter().enumerate() {
+        if within(*time) && messages_alive(number) {
+            sink.message(&rows.messages.get(number), None);
+        }
+    }
     let mut alive = alive(dead(Kind::Outcomes));
     for (number, time) in rows.outcomes.time.0.iter().enumerate() {
         if within(*time) && alive(number) {

@@ -466,8 +466,8 @@ impl Sink for Looked<'_> {
         }
         self.fold.attempt(row);
     }
-    fn message(&mut self, row: &MessageRow<'_>) {
-        self.fold.message(row);
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+        self.fold.message(row, replaced);
     }
     fn outcome(&mut self, row: &OutcomeRow<'_>, replaced: Option<&OutcomeRow<'_>>) {
         self.fold.outcome(row, replaced);

@@ -161,10 +161,10 @@ mod tests {
     #[test]
     fn hops_of_one_chain_stand_together_in_their_highest_revision() {
         let mut rows = Batch::default();
-        rows.message(&MessageRow { id: 2, chain: 1, time: Time(20), ..MessageRow::default() });
-        rows.message(&MessageRow { id: 1, chain: 1, time: Time(10), ..MessageRow::default() });
-        rows.message(&MessageRow { id: 1, rev: 1, chain: 1, time: Time(10), removed: Some(Time(30)), ..MessageRow::default() });
-        rows.message(&MessageRow { id: 9, time: Time(5), ..MessageRow::default() });
+        rows.message(&MessageRow { id: 2, chain: 1, time: Time(20), ..MessageRow::default() }, None);
+        rows.message(&MessageRow { id: 1, chain: 1, time: Time(10), ..MessageRow::default() }, None);
+        rows.message(&MessageRow { id: 1, rev: 1, chain: 1, time: Time(10), removed: Some(Time(30)), ..MessageRow::default() }, None);
+        rows.message(&MessageRow { id: 9, time: Time(5), ..MessageRow::default() }, None);
         rows.attempt(&AttemptRow { id: 5, message: 2, time: Time(25), ..AttemptRow::default() });
         rows.outcome(&OutcomeRow { id: 7, message: 1, outcome: Outcome::Queued, ..OutcomeRow::default() }, None);
         rows.outcome(&OutcomeRow { id: 7, message: 1, outcome: Outcome::Delivered, ..OutcomeRow::default() }, None);

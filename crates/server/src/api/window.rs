@@ -46,6 +46,7 @@ const DIRECTIONS: &[(&str, Option<Direction>)] = &[
     ("inbound", Some(Direction::Inbound)),
     ("forwarded", Some(Direction::Forwarded)),
     ("local", Some(Direction::Local)),
+    ("mixed", Some(Direction::Mixed)),
     ("unknown", Some(Direction::Unknown)),
     ("all", None),
 ];

@@ -35,7 +35,7 @@ impl<W: std::io::Write> Printer<W> {
 }
 
 impl<W: std::io::Write> Sink for Printer<W> {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {
         self.print(row.time, |out, context| event::message(out, row, context));
     }
     fn attempt(&mut self, row: &AttemptRow<'_>) {

@@ -41,8 +41,8 @@ struct Gathering<'a> {
 }
 
 impl Sink for Gathering<'_> {
-    fn message(&mut self, row: &MessageRow<'_>) {
-        self.folding.message(row);
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+        self.folding.message(row, replaced);
     }
     fn attempt(&mut self, row: &AttemptRow<'_>) {
         if row.reason == Some(Reason::Unclassified) && self.span.contains(row.time) {

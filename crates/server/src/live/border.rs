@@ -26,7 +26,9 @@ pub(crate) fn join(open: &Batch, snapshot: &Snapshot, sink: &mut impl Sink) -> R
             joined += 1;
             complete(&message, &outcomes, &rest, &stored, sink);
         } else {
-            alone(&message, &outcomes, sink);
+            // What the import told of it before is beside it.
+            let told = open.replaced_messages.iter().find(|row| row.id == message.id);
+            alone(&message, told.as_ref(), &outcomes, sink);
         }
     }
     Ok(joined)
@@ -41,7 +43,7 @@ fn goes_on(message: &MessageRow<'_>, row: &MessageRow<'_>) -> bool {
 
 fn complete(message: &MessageRow<'_>, before: &[OutcomeRow<'_>], rest: &MessageRow<'_>, stored: &Batch, sink: &mut impl Sink) {
     let lines: Vec<_> = message.lines.iter().chain(rest.lines).copied().collect();
-    sink.message(&MessageRow {
+    let whole = MessageRow {
         rev: rest.rev + 1,
         time: message.time,
         message_id: if rest.message_id.is_empty() { message.message_id } else { rest.message_id },
@@ -55,7 +57,8 @@ fn complete(message: &MessageRow<'_>, before: &[OutcomeRow<'_>], rest: &MessageR
         direction: if rest.direction == Direction::Unknown { message.direction } else { rest.direction },
         lines: &lines,
         ..*rest
-    });
+    };
+    sink.message(&whole, Some(rest));
     for row in stored.outcomes.iter().filter(|row| row.last_message == rest.id && row.message == rest.id) {
         let early = before.iter().find(|early| early.recipient == row.recipient);
         let first_attempt = early.and_then(|early| early.first_attempt).or(row.first_attempt);
@@ -83,8 +86,8 @@ fn complete(message: &MessageRow<'_>, before: &[OutcomeRow<'_>], rest: &MessageR
 }
 
 /// A message whose rest is in no log: what was open of it is unknown.
-fn alone(message: &MessageRow<'_>, outcomes: &[OutcomeRow<'_>], sink: &mut impl Sink) {
-    sink.message(message);
+fn alone(message: &MessageRow<'_>, told: Option<&MessageRow<'_>>, outcomes: &[OutcomeRow<'_>], sink: &mut impl Sink) {
+    sink.message(message, told);
     for row in outcomes {
         let outcome = if matches!(row.outcome, Outcome::Queued | Outcome::Held) { Outcome::Unknown } else { row.outcome };
         let note = if outcome == row.outcome { row.note } else { "the log ends before its end" };

@@ -492,7 +492,7 @@ impl Engine {
     fn send(&mut self) {
         let files = self.tailer.states();
         self.committed = Instant::now();
-        if self.batch.is_empty() && self.batch.replaced_outcomes.is_empty() && files.is_empty() {
+        if self.batch.has_nothing() && files.is_empty() {
             // What was committed last may have changed what is open.
             if self.open_stale && self.look_at_open(false) {
                 self.show(false);

@@ -193,12 +193,17 @@ macro_rules! passed_on {
 
 impl Sink for Importing<'_> {
     passed_on! {
-        message, MessageRow;
         attempt, AttemptRow;
         rejection, RejectionRow;
         auth, AuthRow;
         session, SessionRow;
         notice, NoticeRow;
+    }
+
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+        if self.is_new() {
+            self.batch.message(row, replaced);
+        }
     }
 
     fn outcome(&mut self, row: &OutcomeRow<'_>, replaced: Option<&OutcomeRow<'_>>) {

@@ -95,14 +95,15 @@ macro_rules! handed_on {
 }
 
 impl Sink for Folding {
-    handed_on!(
-        message(MessageRow<'_>),
-        attempt(AttemptRow<'_>),
-        rejection(RejectionRow<'_>),
-        auth(AuthRow<'_>),
-        session(SessionRow<'_>),
-        notice(NoticeRow<'_>)
-    );
+    handed_on!(attempt(AttemptRow<'_>), rejection(RejectionRow<'_>), auth(AuthRow<'_>), session(SessionRow<'_>), notice(NoticeRow<'_>));
+
+    #[inline]
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+        match self {
+            Folding::Here(fold) => fold.message(row, replaced),
+            Folding::Beside(recorder) => recorder.tape().message(row, replaced),
+        }
+    }
 
     #[inline]
     fn outcome(&mut self, row: &OutcomeRow<'_>, replaced: Option<&OutcomeRow<'_>>) {

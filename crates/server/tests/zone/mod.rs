@@ -2,7 +2,7 @@
 //! out as a zone file for a real server.
 #![allow(clippy::unwrap_used, dead_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -169,11 +169,25 @@ impl Zone {
     }
 }
 
+/// Name and type of the question of a packet, the name in lower case.
+fn question(packet: &[u8]) -> Vec<u8> {
+    let end = packet[12..].iter().position(|byte| *byte == 0).map_or(packet.len(), |at| (12 + at + 3).min(packet.len()));
+    packet[12..end].to_ascii_lowercase()
+}
+
 /// A zone that is served, and can be changed meanwhile. `None` answers nothing.
 pub(crate) struct Live {
     /// Where.
     pub(crate) address: SocketAddr,
     zone: Arc<Mutex<Option<Zone>>>,
+    asked: Arc<Mutex<Asked>>,
+}
+
+/// What a server was asked: every name and type, and how many questions there were.
+#[derive(Default)]
+struct Asked {
+    facts: BTreeSet<Vec<u8>>,
+    questions: usize,
 }
 
 impl Live {
@@ -183,9 +197,16 @@ impl Live {
         let address = socket.local_addr().unwrap();
         let zone = Arc::new(Mutex::new(Some(zone)));
         let served = Arc::clone(&zone);
+        let asked = Arc::<Mutex<Asked>>::default();
+        let heard = Arc::clone(&asked);
         std::thread::spawn(move || {
             let mut buffer = [0; 1500];
             while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                {
+                    let mut asked = heard.lock().unwrap();
+                    asked.questions += 1;
+                    asked.facts.insert(question(&buffer[..length]));
+                }
                 let zone = served.lock().unwrap();
                 let Some(answer) = zone.as_ref().and_then(|zone| zone.answer(&buffer[..length])) else { continue };
                 let latency = zone.as_ref().map_or(Duration::ZERO, |zone| zone.latency);
@@ -201,7 +222,13 @@ impl Live {
                 });
             }
         });
-        Live { address, zone }
+        Live { address, zone, asked }
+    }
+
+    /// How many names and types were asked for, in how many questions.
+    pub(crate) fn asked(&self) -> (usize, usize) {
+        let asked = self.asked.lock().unwrap();
+        (asked.facts.len(), asked.questions)
     }
 
     /// Serves another one from now on.

@@ -100,7 +100,7 @@ impl Disk {
     }
 
     fn commit_step(&mut self, commit: &Commit, number: CommitNumber) -> Result<()> {
-        let has_rows = !commit.rows.is_empty() || !commit.rows.replaced_outcomes.is_empty();
+        let has_rows = !commit.rows.has_nothing();
         if has_rows {
             self.add_pending(number, Arc::clone(&commit.rows))?;
         }

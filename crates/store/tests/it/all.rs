@@ -44,7 +44,7 @@ pub fn highest(batch: &Batch) -> Batch {
 }
 
 fn add(from: &Batch, keep: &dyn Fn(Kind, usize) -> bool, to: &mut Batch) {
-    from.messages.iter().enumerate().filter(|(row, _)| keep(Kind::Messages, *row)).for_each(|(_, row)| to.message(&row));
+    from.messages.iter().enumerate().filter(|(row, _)| keep(Kind::Messages, *row)).for_each(|(_, row)| to.message(&row, None));
     from.attempts.iter().for_each(|row| to.attempt(&row));
     from.outcomes.iter().enumerate().filter(|(row, _)| keep(Kind::Outcomes, *row)).for_each(|(_, row)| to.outcome(&row, None));
     from.rejections.iter().for_each(|row| to.rejection(&row));
@@ -60,7 +60,7 @@ fn sorted(batch: &Batch) -> Batch {
         order
     }
     let mut found = Batch::default();
-    order(&batch.messages.id.0).into_iter().for_each(|row| found.message(&batch.messages.get(row)));
+    order(&batch.messages.id.0).into_iter().for_each(|row| found.message(&batch.messages.get(row), None));
     order(&batch.attempts.id.0).into_iter().for_each(|row| found.attempt(&batch.attempts.get(row)));
     order(&batch.outcomes.id.0).into_iter().for_each(|row| found.outcome(&batch.outcomes.get(row), None));
     order(&batch.rejections.id.0).into_iter().for_each(|row| found.rejection(&batch.rejections.get(row)));

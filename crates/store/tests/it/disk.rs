@@ -14,7 +14,7 @@ fn open(folder: &std::path::Path) -> Disk {
 
 /// Adds the rows of a batch to another.
 pub fn append(from: &Batch, to: &mut Batch) {
-    from.messages.iter().for_each(|row| to.message(&row));
+    from.messages.iter().for_each(|row| to.message(&row, None));
     from.attempts.iter().for_each(|row| to.attempt(&row));
     from.outcomes.iter().for_each(|row| to.outcome(&row, None));
     from.rejections.iter().for_each(|row| to.rejection(&row));

@@ -49,26 +49,29 @@ pub fn put_message(number: u64, rev: u32, sink: &mut impl Sink) {
     let stream = stream(number % 2);
     let (queue_id, message_id) = (queue_id(number), message_id(number));
     let lines: Vec<Position> = (0..if rev == 0 { 3 } else { 6 }).map(|step| position(number, step)).collect();
-    sink.message(&MessageRow {
-        id: life(number),
-        rev,
-        time: arrival(number),
-        stream: &stream,
-        queue_id: &queue_id,
-        message_id: &message_id,
-        sender: Address { local: "news", domain: "example.com" },
-        size: Some(2000 + hash::words(&[number, 5]) % 50_000),
-        recipients: Some(1),
-        client_name: "app.example.com",
-        client_ip: "192.0.2.10",
-        sasl_user: if number.is_multiple_of(3) { "ann" } else { "" },
-        service: "submission",
-        direction: Direction::Outbound,
-        removed: (rev > 0).then(|| arrival(number).plus(2 * Time::SECOND)),
-        chain: life(number),
-        lines: &lines,
-        ..MessageRow::default()
-    });
+    sink.message(
+        &MessageRow {
+            id: life(number),
+            rev,
+            time: arrival(number),
+            stream: &stream,
+            queue_id: &queue_id,
+            message_id: &message_id,
+            sender: Address { local: "news", domain: "example.com" },
+            size: Some(2000 + hash::words(&[number, 5]) % 50_000),
+            recipients: Some(1),
+            client_name: "app.example.com",
+            client_ip: "192.0.2.10",
+            sasl_user: if number.is_multiple_of(3) { "ann" } else { "" },
+            service: "submission",
+            direction: Direction::Outbound,
+            removed: (rev > 0).then(|| arrival(number).plus(2 * Time::SECOND)),
+            chain: life(number),
+            lines: &lines,
+            ..MessageRow::default()
+        },
+        None,
+    );
 }
 
 /// The one attempt of a message, and its outcome.

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures of the built program on a simulated log.
 
 mod alerts;
+mod check;
 mod exim_log;
 mod ingest;
 mod measure;
@@ -77,7 +78,7 @@ impl Wanted {
 /// Runs one bench.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let Some((which, rest)) = arguments.split_first() else {
-        bail!("bench what? report, ingest, verdicts, alerts, notices, misconfigurations or sample")
+        bail!("bench what? report, ingest, verdicts, alerts, notices, misconfigurations, check or sample")
     };
     if which == "alerts" {
         alerts::run(rest)?;
@@ -85,6 +86,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     }
     if which == "notices" {
         notices::run(rest)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if which == "check" {
+        check::run()?;
         return Ok(ExitCode::SUCCESS);
     }
     if which == "misconfigurations" {
@@ -97,7 +102,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         "ingest" => ingest::run(&wanted)?,
         "verdicts" => verdicts::run(&wanted)?,
         "sample" => sample::write_out(&wanted)?,
-        other => bail!("no bench {other:?}: report, ingest, verdicts, alerts, notices, misconfigurations or sample"),
+        other => bail!("no bench {other:?}: report, ingest, verdicts, alerts, notices, misconfigurations, check or sample"),
     }
     Ok(ExitCode::SUCCESS)
 }

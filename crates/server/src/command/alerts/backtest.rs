@@ -51,8 +51,8 @@ impl Replay {
 }
 
 impl Sink for Replay {
-    fn message(&mut self, row: &MessageRow<'_>) {
-        self.fold.message(row);
+    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+        self.fold.message(row, replaced);
     }
     fn attempt(&mut self, row: &AttemptRow<'_>) {
         self.fold.attempt(row);

@@ -67,7 +67,7 @@ impl Finder {
 }
 
 impl Sink for Finder {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {
         let matches = self.message_matches(row);
         let no_recipient = self.wanted.recipient.is_none();
         let candidate = self.messages.entry(row.id).or_default();
@@ -174,7 +174,7 @@ impl Gatherer {
 }
 
 impl Sink for Gatherer {
-    fn message(&mut self, row: &MessageRow<'_>) {
+    fn message(&mut self, row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {
         self.chain_of.insert(row.id, if row.chain == 0 { row.id } else { row.chain });
         let batch = self.messages.entry(row.id).or_default();
         batch.messages = Default::default();
