@@ -269,11 +269,23 @@ impl Chart {
         let thin = last / f64::from(self.size.0.max(1)) * 1.5;
         let stretch = |marker: &Marker| {
             let from = place(&marker.from).clamp(0.0, last);
-            let until = marker.until.map_or(from, |until| place(&until)).clamp(from, last);
-            let colour = marker.hue.colour().mix(if until > from { 0.16 } else { 0.8 }).filled();
+            (from, marker.until.map_or(from, |until| place(&until)).clamp(from, last), marker.hue)
+        };
+        let mut stretches: Vec<(f64, f64, Hue)> = self.markers.iter().map(stretch).collect();
+        stretches.sort_by(|left, right| left.0.total_cmp(&right.0));
+        // What overlaps is one stretch: tints over each other would hide the values.
+        let mut drawn: Vec<(f64, f64, Hue)> = Vec::new();
+        for (from, until, hue) in stretches {
+            match drawn.iter_mut().rfind(|known| known.2 == hue && known.1 > known.0 && until > from && known.1 >= from) {
+                Some(known) => known.1 = known.1.max(until),
+                None => drawn.push((from, until, hue)),
+            }
+        }
+        let tint = |(from, until, hue): (f64, f64, Hue)| {
+            let colour = hue.colour().mix(if until > from { 0.16 } else { 0.8 }).filled();
             Rectangle::new([(from, 0.0), (until.max(from + thin).min(last), top)], colour)
         };
-        self.markers.iter().map(stretch).collect()
+        drawn.into_iter().map(tint).collect()
     }
 
     /// The title and the names of the series with their colours above the chart; what is left for it.
@@ -372,13 +384,14 @@ mod tests {
         let at = |hour: i64| Time::from_seconds(1_762_000_000 + hour * 3600);
         chart.markers = vec![
             Marker { from: at(-5), until: Some(at(3)), hue: Hue::Bad },
+            Marker { from: at(1), until: Some(at(2)), hue: Hue::Bad },
             Marker { from: at(9), until: None, hue: Hue::Other },
             Marker { from: at(20), until: Some(at(200)), hue: Hue::Bad },
         ];
         chart.legend = true;
         let drawn = chart.svg(&|_| 0).unwrap();
         let rects = |svg: &str| svg.matches("<rect").count();
-        assert_eq!(rects(&drawn), rects(&plain) + 24 + 3 + 2, "a band of 24 steps, three markers, two colours of the legend");
+        assert_eq!(rects(&drawn), rects(&plain) + 24 + 3 + 2, "a band of 24 steps, three markers (two overlap), two colours of the legend");
         assert_eq!(drawn.matches("<polyline").count(), plain.matches("<polyline").count() + 1, "a gap makes two lines of one");
         assert!(drawn.contains("bounced") && drawn.contains(" %"), "names and units stand in it");
         chart.starts.clear();

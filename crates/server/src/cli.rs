@@ -61,6 +61,10 @@ pub(crate) enum Command {
     #[cfg(feature = "daemon")]
     #[command(hide = true)]
     BenchIngest(BenchIngest),
+    /// Write a large store, to measure the dashboard with
+    #[cfg(feature = "daemon")]
+    #[command(hide = true)]
+    BenchStore(BenchStore),
 }
 
 /// How log files are read.
@@ -725,6 +729,20 @@ pub(crate) enum TokenWhat {
         /// The number in the list
         id: i64,
     },
+}
+
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(crate) struct BenchStore {
+    /// The folder of the store; it must not exist
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// Delivery attempts
+    #[arg(long, default_value_t = 50_000_000, value_name = "N")]
+    pub(crate) attempts: u64,
+    /// Days over which they are spread
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    pub(crate) days: u64,
 }
 
 #[cfg(feature = "daemon")]

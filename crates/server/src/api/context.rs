@@ -12,6 +12,7 @@ use mailvane_model::word::{Direction, Population};
 use serde_json::{Value, json};
 
 use super::Api;
+use super::attention::about;
 use super::json::{moment, optional_moment};
 use super::problem::Problem;
 
@@ -80,7 +81,7 @@ impl Context {
                 kind: "incident",
                 from: incident.began,
                 until: incident.ended,
-                title: format!("{}{}", row.title, row.group.after_title()),
+                title: format!("{}{}", row.title, about(&row.group)),
                 severity: row.severity.word(),
                 page: if incident.ended.is_some() { "/alerts/history" } else { "/alerts" }.to_owned(),
             });

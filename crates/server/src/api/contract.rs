@@ -343,7 +343,7 @@ async fn keeps_the_contract(api: &Arc<Api>) {
         hold("Series", series::get(state(), all(), uri(&format!("/?metric={metrics}&{WINDOW}{query}"))).await);
     }
     let told = hold("Series", series::get(state(), all(), uri(&format!("/?metric=delivered&context=yes&{WINDOW}"))).await);
-    assert_eq!(told["context"]["markers"][0]["title"], "A provider blocks us: provider google", "{told:#}");
+    assert_eq!(told["context"]["markers"][0]["title"], "A provider blocks us: provider Google (Gmail, Workspace)", "{told:#}");
     for query in
         ["metric=delivered,bounced&context=yes&kind=bars", "metric=deferral_rate&by=provider", "metric=delay_p95&width=400&height=200"]
     {

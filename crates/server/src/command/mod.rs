@@ -3,6 +3,8 @@
 mod alerts;
 #[cfg(feature = "daemon")]
 mod bench_ingest;
+#[cfg(feature = "daemon")]
+mod bench_store;
 #[cfg(feature = "active")]
 pub(crate) mod check;
 #[cfg(feature = "daemon")]
@@ -70,6 +72,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ending> {
         Command::Token(arguments) => token::run(&arguments, now),
         #[cfg(feature = "daemon")]
         Command::BenchIngest(arguments) => bench_ingest::run(&arguments, now),
+        #[cfg(feature = "daemon")]
+        Command::BenchStore(arguments) => bench_store::run(&arguments, now),
     }
 }
 

@@ -39,6 +39,11 @@ pub(super) fn once(command: &mut Command) -> Result<Run> {
     Ok(Run { seconds, peak })
 }
 
+/// The most memory that a running program had, in bytes; 0 where the system does not say.
+pub(super) fn memory(process: u32) -> u64 {
+    std::fs::read_to_string(format!("/proc/{process}/status")).ok().and_then(|text| high_mark(&text)).unwrap_or_default()
+}
+
 fn high_mark(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)

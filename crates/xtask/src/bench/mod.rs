@@ -2,6 +2,7 @@
 
 mod alerts;
 mod check;
+mod dashboard;
 mod exim_log;
 mod ingest;
 mod measure;
@@ -78,10 +79,14 @@ impl Wanted {
 /// Runs one bench.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let Some((which, rest)) = arguments.split_first() else {
-        bail!("bench what? report, ingest, verdicts, alerts, notices, misconfigurations, check or sample")
+        bail!("bench what? report, ingest, dashboard, verdicts, alerts, notices, misconfigurations, check or sample")
     };
     if which == "alerts" {
         alerts::run(rest)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if which == "dashboard" {
+        dashboard::run(rest)?;
         return Ok(ExitCode::SUCCESS);
     }
     if which == "notices" {
@@ -102,7 +107,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         "ingest" => ingest::run(&wanted)?,
         "verdicts" => verdicts::run(&wanted)?,
         "sample" => sample::write_out(&wanted)?,
-        other => bail!("no bench {other:?}: report, ingest, verdicts, alerts, notices, misconfigurations, check or sample"),
+        other => bail!("no bench {other:?}: report, ingest, dashboard, verdicts, alerts, notices, misconfigurations, check or sample"),
     }
     Ok(ExitCode::SUCCESS)
 }

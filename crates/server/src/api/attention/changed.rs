@@ -13,7 +13,7 @@ use super::super::breakdown::label;
 use super::super::figures::{self, count};
 use super::super::problem::Problem;
 use super::super::window::Window;
-use super::{LINES, Line, part};
+use super::{LINES, Line, about, part};
 use crate::live::view::View;
 
 /// Reasons are compared with so much time before.
@@ -93,7 +93,7 @@ impl Changed {
             self.lines.push(Line {
                 kind: "ended",
                 severity: "info",
-                title: format!("Over: {}{}", row.title, row.group.after_title()),
+                title: format!("Over: {}{}", row.title, about(&row.group)),
                 text: row.text,
                 time: incident.ended,
                 page: "/alerts/history".to_owned(),

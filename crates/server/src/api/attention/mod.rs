@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
+use mailvane_alert::condition::Group;
 use serde_json::{Value, json};
 
 use super::json::{moment, optional_moment};
@@ -47,6 +48,16 @@ impl Line {
             "page": self.page,
         })
     }
+}
+
+/// Whom an incident is about, to follow its title; nothing when it is the whole server.
+pub(crate) fn about(group: &Group) -> String {
+    if group.is_whole() {
+        return String::new();
+    }
+    let rules = crate::rules::current();
+    let key = if group.label == "provider" { rules.providers.name(&group.key) } else { &group.key };
+    format!(": {} {key}", group.label.replace('_', " "))
 }
 
 /// A part of an address of ours, percent-encoded.

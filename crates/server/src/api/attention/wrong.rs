@@ -9,7 +9,7 @@ use mailvane_model::Time;
 use mailvane_probe::{Severity, State};
 
 use super::super::Api;
-use super::{Line, part};
+use super::{Line, about, part};
 use crate::live::view::View;
 
 /// The queue is compared with what it was so long ago.
