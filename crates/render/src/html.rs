@@ -4,10 +4,10 @@
 
 use mailvane_metric::summary::Report;
 
-use crate::text::{Header, Style, Words};
+use crate::text::{Header, Medium, Style, Words};
 
-/// Everything a browser may load: nothing. Styles stand in the file.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+/// Everything a browser may load: nothing; of a mail, its own pictures. Styles stand in the file.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src cid:";
 
 const CSS: &str = "\
 :root{color-scheme:light dark;--ground:#fff;--text:#1b1f24;--dim:#5c6570;--line:#d8dde3;--alarm:#b3261e;--notice:#8a5a00;--card:#f6f8fa}
@@ -32,7 +32,7 @@ th:first-child,td:first-child{text-align:left;max-width:26rem;overflow:hidden;te
 thead th{color:var(--dim);font-weight:600}
 tbody tr:hover{background:var(--card)}
 figure{margin:.8rem 0;background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.6rem}
-figure svg{width:100%;height:auto}
+figure svg,figure img{display:block;width:100%;height:auto}
 figcaption span{display:inline-block;margin-right:1.2rem}
 figcaption i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em}
 @media print{body{max-width:none;padding:0}h2{break-after:avoid}table,figure{break-inside:avoid}}
@@ -55,9 +55,27 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// A picture beside a page, which shows it as `cid:NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Its name: letters, digits, `-`.
+    pub name: String,
+    /// The picture as PNG.
+    pub png: Vec<u8>,
+}
+
 /// The report as HTML. `top` is how many lines each table shows.
 pub fn report(report: &Report, header: &Header, words: &Words<'_>, top: usize) -> String {
-    let body = crate::text::sections(report, header, words, Style { colour: false, width: 160, top }, true);
+    written(report, header, words, top, Medium::Html).0
+}
+
+/// The report as the HTML of a mail, and the charts that must go with it: few programs that read mail show SVG.
+pub fn mail(report: &Report, header: &Header, words: &Words<'_>, top: usize) -> (String, Vec<Picture>) {
+    written(report, header, words, top, Medium::Mail)
+}
+
+fn written(report: &Report, header: &Header, words: &Words<'_>, top: usize, medium: Medium) -> (String, Vec<Picture>) {
+    let (body, pictures) = crate::text::sections(report, header, words, Style { colour: false, width: 160, top }, medium);
     let mut out = String::with_capacity(body.len() + 4096);
     out.push_str("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     out.push_str(&format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n"));
@@ -66,5 +84,5 @@ pub fn report(report: &Report, header: &Header, words: &Words<'_>, top: usize) -
     out.push_str("</style>\n</head>\n<body>\n<main>\n");
     out.push_str(&body);
     out.push_str("</main>\n</body>\n</html>\n");
-    out
+    (out, pictures)
 }

@@ -267,12 +267,21 @@ fn a_report_comes_by_mail_at_its_time_and_once_over_a_kill() {
         }
     };
     let text = report.text.replace("=\r\n", "").replace("=3D", "=");
-    for part in
-        ["multipart/alternative", "text/plain", "text/html", "<svg role=\"img\"", "Content-Security-Policy", "google", "Auto-Submitted"]
-    {
+    for part in [
+        "multipart/alternative",
+        "multipart/related",
+        "text/plain",
+        "text/html",
+        "<img src=\"cid:chart-1\"",
+        "Content-ID: <chart-1>",
+        "image/png",
+        "Content-Security-Policy",
+        "google",
+        "Auto-Submitted",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    assert!(!text.contains("src=\"http") && !text.contains("<script"), "it needs nothing else");
+    assert!(!text.contains("src=\"http") && !text.contains("<script") && !text.contains("<svg"), "it needs nothing else");
     let reports = |answer: &serde_json::Value| {
         let all = answer["notices"].as_array().cloned().unwrap_or_default();
         all.into_iter().filter(|notice| notice["kind"] == "report").collect::<Vec<_>>()

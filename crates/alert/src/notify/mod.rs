@@ -21,5 +21,5 @@ pub mod words;
 
 pub use outbox::{Delivery, Outbox};
 pub use route::{Receiver, Route};
-pub use send::{Said, Sender, Sheet, Tried};
+pub use send::{Picture, Said, Sender, Sheet, Tried};
 pub use words::{Content, Speech, Words};

@@ -22,7 +22,10 @@ use mailvane_model::word::{Direction, Population};
 
 pub(crate) use format::bytes;
 use format::{Clock, count, counted};
+pub(crate) use page::Medium;
 use page::Page;
+
+use crate::html::Picture;
 pub use page::Style;
 
 /// What was read, for the head of the report.
@@ -102,12 +105,12 @@ pub struct Words<'a> {
 
 /// The report as text.
 pub fn report(report: &Report, header: &Header, words: &Words<'_>, style: Style) -> String {
-    sections(report, header, words, style, false)
+    sections(report, header, words, style, Medium::Text).0
 }
 
 /// Every section, as text or as HTML.
-pub(crate) fn sections(report: &Report, header: &Header, words: &Words<'_>, style: Style, html: bool) -> String {
-    let mut page = Page::new(style, html);
+pub(crate) fn sections(report: &Report, header: &Header, words: &Words<'_>, style: Style, medium: Medium) -> (String, Vec<Picture>) {
+    let mut page = Page::new(style, medium);
     let clock = Clock { offset_minutes: words.offset_minutes };
     head(&mut page, report, header, clock);
     if report.is_empty() {

@@ -1,6 +1,9 @@
 //! The page that sections are written to: as text or as HTML; width and colour are decided by the caller, once.
 
-use crate::html::escape;
+use mailvane_model::Time;
+
+use crate::chart::Chart;
+use crate::html::{Picture, escape};
 
 /// How the report looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,19 +55,31 @@ impl Tone {
     }
 }
 
+/// Where a report is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// As text.
+    Text,
+    /// As HTML, charts drawn within.
+    Html,
+    /// As the HTML of a mail, charts beside it: programs that read mail show no SVG.
+    Mail,
+}
+
 /// A report in the making.
 pub(crate) struct Page {
     out: String,
     style: Style,
-    html: bool,
+    medium: Medium,
+    pictures: Vec<Picture>,
     /// Whether a section of HTML is open.
     in_section: bool,
 }
 
 impl Page {
-    pub(crate) fn new(style: Style, html: bool) -> Self {
+    pub(crate) fn new(style: Style, medium: Medium) -> Self {
         let style = Style { width: style.width.clamp(60, 200), ..style };
-        Page { out: String::with_capacity(16 * 1024), style, html, in_section: false }
+        Page { out: String::with_capacity(16 * 1024), style, medium, pictures: Vec::new(), in_section: false }
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -76,11 +91,11 @@ impl Page {
     }
 
     pub(crate) fn is_html(&self) -> bool {
-        self.html
+        self.medium != Medium::Text
     }
 
     fn put(&mut self, tone: Tone, text: &str) {
-        if self.html {
+        if self.is_html() {
             self.out.push_str(&format!("<p class=\"{}\">{}</p>\n", tone.class(), escape(text)));
             return;
         }
@@ -97,7 +112,7 @@ impl Page {
 
     /// The title of the whole.
     pub(crate) fn title(&mut self, text: &str) {
-        if self.html {
+        if self.is_html() {
             self.out.push_str(&format!("<h1>{}</h1>\n", escape(text)));
             return;
         }
@@ -107,7 +122,7 @@ impl Page {
 
     /// The heading of a section, with a line in small that says what it counts.
     pub(crate) fn heading(&mut self, text: &str, about: &str) {
-        if self.html {
+        if self.is_html() {
             self.close();
             self.in_section = true;
             self.out.push_str(&format!("<section>\n<h2>{}</h2>\n", escape(text)));
@@ -132,7 +147,7 @@ impl Page {
 
     /// A heading inside a section.
     pub(crate) fn subheading(&mut self, text: &str) {
-        if self.html {
+        if self.is_html() {
             self.out.push_str(&format!("<h3>{}</h3>\n", escape(text)));
             return;
         }
@@ -145,7 +160,7 @@ impl Page {
     }
 
     pub(crate) fn blank(&mut self) {
-        if !self.html {
+        if !self.is_html() {
             self.out.push('\n');
         }
     }
@@ -166,7 +181,7 @@ impl Page {
 
     /// A label and a text that goes on below itself.
     pub(crate) fn labelled(&mut self, indent: usize, label: &str, text: &str) {
-        if self.html {
+        if self.is_html() {
             let class = if indent > 0 { "inner" } else { "outer" };
             self.out.push_str(&format!(
                 "<p class=\"{class}\"><span class=\"label\">{}</span> {}</p>\n",
@@ -200,18 +215,33 @@ impl Page {
         self.out.push_str("</tbody></table></div>\n");
     }
 
-    /// A picture with its legend, in HTML only.
-    pub(crate) fn figure(&mut self, svg: &str, title: &str, legend: &[(String, String)]) {
-        if !self.html {
-            return;
-        }
+    /// A chart with its legend, in HTML only. One that cannot be drawn is left out: its numbers stand in the table below it.
+    pub(crate) fn figure(&mut self, chart: &Chart, offset_minutes: &dyn Fn(Time) -> i32) {
+        let legend = chart.legend();
+        let Some(drawn) = self.drawn(chart, offset_minutes).filter(|_| !legend.is_empty()) else { return };
         let entry = |(name, colour): &(String, String)| format!("<span><i style=\"background:{colour}\"></i>{}</span>", escape(name));
         let legend: String = legend.iter().map(entry).collect();
-        self.out.push_str(&format!("<figure>{svg}<figcaption><span>{}:</span>{legend}</figcaption></figure>\n", escape(title)));
+        self.out.push_str(&format!("<figure>{drawn}<figcaption><span>{}:</span>{legend}</figcaption></figure>\n", escape(&chart.title)));
     }
 
-    pub(crate) fn finish(mut self) -> String {
+    /// The element that shows a chart; a picture beside the page is kept.
+    fn drawn(&mut self, chart: &Chart, offset_minutes: &dyn Fn(Time) -> i32) -> Option<String> {
+        match self.medium {
+            Medium::Text => None,
+            Medium::Html => chart.svg(offset_minutes).ok(),
+            Medium::Mail => {
+                let png = chart.png(offset_minutes).ok()?;
+                let name = format!("chart-{}", self.pictures.len() + 1);
+                let (width, height) = chart.size;
+                let shown = format!("<img src=\"cid:{name}\" alt=\"{}\" width=\"{width}\" height=\"{height}\">", escape(&chart.title));
+                self.pictures.push(Picture { name, png });
+                Some(shown)
+            }
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> (String, Vec<Picture>) {
         self.close();
-        self.out
+        (self.out, self.pictures)
     }
 }

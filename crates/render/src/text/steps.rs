@@ -82,13 +82,7 @@ fn figures(page: &mut Page, report: &Report, clock: Clock<'_>) {
     for (title, series, kind) in charts {
         let starts = steps.iter().map(|step| step.start).collect();
         let chart = Chart { title: title.to_owned(), starts, step_seconds, series, kind, size: (1100, 220), ..Chart::default() };
-        let legend = chart.legend();
-        // A chart that cannot be drawn is left out: its numbers stand in the table below it.
-        if let Ok(svg) = chart.svg(clock.offset_minutes)
-            && !legend.is_empty()
-        {
-            page.figure(&svg, title, &legend);
-        }
+        page.figure(&chart, clock.offset_minutes);
     }
 }
 

@@ -215,6 +215,19 @@ fn a_day_without_mail_is_a_short_page() {
 }
 
 #[test]
+fn a_mail_has_its_charts_as_pictures_beside_the_page() {
+    let words = Words { offset_minutes: &|_| 60, provider: &|id| id.to_owned(), advice: &|_| None };
+    let (page, pictures) = crate::html::mail(&day(), &Header::default(), &words, 10);
+    assert!(!page.contains("<svg"), "programs that read mail show none");
+    assert!(!pictures.is_empty());
+    for picture in &pictures {
+        assert!(page.contains(&format!("<img src=\"cid:{}\" alt=\"", picture.name)), "{} is shown", picture.name);
+        assert!(picture.png.starts_with(b"\x89PNG"));
+    }
+    assert_eq!(page.matches("src=").count(), pictures.len(), "nothing else is loaded");
+}
+
+#[test]
 fn the_same_report_as_html_is_whole_and_safe() {
     let header = Header { inputs: vec!["<b>mail.log".into()], recognised: 99, ignored: 1, ..Header::default() };
     let words = Words { offset_minutes: &|_| 60, provider: &|id| id.to_owned(), advice: &|_| None };

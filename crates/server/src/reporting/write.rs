@@ -1,7 +1,7 @@
 //! The report of a time, out of the store: the same numbers, words and charts as `mailvane report`.
 
 use anyhow::Result;
-use mailvane_alert::notify::Sheet;
+use mailvane_alert::notify::{Picture, Sheet};
 use mailvane_metric::summary::{Context, Fold, Options};
 use mailvane_model::{Sink, Time};
 use mailvane_render::html;
@@ -38,11 +38,13 @@ pub(super) fn sheet(plan: &Plan, view: &View, at: Time, host: &str) -> Result<Op
         let local = time.to_chrono() + chrono::TimeDelta::minutes(i64::from(offset(time)));
         local.format("%-d %b %Y %H:%M").to_string()
     };
+    let (html, pictures) = html::mail(&report, &header, &words, plan.top);
     Ok(Some(Sheet {
         id: format!("{:016x}", mailvane_model::hash::bytes(format!("report {}", at.0).as_bytes())),
         subject: format!("Mail report of {host}: {} to {}", day(since), day(at)),
         text: text::report(&report, &header, &words, Style { colour: false, width: WIDTH, top: plan.top }),
-        html: html::report(&report, &header, &words, plan.top),
+        html,
+        pictures: pictures.iter().map(|picture| Picture::of(&picture.name, &picture.png)).collect(),
     }))
 }
 

@@ -1,4 +1,4 @@
-//! A notice as a mail: text and HTML, the picture within, threaded by ids that follow from the notice.
+//! A notice as a mail: text and HTML, the pictures within, threaded by ids that follow from the notice.
 
 use std::time::SystemTime;
 
@@ -21,8 +21,8 @@ pub struct Letter<'a> {
     pub text: &'a str,
     /// The page.
     pub html: &'a str,
-    /// The name of the picture and the picture.
-    pub picture: Option<(&'a str, Vec<u8>)>,
+    /// Pictures in the page as PNG, each by the name by which the page shows it.
+    pub pictures: Vec<(&'a str, Vec<u8>)>,
     /// The name of this host, for ids.
     pub host: &'a str,
 }
@@ -58,14 +58,17 @@ pub fn write(letter: &Letter<'_>, notice: &Notice, date: SystemTime) -> Result<V
         mail = mail.raw_header(HeaderValue::new(name, value.to_owned()));
     }
     let html = SinglePart::html(letter.html.to_owned());
-    let page = match &letter.picture {
-        None => MultiPart::alternative().singlepart(SinglePart::plain(letter.text.to_owned())).singlepart(html),
-        Some((name, bytes)) => {
+    let text = MultiPart::alternative().singlepart(SinglePart::plain(letter.text.to_owned()));
+    let page = if letter.pictures.is_empty() {
+        text.singlepart(html)
+    } else {
+        let mut related = MultiPart::related().singlepart(html);
+        for (name, bytes) in &letter.pictures {
             let kind = ContentType::parse("image/png").map_err(|error| wrong(&error))?;
-            let picture = Attachment::new_inline_with_name((*name).to_owned(), "trend.png".to_owned()).body(bytes.clone(), kind);
-            let related = MultiPart::related().singlepart(html).singlepart(picture);
-            MultiPart::alternative().singlepart(SinglePart::plain(letter.text.to_owned())).multipart(related)
+            let picture = Attachment::new_inline_with_name((*name).to_owned(), format!("{name}.png")).body(bytes.clone(), kind);
+            related = related.singlepart(picture);
         }
+        text.multipart(related)
     };
     Ok(mail.multipart(page).map_err(|error| wrong(&error))?.formatted())
 }
@@ -87,7 +90,7 @@ mod tests {
             subject,
             text: &text::write(&words),
             html: &html::write(&words, true),
-            picture: Some((html::PICTURE, b"\x89PNG".to_vec())),
+            pictures: vec![(html::PICTURE, b"\x89PNG".to_vec())],
             host: "mx1.example.com",
         };
         String::from_utf8(write(&letter, notice, SystemTime::UNIX_EPOCH).unwrap()).unwrap()
