@@ -1,4 +1,6 @@
 // Alerts and the queue in a real browser: what goes on, a silence made and ended, a rule tried before it is put in force.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from '@playwright/test';
 import { holds } from './every-page';
 import { isBuilt, serve, type Served } from './serve';
@@ -52,6 +54,41 @@ test('a rule is tried before it is put in force', async ({ page }) => {
   await page.getByRole('button', { name: 'Try it' }).click();
   await expect(page.getByRole('alert')).toContainText('did you mean `min_of`?');
   await holds(page, 'rules');
+});
+
+test('a test notice is sent from the page, and what came of it is told', async ({ page }) => {
+  // A receiver of webhooks that keeps what it is sent.
+  const got: string[] = [];
+  const hook = createServer((request, response) => {
+    let body = '';
+    request.on('data', (bytes) => (body += String(bytes)));
+    request.on('end', () => {
+      got.push(body);
+      response.end('thanks');
+    });
+  });
+  await new Promise<void>((done) => hook.listen(0, '127.0.0.1', done));
+  const { port } = hook.address() as AddressInfo;
+  const other = await serve([], `[alerts]\nlist_queue = false\n[[notify.ops.route]]\nkind = "webhook"\nurl = "http://127.0.0.1:${port}/hook"\n`);
+  try {
+    await page.goto(`${other.url}/alerts`);
+    await page.getByRole('button', { name: 'Send a test notice' }).click();
+    expect(got).toEqual([]);
+    await page.getByRole('button', { name: 'Send one to ops?' }).click();
+    await expect(page.getByRole('status').filter({ hasText: 'on its way' })).toBeVisible();
+    await holds(page, 'alerts with a receiver');
+    await page.getByRole('link', { name: 'what came of it' }).click();
+    const notice = page.getByRole('listitem').filter({ hasText: 'Test notice of Mailvane' });
+    await expect(notice).toBeVisible();
+    await expect(async () => {
+      await page.reload();
+      await expect(notice.getByText('accepted').first()).toBeVisible({ timeout: 1000 });
+    }).toPass();
+    expect(got.join('\n')).toContain('This is a test');
+  } finally {
+    other.stop();
+    hook.close();
+  }
 });
 
 test('the queue as far as it is known', async ({ page }) => {

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 /** Pages of the demo: a busy host with trouble, without users. */
 export const BUSY = [
   '/', '/?direction=inbound', '/deliveries?compare=yes&by=domain', '/deliveries?split=no', '/failures?range=999d', '/messages', '/messages?q=nobody-at-all@nowhere.invalid',
-  '/queue', '/alerts', '/alerts/history', '/alerts/silences', '/alerts/rules', '/alerts/notices', '/security?range=999d', '/domains', '/probes', '/sources', '/settings', '/no/page', '/domains/%',
+  '/queue', '/alerts', '/alerts/history', '/alerts/silences', '/alerts/rules', '/alerts/notices', '/security?range=999d', '/security/logins?range=999d', '/domains', '/probes', '/sources', '/settings', '/no/page', '/domains/%',
 ] as const;
 
 /** Pages of a host with users and probes, as an administrator sees them. */

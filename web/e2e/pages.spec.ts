@@ -202,3 +202,43 @@ test('security shows the refusals and logins of the API', async ({ page }) => {
   if (told.networks[0]) await expect(page.getByRole('rowheader', { name: told.networks[0].network })).toBeVisible();
   if (told.users[0]) await expect(page.getByRole('rowheader', { name: told.users[0].user }).first()).toBeVisible();
 });
+
+test('numbers of security lead to their rows, one by one', async ({ page }) => {
+  await page.goto(`/security?${RANGE}`);
+  const failed = page.locator('.facts div', { hasText: 'Failed logins' }).getByRole('link');
+  const told = Number((await failed.textContent())?.replaceAll(/\D/g, ''));
+  await failed.click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Logins' })).toBeVisible();
+  await expect(page.getByRole('cell', { name: 'failed' }).first()).toBeVisible();
+  await expect(page.getByRole('cell', { name: 'logged in' })).toHaveCount(0);
+  const { total } = await api<{ total: number }>(page, '/logins?since=999d&result=failed');
+  expect(total).toBeGreaterThanOrEqual(told);
+  await page.goto(`/security?${RANGE}`);
+  const networks = page.locator('.card', { has: page.getByRole('heading', { name: 'Networks' }) });
+  const network = networks.getByRole('row').nth(1);
+  const name = ((await network.getByRole('rowheader').textContent()) ?? '').split(' ')[0] ?? '';
+  await network.getByRole('link').first().click();
+  await expect(page).toHaveURL(new RegExp(`q=${name.replaceAll('.', '\\.')}`));
+  await expect(page.locator('.item').first()).toContainText(name.replace(/0\/24$/, ''));
+});
+
+test('nothing moves when the answers come, however late', async ({ page }) => {
+  for (const size of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
+    await page.setViewportSize(size);
+    let answer = () => {};
+    const held = new Promise<void>((done) => { answer = done; });
+    await page.route('**/api/v1/attention*', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto('/');
+    await expect(page.locator('.tile[data-metric=delivered]')).toBeVisible();
+    await expect(page.getByRole('img', { name: /Outcomes over time: Delivered/ })).toBeVisible();
+    const places = () => page.evaluate(() => ['.watch', '.tiles', '.chart', '.rates'].map((name) => document.querySelector(name)?.getBoundingClientRect().top));
+    const before = await places();
+    answer();
+    await expect(page.getByText(/Looked at: \d+ rules/)).toBeAttached();
+    expect(await places()).toEqual(before);
+    await page.unroute('**/api/v1/attention*');
+  }
+});

@@ -171,6 +171,11 @@ test.describe('with users', () => {
       await expect(page.getByText('What happened')).toBeVisible();
     }
     await expect(page.locator('body')).toContainText('<img src=x onerror=window.hurt=1>');
+    // A subject that the log quotes: its control characters are shown, and do nothing.
+    await page.goto(`${served.url}/messages?range=7d&q=script`);
+    await page.locator('.item').first().click();
+    await expect(page.getByLabel('Log lines')).toContainText('header Subject: <b>Offer</b> \u2407\u241b[31mred \u2039202e\u203aoffe from');
+    expect(await page.evaluate(() => /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/.test(document.body.innerText))).toBe(false);
     expect(await page.evaluate(() => 'hurt' in window)).toBe(false);
     expect(said.filter((text) => text.includes('Content Security Policy'))).toEqual([]);
   });
@@ -183,6 +188,22 @@ test('a role that may not see addresses is shown none', async ({ page }) => {
     await expect(page.locator('.item').first()).toBeVisible();
     await expect(page.locator('body')).toContainText('***@example');
     for (const local of ['annabel', 'robert', 'evelyn', 'kimberly']) await expect(page.locator('body')).not.toContainText(local);
+  } finally {
+    served.stop();
+  }
+});
+
+test('the first page leads from nothing to live data', async ({ page }) => {
+  const served = await serve([], '[alerts]\nlist_queue = false\n', null);
+  try {
+    await page.goto(served.url);
+    await expect(page.getByRole('heading', { name: 'No mail log to read yet' })).toBeVisible();
+    await expect(page.getByText('mailvane serve /var/log/mail.log')).toBeVisible();
+    await holds(page, 'first run');
+    served.write();
+    // It fills by itself.
+    await expect(page.getByRole('heading', { name: 'No mail log to read yet' })).toHaveCount(0, { timeout: 60_000 });
+    await expect(page.locator('.tile[data-metric=delivered] .value')).toHaveText('1', { timeout: 60_000 });
   } finally {
     served.stop();
   }

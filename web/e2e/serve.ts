@@ -33,6 +33,7 @@ function log(): string {
     [30, 'smtp[105]: 4AAAA11111: to=<evelyn@example.org>, relay=mx.example.org[198.51.100.8]:25, delay=3.1, delays=0.1/0/1/2, dsn=5.1.1, status=bounced (host mx.example.org[198.51.100.8] said: 550 5.1.1 <img src=x onerror=window.hurt=1> no evelyn here (in reply to RCPT TO command))'],
     [30, 'qmgr[103]: 4AAAA11111: removed'],
     [20, 'smtpd[111]: 4BBBB22222: client=unknown[203.0.113.9]'],
+    [20, 'cleanup[112]: 4BBBB22222: warning: header Subject: <b>Offer</b> \u0007\u001b[31mred \u202eoffe from unknown[203.0.113.9]; from=<a@example.test> to=<kimberly@example.com> proto=ESMTP helo=<x>'],
     [20, 'qmgr[103]: 4BBBB22222: from=<<script>window.hurt=1</script>@example.test>, size=900, nrcpt=1 (queue active)'],
     [20, 'local[113]: 4BBBB22222: to=<kimberly@example.com>, relay=local, delay=0.5, delays=0.1/0/0/0.4, dsn=2.0.0, status=sent (delivered to maildir)'],
     [20, 'qmgr[103]: 4BBBB22222: removed'],
@@ -44,14 +45,17 @@ export interface Served {
   url: string;
   /** The one-time link, when there is no administrator. */
   link: string | null;
+  /** Writes the log, where it was not there at the start. */
+  write: () => void;
   stop: () => void;
 }
 
-/** Starts it with users: name, role, domains. */
-export async function serve(users: Array<[string, string, string[]]>, config = ''): Promise<Served> {
+/** Starts it with users: name, role, domains; with a log of some mail, or with none yet. */
+export async function serve(users: Array<[string, string, string[]]>, config = '', lines: string | null = log()): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'mailvane-e2e-'));
   const data = join(folder, 'data');
-  writeFileSync(join(folder, 'mail.log'), log());
+  const write = () => writeFileSync(join(folder, 'mail.log'), lines ?? log());
+  if (lines !== null) write();
   writeFileSync(join(folder, 'mailvane.toml'), config);
   for (const [name, role, domains] of users) {
     const only = domains.flatMap((domain) => ['--domain', domain]);
@@ -69,7 +73,7 @@ export async function serve(users: Array<[string, string, string[]]>, config = '
   for (let tries = 0; tries < 600; tries += 1) {
     const url = /page at (http\S+)/.exec(said)?.[1];
     const ready = url ? await fetch(`${url}/readyz`).then((answer) => answer.ok, () => false) : false;
-    if (url && ready) return { url, link: /(http\S+\/setup#\S+)/.exec(said)?.[1] ?? null, stop };
+    if (url && ready) return { url, link: /(http\S+\/setup#\S+)/.exec(said)?.[1] ?? null, write, stop };
     await new Promise((done) => setTimeout(done, 100));
   }
   stop();

@@ -279,7 +279,7 @@ export function session() {
   return { access: 'open', setup: false, user: null, csrf: 'mark', password_min: 10 };
 }
 
-const GOOGLE = { label: 'provider', key: 'google' };
+const GOOGLE = { label: 'provider', key: 'google', name: 'Google' };
 const blocked = (now) => ({ rule: 'provider_block', group: GOOGLE, state: 'firing', severity: 'page', began: iso(now - 24 * 60_000), since: iso(now - 22 * 60_000), value: 0.96, limit: 0.5, usual: 0.004, count: 480, of: 500, window_s: 900, text: '96 % (480 of 500 recipients) refused because of us in 15m; usual 0.4 %' });
 
 /** What goes on: one block, and something that may become one. */

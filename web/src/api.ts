@@ -99,6 +99,8 @@ export interface AlertGroup {
   /** `provider`, `user`, `domain` and so on. */
   label: string;
   key: string;
+  /** The key as people say it: the name of a provider. */
+  name: string;
 }
 
 export interface Alert {
@@ -244,6 +246,11 @@ export interface NewSilence {
   key?: string;
   comment?: string;
   minutes: number;
+}
+
+export interface NewTest {
+  /** One of the receivers of `/alerts`. */
+  receiver: string;
 }
 
 export interface NewBacktest {
@@ -644,8 +651,8 @@ export interface Searched {
   /** Log time of the oldest row kept. */
   data_from: string | null;
   understood: Ratio;
-  /** How the words were read: `address`, `domain`, `ip`, `queue_id`, `message_id`, `text`, or `all` when q is empty. */
-  matched_as: 'address' | 'domain' | 'ip' | 'queue_id' | 'message_id' | 'text' | 'all';
+  /** How the words were read: `address`, `domain`, `ip`, `network`, `queue_id`, `message_id`, `text`, or `all` when q is empty. */
+  matched_as: 'address' | 'domain' | 'ip' | 'network' | 'queue_id' | 'message_id' | 'text' | 'all';
   /** In words. */
   sentence: string;
 }
@@ -987,6 +994,26 @@ export interface Security {
   total_users: number;
   /** Rows of networks and users that were too many to be told apart. */
   over_limit: number;
+}
+
+/** A login at the mail server. */
+export interface SeenLogin {
+  time: string;
+  result: 'ok' | 'failed';
+  user: string | null;
+  client_ip: string | null;
+  client_name: string | null;
+  method: string | null;
+  /** The answer or the reason. */
+  reply_text: string | null;
+}
+
+/** Logins, newest first. */
+export interface Logins {
+  window: Window;
+  /** How many there are in all. */
+  total: number;
+  items: SeenLogin[];
 }
 
 /** Findings of each state. */

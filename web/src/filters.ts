@@ -4,7 +4,7 @@ import { ZONE } from './format';
 import type { Range } from './range';
 
 /** Filters that figures and lists understand. */
-export const FILTERS = ['provider', 'domain', 'sender_domain', 'sender', 'relay', 'instance', 'reason', 'client'] as const;
+export const FILTERS = ['provider', 'domain', 'sender_domain', 'sender', 'relay', 'instance', 'reason', 'client', 'user'] as const;
 export type Filter = (typeof FILTERS)[number];
 
 export const FILTER_LABELS: Record<Filter, string> = {
@@ -16,6 +16,7 @@ export const FILTER_LABELS: Record<Filter, string> = {
   instance: 'Instance',
   reason: 'Reason',
   client: 'Client',
+  user: 'Account',
 };
 
 /** The filters that are set. */

@@ -142,3 +142,14 @@ export function zoneLabel(now: number = Date.now()): string {
   const offset = part.replace('GMT', 'UTC').replace(/([+-])0?(\d+):00$/, '$1$2').replace(/([+-])0(\d)/, '$1$2');
   return ZONE === 'UTC' || !offset ? ZONE : `${ZONE} (${offset})`;
 }
+
+/** Characters that a screen does not show, or that turn the order of others around: strangers write them into logs. */
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
+/** Text of strangers with such characters made visible: `␛` for an escape, `‹202e›` for what has no sign of its own. */
+export function visible(text: string): string {
+  return text.replace(HIDDEN, (character) => {
+    const code = character.charCodeAt(0);
+    return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? '\u2421' : `\u2039${code.toString(16).padStart(4, '0')}\u203a`;
+  });
+}

@@ -15,6 +15,7 @@ import { NotFound } from './page/not-found';
 import { Overview } from './page/overview';
 import { Queue } from './page/queue';
 import { Security } from './page/security';
+import { SecurityLogins } from './page/security-logins';
 import { Probe, Probes } from './page/probes';
 import { Settings } from './page/settings';
 import { Sources } from './page/sources';
@@ -33,6 +34,7 @@ function Page() {
   if (at === '/alerts' || at.startsWith('/alerts/')) return <Alerts at={at} />;
   if (at === '/queue') return <Queue />;
   if (at === '/security') return <Security />;
+  if (at === '/security/logins') return <SecurityLogins />;
   if (at === '/domains') return <Domains />;
   if (at.startsWith('/domains/')) return <Domain key={at} name={part(at, '/domains/')} />;
   if (at === '/probes') return <Probes />;

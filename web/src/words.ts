@@ -162,3 +162,8 @@ export function populationSentence(direction: string, population: string): strin
 export function plain(word: string): string {
   return word.replaceAll('_', ' ');
 }
+
+/** Rules begin what they say with the name of their number. */
+export function measured(text: string): string {
+  return text.replace(/^[a-z]+(_[a-z]+)+/, (name) => name.replaceAll('_', ' '));
+}

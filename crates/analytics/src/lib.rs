@@ -4,6 +4,7 @@
 //! * [`figures`]: sums of a window, by one dimension or over time ([`figures::summary`], [`figures::breakdown`], [`figures::series`]).
 //! * [`failures`]: failed attempts grouped by provider, reason and template, with samples.
 //! * [`search`]: messages and refused attempts, newest first.
+//! * [`logins`]: logins one by one, newest first.
 //! * [`lookup`]: one thing by its id.
 //! * [`security`]: refusals and logins by network and user, and accounts that look used by somebody else.
 //! * [`trouble`]: warnings and worse of the mail daemons, grouped.
@@ -14,6 +15,7 @@
 pub mod failures;
 pub mod figures;
 pub mod frame;
+pub mod logins;
 pub mod lookup;
 pub mod scan;
 pub mod scope;

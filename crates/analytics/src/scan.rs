@@ -81,6 +81,8 @@ const REJECTIONS: Wanted = Wanted {
 };
 
 const AUTHS: Wanted = Wanted { kind: Kind::Auths, numbers: &["time", "result"], strings: &["client_ip", "user"], clock: "time" };
+/// Logins with all that the log says of them.
+const AUTHS_TOLD: Wanted = Wanted { strings: &["client_ip", "user", "client_name", "method", "reply_text"], ..AUTHS };
 
 const SESSIONS: Wanted = Wanted { kind: Kind::Sessions, numbers: &["time", "lost_after"], strings: &["client_ip"], clock: "time" };
 
@@ -397,17 +399,27 @@ pub fn rejections(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Rejec
     Ok(())
 }
 
-/// Logins of a scope.
-pub fn auths(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
+/// Logins of a scope: when, who, from where and how they ended.
+pub fn auths(snapshot: &Snapshot, scope: &Scope, see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
+    auths_with(&AUTHS, snapshot, scope, see)
+}
+
+/// Logins of a scope, with client name, method and answer.
+pub fn auths_told(snapshot: &Snapshot, scope: &Scope, see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
+    auths_with(&AUTHS_TOLD, snapshot, scope, see)
+}
+
+fn auths_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
     let mut visit = |row: &AuthRow<'_>| {
         if scope.spans(row.time) && scope.admits_auth(row) {
             see(row);
         }
     };
-    for segment in snapshot.segments(AUTHS.kind, scope.since, scope.until) {
-        let frame = segment_frame(snapshot, &segment, &AUTHS, AUTHS.clock, scope)?;
+    for segment in snapshot.segments(wanted.kind, scope.since, scope.until) {
+        let frame = segment_frame(snapshot, &segment, wanted, wanted.clock, scope)?;
         let (time, result, client, user) =
             (frame.numbers("time"), frame.numbers("result"), frame.strings("client_ip"), frame.strings("user"));
+        let (name, method, reply) = (frame.strings("client_name"), frame.strings("method"), frame.strings("reply_text"));
         for row in 0..frame.rows() {
             visit(&AuthRow {
                 time: Time(time.or_zero(row)),
@@ -415,6 +427,9 @@ pub fn auths(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&AuthRow<'_
                 result: result.word(row, AuthResult::from_code),
                 client_ip: client.get(row),
                 user: user.get(row),
+                client_name: name.get(row),
+                method: method.get(row),
+                reply_text: reply.get(row),
                 ..AuthRow::default()
             });
         }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use mailvane_metric::network;
 use mailvane_model::row::{Batch, OutcomeColumns};
-use mailvane_model::word::{Direction, HandedTo, Outcome, Population};
+use mailvane_model::word::{Action, Direction, HandedTo, Outcome, Population};
 use mailvane_model::{Address, AttemptRow, MessageRow, OutcomeRow, RejectionRow, Time};
 use mailvane_store::{Kind, Probe, Segment, Snapshot};
 use polars::prelude::*;
@@ -21,6 +22,8 @@ pub enum Words {
     Address(String, String),
     /// An IP address.
     Ip(String),
+    /// The network of a client, as [`network::of`] names it.
+    Network(String),
     /// A queue id.
     QueueId(String),
     /// A piece of a Message-ID.
@@ -38,6 +41,9 @@ impl Words {
         }
         if typed.parse::<std::net::IpAddr>().is_ok() {
             return Words::Ip(typed.to_lowercase());
+        }
+        if typed.split_once('/').is_some_and(|(address, _)| network::of(address) == typed) {
+            return Words::Network(typed.to_owned());
         }
         if is_queue_id(typed) {
             return Words::QueueId(typed.to_owned());
@@ -57,6 +63,7 @@ impl Words {
             Words::All => "all",
             Words::Address(..) => "address",
             Words::Ip(_) => "ip",
+            Words::Network(_) => "network",
             Words::QueueId(_) => "queue_id",
             Words::MessageId(_) => "message_id",
             Words::Text(text) if text.contains('.') && !text.contains(' ') => "domain",
@@ -135,6 +142,8 @@ pub struct Search {
     pub messages: bool,
     /// Whether refusals are wanted.
     pub rejections: bool,
+    /// Actions of refusals wanted, any of them; empty means all.
+    pub actions: Vec<Action>,
     /// At most so many.
     pub limit: usize,
     /// Only what sorts after this (older): the time and id of the last one of the page before.
@@ -356,7 +365,10 @@ fn messages(snapshot: &Snapshot, search: &Search, best: &mut Best) -> Result<()>
 }
 
 fn admits_rejection(search: &Search, row: &RejectionRow<'_>) -> bool {
-    search.scope.spans(row.time) && search.scope.admits_rejection(row) && rejection_matches(&search.words, row)
+    search.scope.spans(row.time)
+        && (search.actions.is_empty() || search.actions.contains(&row.action))
+        && search.scope.admits_rejection(row)
+        && rejection_matches(&search.words, row)
 }
 
 fn rejections(snapshot: &Snapshot, search: &Search, best: &mut Best, found: &mut Batch) -> Result<()> {
@@ -370,7 +382,8 @@ fn rejections(snapshot: &Snapshot, search: &Search, best: &mut Best, found: &mut
         if best.is_full_past(segment.time_max) {
             break;
         }
-        let rows = candidates(snapshot, &segment, search, "time", Some(&REJECTION_PLACES), None)?;
+        let wanted = search.actions.iter().map(|action| col("action").eq(lit(u32::from(action.code())))).reduce(Expr::or);
+        let rows = candidates(snapshot, &segment, search, "time", Some(&REJECTION_PLACES), wanted)?;
         newest_batches(snapshot, &segment, &rows, best, |rows, best| {
             for row in rows.rejections.iter().filter(|row| admits_rejection(search, row)) {
                 best.offer(row.time, row.id, true);
@@ -512,6 +525,11 @@ fn condition(words: &Words, places: &Places, schema: &Schema) -> Option<Expr> {
             .chain(schema.contains("message_id").then(|| contains("message_id", &format!("{local}@{domain}"))))
             .collect(),
         Words::Ip(ip) => places.ips.iter().filter(has).map(|name| col(*name).eq(lit(ip.clone()))).collect(),
+        // Addresses of a network have the beginning of its name in them; each is looked at again.
+        Words::Network(name) => match start_of(name) {
+            "" => return None,
+            start => places.ips.iter().filter(has).map(|name| contains(name, start)).collect(),
+        },
         Words::QueueId(id) => places.queue_ids.iter().filter(has).map(|name| col(*name).eq(lit(id.clone()))).collect(),
         Words::MessageId(id) => {
             schema.contains("message_id").then(|| col("message_id").str().contains_literal(lit(id.clone()))).into_iter().collect()
@@ -523,6 +541,11 @@ fn condition(words: &Words, places: &Places, schema: &Schema) -> Option<Expr> {
         }
     };
     Some(either.into_iter().reduce(Expr::or).unwrap_or(lit(false)))
+}
+
+/// What all addresses of a network have in them, as the log writes them; nothing where they may be written in several ways.
+fn start_of(network: &str) -> &str {
+    network.strip_suffix("0/24").filter(|start| !start.contains(':')).unwrap_or_default()
 }
 
 fn in_address(address: Address<'_>, words: &Words) -> bool {
@@ -539,6 +562,7 @@ fn in_row(words: &Words, addresses: &[Address<'_>], ips: &[&str], queue_ids: &[&
     match words {
         Words::All => true,
         Words::Ip(ip) => ips.contains(&ip.as_str()),
+        Words::Network(name) => ips.iter().any(|ip| network::of(ip) == *name),
         Words::QueueId(id) => queue_ids.contains(&id.as_str()),
         Words::MessageId(id) => message_id.contains(id.as_str()),
         Words::Address(local, domain) => {
@@ -602,6 +626,9 @@ mod tests {
         assert_eq!(Words::read("Joe@Example.com"), Words::Address("joe".into(), "example.com".into()));
         assert_eq!(Words::read("@example.com"), Words::Address(String::new(), "example.com".into()));
         assert_eq!(Words::read("192.0.2.7"), Words::Ip("192.0.2.7".into()));
+        assert_eq!(Words::read("192.0.2.0/24"), Words::Network("192.0.2.0/24".into()));
+        assert_eq!(Words::read("2001:db8:7::/48"), Words::Network("2001:db8:7::/48".into()));
+        assert_eq!(Words::read("192.0.2.0/20"), Words::Text("192.0.2.0/20".into()));
         assert_eq!(Words::read("4A5B6C7D"), Words::QueueId("4A5B6C7D".into()));
         assert_eq!(Words::read("4ZK8wY2dHxz1Qp"), Words::QueueId("4ZK8wY2dHxz1Qp".into()));
         assert_eq!(Words::read("<a@b>"), Words::MessageId("a@b".into()));
@@ -614,5 +641,19 @@ mod tests {
         assert!(outcome_matches(&Words::read("doe@mail.example"), &row));
         assert!(outcome_matches(&Words::read("jane"), &row));
         assert!(!outcome_matches(&Words::read("doe@example"), &row));
+    }
+
+    #[test]
+    fn a_network_has_its_addresses_and_no_other() {
+        let from = |client_ip| RejectionRow { client_ip, ..RejectionRow::default() };
+        for (network, address, is_in) in [
+            ("192.0.2.0/24", "192.0.2.250", true),
+            ("192.0.2.0/24", "192.0.20.5", false),
+            ("192.0.2.0/24", "::ffff:192.0.2.9", true),
+            ("2001:db8:7::/48", "2001:0db8:0007:1::5", true),
+            ("2001:db8:7::/48", "2001:db8:70::5", false),
+        ] {
+            assert_eq!(rejection_matches(&Words::read(network), &from(address)), is_in, "{address} in {network}");
+        }
     }
 }

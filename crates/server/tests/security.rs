@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
-use site::{Browser, PASSWORD, Site, add_user, folder, log, run};
+use site::{Answer, Browser, PASSWORD, Site, add_user, folder, log, run};
 
 /// Everybody that these tests need.
 const PEOPLE: &[(&str, &str, &[&str])] =
@@ -390,6 +390,51 @@ fn too_many_connections_are_told_so() {
     assert!(text.starts_with("HTTP/1.1 503 ") && text.contains("overloaded"), "{text}");
     held.truncate(10);
     site.wait("room again", || site.ask("GET", "/healthz", &[], "").status == 200);
+}
+
+/// Asks the same of many connections, all of which are complete at once; what each is answered.
+fn crowd(site: &Site, asker: &Browser<'_>, path: &str) -> Vec<Answer> {
+    let mut asking: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(site.address).unwrap()).collect();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncookie: {}\r\n", asker.cookie);
+    for stream in &mut asking {
+        stream.write_all(request.as_bytes()).unwrap();
+    }
+    for stream in &mut asking {
+        stream.write_all(b"\r\n").unwrap();
+    }
+    assert_eq!(site.ask("GET", "/healthz", &[], "").status, 200, "health is told in the crowd");
+    let read = |mut stream: TcpStream| {
+        let mut told = Vec::new();
+        stream.read_to_end(&mut told).unwrap();
+        Answer::of(&told)
+    };
+    asking.into_iter().map(read).collect()
+}
+
+#[test]
+fn too_many_questions_at_once_are_sent_away_and_nothing_falls_over() {
+    let site = Site::start("crowd", "", PEOPLE);
+    let root = site.log_in("root");
+    read(&root, &site);
+    let path = format!("/api/v1/messages?{ALL}&q=example");
+    let mut shed = 0;
+    // A quick machine may answer a whole crowd: the next one comes at once.
+    site.wait("a question that is sent away", || {
+        let (answered, sent_away): (Vec<_>, Vec<_>) = crowd(&site, &root, &path).into_iter().partition(|answer| answer.status == 200);
+        assert!(!answered.is_empty(), "a crowd keeps nobody else out");
+        assert!(answered.iter().all(|answer| answer.json()["items"].is_array()));
+        for answer in &sent_away {
+            assert_eq!((answer.status, answer.code().as_str()), (503, "overloaded"), "{}", answer.body);
+            assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0)));
+            assert!(answer.json()["error"]["hint"].as_str().is_some_and(|hint| !hint.is_empty()));
+        }
+        shed += sent_away.len();
+        shed > 0
+    });
+    assert_eq!(root.get(&path).status, 200, "afterwards all is well");
+    let metrics = root.get("/metrics").body;
+    let counted = metrics.lines().find_map(|line| line.strip_prefix("mailvane_http_questions_shed_total ")).unwrap();
+    assert_eq!(counted.parse::<usize>().unwrap(), shed, "each is counted");
 }
 
 #[test]

@@ -9,6 +9,7 @@ import { Card, Copy, Failure } from '../part/pieces';
 import { Scroll } from '../part/scroll';
 import { useAsk } from '../query';
 import { mayOperate } from '../session';
+import { measured } from '../words';
 import { groupText, Severity } from './alerts';
 
 const STATE: Record<AlertRule['state'], { label: string; tone: string; glyph: string }> = {
@@ -26,7 +27,7 @@ function Found({ result }: { result: Backtest }) {
     <div role="status">
       <p><strong>{result.total === 0 ? 'Nothing would have fired' : `${count(result.total)} incidents`}</strong> from {dateTime(result.since)} to {dateTime(result.until)}{!result.complete && ' (it took too long to go on from there)'}.</p>
       <ul class="points">
-        {result.incidents.slice(0, 20).map((row) => <li key={row.id}><span class="number">{dateTime(row.began)}</span> {groupText(row.group)}, {row.ended ? duration((Date.parse(row.ended) - Date.parse(row.began)) / 1000) : 'goes on'}: {row.text}</li>)}
+        {result.incidents.slice(0, 20).map((row) => <li key={row.id}><span class="number">{dateTime(row.began)}</span> {groupText(row.group)}, {row.ended ? duration((Date.parse(row.ended) - Date.parse(row.began)) / 1000) : 'goes on'}: {measured(row.text)}</li>)}
       </ul>
     </div>
   );
@@ -79,7 +80,7 @@ export function Rules() {
                   <th scope="row"><button type="button" class="as-link" aria-expanded={open === rule.name} onClick={() => setOpen(open === rule.name ? null : rule.name)}>{rule.title}</button><div class="muted small">{rule.name} ({rule.kind.replaceAll('_', ' ')})</div></th>
                   <td><Severity word={rule.severity} /></td>
                   <td><span class={`badge ${look.tone}`}><span class="glyph" aria-hidden="true">{look.glyph}</span>{look.label}</span></td>
-                  <td class="wide">{worst ? <>{groupText(worst.group)}: {worst.text}</> : <span class="muted">nothing out of the ordinary</span>}</td>
+                  <td class="wide">{worst ? <>{groupText(worst.group)}: {measured(worst.text)}</> : <span class="muted">nothing out of the ordinary</span>}</td>
                 </tr>,
                 open === rule.name && <tr key={`${rule.name}-more`}><td colSpan={4}><Rule rule={rule} /></td></tr>,
               ];

@@ -1,6 +1,8 @@
 // Alerts: what goes on, what was, silences, rules with a trial of an edited one, and what was told to whom.
+import { useState } from 'preact/hooks';
 import type { AlertGroup, AlertHistory, AlertIncident, Alerts as Answer } from '../api';
 import { address, send } from '../client';
+import { FILTERS } from '../filters';
 import { ago, dateTime, duration } from '../format';
 import { now, refresh } from '../live';
 import { link, query } from '../location';
@@ -10,7 +12,7 @@ import { Scroll } from '../part/scroll';
 import { PageHead } from '../part/shell';
 import { useAsk } from '../query';
 import { mayOperate } from '../session';
-import { plain } from '../words';
+import { measured, plain } from '../words';
 import { Notices } from './alerts-notices';
 import { Rules } from './alerts-rules';
 import { Silences } from './alerts-silences';
@@ -36,15 +38,16 @@ export function Severity({ word }: { word: string }) {
 
 /** Whom an alert is about. */
 export function groupText(group: AlertGroup | null): string {
-  return group ? `${plain(group.label)} ${group.key}` : 'the whole server';
+  return group ? `${plain(group.label)} ${group.name}` : 'the whole server';
 }
 
 /** Where to read on: the deliveries of a group, where they can be shown. */
-function groupLink(group: AlertGroup | null, began: string): string | null {
-  const shown = ['provider', 'domain', 'sender_domain', 'reason', 'client'];
+function groupLink(group: AlertGroup | null, began: string, ended: string | null = null): string | null {
+  const shown: readonly string[] = FILTERS;
   const since = new Date(Date.parse(began) - 6 * 3600_000).toISOString();
-  if (!group) return link('/deliveries', { since });
-  return shown.includes(group.label) ? link('/deliveries', { since, [group.label]: group.key }) : null;
+  const until = ended && new Date(Date.parse(ended) + 3600_000).toISOString();
+  if (!group) return link('/deliveries', { since, until });
+  return shown.includes(group.label) ? link('/deliveries', { since, until, [group.label]: group.key }) : null;
 }
 
 function Incident({ incident, again }: { incident: AlertIncident; again: () => void }) {
@@ -67,7 +70,7 @@ function Incident({ incident, again }: { incident: AlertIncident; again: () => v
         {incident.silenced_until && <>, silent until {dateTime(incident.silenced_until)}</>}
       </p>
       <ul class="points">
-        {incident.alerts.map((alert) => <li key={alert.rule + (alert.group?.key ?? '')}><strong>{plain(alert.rule)}</strong> {alert.text}{alert.state === 'resolved' && ' (over)'}</li>)}
+        {incident.alerts.map((alert) => <li key={alert.rule + (alert.group?.key ?? '')}><strong>{plain(alert.rule)}</strong> {measured(alert.text)}{alert.state === 'resolved' && ' (over)'}</li>)}
       </ul>
       <p>{incident.why}</p>
       <details>
@@ -82,6 +85,21 @@ function Incident({ incident, again }: { incident: AlertIncident; again: () => v
         {read && <a class="button" href={read}>See the deliveries</a>}
       </div>
     </section>
+  );
+}
+
+function Receiver({ receiver }: { receiver: Answer['receivers'][number] }) {
+  const [isSent, setSent] = useState(false);
+  const test = async () => {
+    await send('POST', '/alerts/test', { receiver: receiver.name });
+    setSent(true);
+  };
+  return (
+    <li>
+      <span><strong>{receiver.name}</strong>: <span class="break">{receiver.routes.map((route) => route.slice(route.indexOf(' ') + 1)).join('; then ')}</span></span>
+      {mayOperate.value && <span class="row"><Sure label="Send a test notice" ask={`Send one to ${receiver.name}?`} act={test} /></span>}
+      {isSent && <span role="status">A test notice is on its way: <a href="/alerts/notices">what came of it</a>. Accepted is not arrived: look where you will see it at night.</span>}
+    </li>
   );
 }
 
@@ -104,7 +122,7 @@ function Now() {
           <Scroll label="Alerts that are pending">
             <table>
               <thead><tr><th scope="col">Rule</th><th scope="col">About</th><th scope="col">Numbers</th></tr></thead>
-              <tbody>{data.pending.map((alert) => <tr key={alert.rule + (alert.group?.key ?? '')}><th scope="row">{plain(alert.rule)}</th><td class="break">{groupText(alert.group)}</td><td>{alert.text}</td></tr>)}</tbody>
+              <tbody>{data.pending.map((alert) => <tr key={alert.rule + (alert.group?.key ?? '')}><th scope="row">{plain(alert.rule)}</th><td class="break">{groupText(alert.group)}</td><td>{measured(alert.text)}</td></tr>)}</tbody>
             </table>
           </Scroll>
         </Card>
@@ -112,10 +130,15 @@ function Now() {
       <Card title="Who is told">
         {data.receivers.length === 0
           ? <Empty title="Nobody">Name a receiver in the configuration (<code>[notify.ops]</code>), and try it with <code>mailvane alerts test</code>.</Empty>
-          : <ul class="points">{data.receivers.map((receiver) => <li key={receiver.name}><strong>{receiver.name}</strong>: {receiver.routes.map((route) => route.slice(route.indexOf(' ') + 1)).join('; then ')}</li>)}</ul>}
+          : <ul class="receivers">{data.receivers.map((receiver) => <Receiver key={receiver.name} receiver={receiver} />)}</ul>}
       </Card>
     </div>
   );
+}
+
+function Title({ row }: { row: AlertHistory['incidents'][number] }) {
+  const to = groupLink(row.group, row.began, row.ended);
+  return to ? <a href={to}>{row.title}</a> : <>{row.title}</>;
 }
 
 function History() {
@@ -127,15 +150,15 @@ function History() {
       {data.incidents.length === 0 ? <Empty title="None">Nothing fired since {dateTime(data.since)}.</Empty> : (
         <Scroll label="Incidents">
           <table>
-            <thead><tr><th scope="col">What</th><th scope="col">Severity</th><th scope="col">Began</th><th scope="col">Lasted</th><th scope="col" class="wide">Numbers</th></tr></thead>
+            <thead><tr><th scope="col">What</th><th scope="col" class="wide">Severity</th><th scope="col">Began</th><th scope="col">Lasted</th><th scope="col" class="wide">Numbers</th></tr></thead>
             <tbody>
               {data.incidents.map((row) => (
                 <tr key={row.id}>
-                  <th scope="row">{row.title}<div class="muted small break">{groupText(row.group)}{row.history && ', found in history, told to nobody'}</div></th>
-                  <td><Severity word={row.severity} /></td>
-                  <td class="number">{dateTime(row.began)}</td>
+                  <th scope="row"><Title row={row} /><div class="muted small break">{groupText(row.group)}{row.history && ', found in history, told to nobody'}</div><div class="narrow"><Severity word={row.severity} /></div></th>
+                  <td class="wide"><Severity word={row.severity} /></td>
+                  <td>{dateTime(row.began)}</td>
                   <td class="number">{row.ended ? duration((Date.parse(row.ended) - Date.parse(row.began)) / 1000) : <strong>goes on</strong>}</td>
-                  <td class="wide">{row.text}</td>
+                  <td class="wide">{measured(row.text)}</td>
                 </tr>
               ))}
             </tbody>

@@ -49,12 +49,12 @@ function Row({ row, by, past }: { row: BreakdownRow; by: Split; past: BreakdownR
         {isRest ? name : <a href={link('/deliveries', { [by]: row.key }, query.value)}>{name}</a>}
         <div class="muted small">{by !== 'reason' && row.top_reason ? reasonLabel(row.top_reason) : ' '}</div>
       </th>
-      <td class="end number">{isRest ? count(recipients.attempted) : <a href={to(null)}>{count(recipients.attempted)}</a>}</td>
-      <td class="end"><Share of={rates.acceptance_now} /><Moved now={rates.acceptance_now} past={past?.figures.rates.acceptance_now} /></td>
-      <td class="end number">{isRest ? count(outcomes.delivered + outcomes.relayed) : <a href={to('delivered,relayed')}>{count(outcomes.delivered + outcomes.relayed)}</a>}</td>
+      <td class="end number wide">{isRest ? count(recipients.attempted) : <a href={to(null)}>{count(recipients.attempted)}</a>}</td>
+      <td class="end"><a href={to(null)}><Share of={rates.acceptance_now} /></a><Moved now={rates.acceptance_now} past={past?.figures.rates.acceptance_now} /></td>
+      <td class="end number wide">{isRest ? count(outcomes.delivered + outcomes.relayed) : <a href={to('delivered,relayed')}>{count(outcomes.delivered + outcomes.relayed)}</a>}</td>
       <td class="end"><a href={to('bounced')}><Share of={rates.bounce_rate} /></a><Moved now={rates.bounce_rate} past={past?.figures.rates.bounce_rate} /></td>
-      <td class="end number"><a href={to('expired')}>{count(outcomes.expired)}</a></td>
-      <td class="end"><a href={to('had_deferral')}><Share of={rates.deferral_rate} /></a><Moved now={rates.deferral_rate} past={past?.figures.rates.deferral_rate} /></td>
+      <td class="end number wide"><a href={to('expired')}>{count(outcomes.expired)}</a></td>
+      <td class="end wide"><a href={to('had_deferral')}><Share of={rates.deferral_rate} /></a><Moved now={rates.deferral_rate} past={past?.figures.rates.deferral_rate} /></td>
       <td class="end number wide">{delay.n > 0 ? <>{duration(delay.p50)}<div class="muted small">95 %: {duration(delay.p95)}</div></> : NOTHING}</td>
       <td class="end number wide">{bytes(row.figures.bytes)}</td>
     </tr>
@@ -73,12 +73,12 @@ export function GroupTable({ by, now, past, stale }: { by: Split; now: Breakdown
             <thead>
               <tr>
                 <th scope="col">{SPLITS[by][0]?.toUpperCase()}{SPLITS[by].slice(1)}, main reason</th>
-                <th scope="col" class="end">Recipients</th>
+                <th scope="col" class="end wide">Recipients</th>
                 <th scope="col" class="end">Accepted at last try</th>
-                <th scope="col" class="end">Delivered</th>
+                <th scope="col" class="end wide">Delivered</th>
                 <th scope="col" class="end">Bounced</th>
-                <th scope="col" class="end">Expired</th>
-                <th scope="col" class="end">Deferred</th>
+                <th scope="col" class="end wide">Expired</th>
+                <th scope="col" class="end wide">Deferred</th>
                 <th scope="col" class="end wide">Time to deliver</th>
                 <th scope="col" class="end wide">Bytes</th>
               </tr>

@@ -27,7 +27,7 @@ export function Domains() {
                     <tr key={row.domain}>
                       <th scope="row" class="break"><a href={`/domains/${row.domain}`}>{row.domain}</a>{row.worst && <div class="muted small">{row.worst}</div>}</th>
                       <td><StateBadge state={row.state} /></td>
-                      <td class="wide">{countsText(row.counts)}</td>
+                      <td class="wide"><a href={`/domains/${row.domain}`}>{countsText(row.counts)}</a></td>
                       <td class="end number wide" title={dateTime(row.last_run)}>{row.last_run ? ago(row.last_run, now.value) : '–'}</td>
                     </tr>
                   ))}

@@ -1,7 +1,7 @@
 // One reply of the page Failures: a line, and opened what it means, what to do, and who got it.
 import { useState } from 'preact/hooks';
 import type { FailureGroup } from '../api';
-import { ago, count, dateTime } from '../format';
+import { ago, count, dateTime, visible } from '../format';
 import { now } from '../live';
 import { link, query } from '../location';
 import { Advice } from '../part/advice';
@@ -32,7 +32,7 @@ function Samples({ samples }: { samples: readonly Sample[] }) {
         <li key={`${sample.time}${sample.id}${sample.recipient}`}>
           <span class="number muted">{dateTime(sample.time)}</span>{' '}
           {sample.id ? <a href={`/messages/${sample.id}`}>{sample.recipient ?? 'a message'}</a> : sample.recipient}
-          <code class="break">{sample.reply}</code>
+          <code class="break">{visible(sample.reply)}</code>
         </li>
       ))}
     </ul>
@@ -70,7 +70,7 @@ export function GroupRow({ group }: { group: FailureGroup }) {
       <button type="button" class="failure-line" aria-expanded={open} onClick={() => setOpen(!open)}>
         <span class="what">
           <strong>{group.verdict.explanation?.title ?? reasonLabel(group.reason)}</strong> <span class="muted">at {where}</span>
-          <code class="break">{group.template}</code>
+          <code class="break">{visible(group.template)}</code>
         </span>
         <span class="end number"><span class="label">Recipients </span>{count(group.recipients)}</span>
         <span class="end number"><span class="label">Bounced </span>{count(group.bounced)}</span>

@@ -1,7 +1,7 @@
 // The life of one message, hop by hop, or one refusal: what happened, in words and in the log's own lines.
 import type { Attempt, Hop, Life as Answer, Line, RecipientState, Rejection, Related, Verdict } from '../api';
 import { address } from '../client';
-import { bytes, clock, count, dateClock, duration, ZONE } from '../format';
+import { bytes, clock, count, dateClock, duration, ZONE, visible } from '../format';
 import { refresh } from '../live';
 import { link } from '../location';
 import { Advice } from '../part/advice';
@@ -181,7 +181,7 @@ function Lines({ lines, state, note }: { lines: readonly Line[]; state: Answer['
     <Card title={`Log lines (${count(lines.length)})`} note={note ?? LINE_STATES[state]}>
       {lines.length > 0 && (
         <>
-          <pre class="lines" tabIndex={0} aria-label="Log lines">{lines.map((line) => <code key={line.source + line.offset} title={`${line.source}, byte ${line.offset}`}>{line.text}</code>)}</pre>
+          <pre class="lines" tabIndex={0} aria-label="Log lines">{lines.map((line) => <code key={line.source + line.offset} title={`${line.source}, byte ${line.offset}`}>{visible(line.text)}</code>)}</pre>
           <p class="row small muted"><Copy text={`${lines.map((line) => line.text).join('\n')}\n`} label="Copy the lines" /> from {[...new Set(lines.map((line) => line.source))].join(', ')}</p>
         </>
       )}

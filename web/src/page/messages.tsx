@@ -2,7 +2,7 @@
 import type { Item, Messages as Answer, Searched } from '../api';
 import { address } from '../client';
 import { windowParameters } from '../filters';
-import { bytes, clock, count, dateTime, day } from '../format';
+import { bytes, clock, count, dateTime, day, visible } from '../format';
 import { refresh } from '../live';
 import { change, link, query } from '../location';
 import { Choice } from '../part/choice';
@@ -26,6 +26,8 @@ const STATUSES: ReadonlyArray<readonly [string, string]> = [
   ['had_deferral', 'Ever deferred'],
   ['held', 'On hold'],
   ['refused', 'Refused at the door'],
+  ['refused_for_good', 'Refused for good'],
+  ['refused_for_now', 'Refused for now'],
   ['rejected', 'Rejected after the queue id'],
   ['discarded,deleted', 'Discarded or deleted'],
   ['lost', 'Connection lost'],
@@ -44,12 +46,12 @@ function Row({ item }: { item: Item }) {
         <time class="when number" dateTime={item.time}>{clock(item.time)}</time>
         <span><Badge status={item.status} /></span>
         <span class="who">
-          {item.sender ?? (item.client_name && item.client_name !== 'unknown' ? item.client_name : item.client_ip) ?? 'unknown sender'}
+          {visible(item.sender ?? (item.client_name && item.client_name !== 'unknown' ? item.client_name : item.client_ip) ?? 'unknown sender')}
           {' '}<span class="arrow"><span aria-hidden="true">→</span><span class="visually-hidden">to</span></span>{' '}
-          {recipients(item)}
+          {visible(recipients(item))}
           <span class="muted meta small"> {item.size !== null && bytes(item.size)}{item.attempts > 1 && ` · ${item.attempts} tries`}</span>
         </span>
-        <span class="what">{item.sentence}</span>
+        <span class="what">{visible(item.sentence)}</span>
       </a>
     </li>
   );

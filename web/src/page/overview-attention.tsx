@@ -4,6 +4,7 @@ import { ago, count, dateTime } from '../format';
 import { now } from '../live';
 import { Card, Failure } from '../part/pieces';
 import type { Answer } from '../query';
+import { measured } from '../words';
 
 const LOOKS = {
   page: { tone: 'bad', glyph: '✕', word: 'Now' },
@@ -14,11 +15,6 @@ const LOOKS = {
 /** Times inside sentences of the server are in UTC: the page writes them in the reader's zone. */
 export function localTimes(text: string): string {
   return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, (time) => dateTime(time));
-}
-
-/** Rules begin what they say with the name of their number. */
-function measured(text: string): string {
-  return text.replace(/^[a-z]+(_[a-z]+)+/, (name) => name.replaceAll('_', ' '));
 }
 
 function Line({ line }: { line: AttentionLine }) {
@@ -45,29 +41,36 @@ function Lines({ lines, total }: { lines: readonly AttentionLine[]; total: numbe
 }
 
 /** What is wrong now; one calm line when nothing is. */
-export function Wrong({ answer: { data, error, again } }: { answer: Answer<Attention> }) {
-  if (error && !data) return <Failure error={error} again={again} />;
-  if (!data) return <p class="calm-line muted">Asking what is wrong…</p>;
-  if (data.looked_at.length === 0) return null;
-  const looked = <span class="muted small">Looked at: {data.looked_at.map(localTimes).join('; ')}.</span>;
-  if (data.wrong.length === 0) return <p class="calm-line" role="status"><span class="badge good"><span class="glyph" aria-hidden="true">✓</span>Nothing is wrong</span> {looked}</p>;
+function Wrong({ answer: { data, error, again } }: { answer: Answer<Attention> }) {
+  const isCalm = data?.wrong.length === 0;
   return (
-    <Card title="Wrong now" note={`${count(data.wrong_total)} to look at`}>
-      <Lines lines={data.wrong} total={data.wrong_total} />
-      <p>{looked}</p>
+    <Card title="Wrong now" note={data && !isCalm ? `${count(data.wrong_total)} to look at` : ' '}>
+      {error && !data && <Failure error={error} again={again} />}
+      {data && data.looked_at.length === 0 && <p class="muted">Nothing was looked at yet: no rule and no probe has run.</p>}
+      {data && data.looked_at.length > 0 && isCalm && <p role="status"><span class="badge good"><span class="glyph" aria-hidden="true">✓</span>Nothing is wrong</span></p>}
+      {data && !isCalm && <Lines lines={data.wrong} total={data.wrong_total} />}
+      {data && data.looked_at.length > 0 && <p class="muted small">Looked at: {data.looked_at.map(localTimes).join('; ')}.</p>}
     </Card>
   );
 }
 
 /** What changed in the window. */
-export function Changed({ answer: { data, loading } }: { answer: Answer<Attention> }) {
-  if (!data) return null;
-  const against = data.compared_with && <>Volume against {dateTime(data.compared_with.since)} – {dateTime(data.compared_with.until)}</>;
+function Changed({ answer: { data, loading } }: { answer: Answer<Attention> }) {
+  const against = data?.compared_with && <>Volume against {dateTime(data.compared_with.since)} – {dateTime(data.compared_with.until)}</>;
   return (
-    <Card title="What changed" note={against ?? 'Too little was read to compare the volume'} stale={loading}>
-      {data.changed.length === 0
-        ? <p class="muted">Nothing in this time: no record, no certificate, no new reason of failures{data.compared_with && ', and about as much mail as before'}.</p>
-        : <Lines lines={data.changed} total={data.changed_total} />}
+    <Card title="What changed" note={data ? against ?? 'Too little was read to compare the volume' : ' '} stale={loading}>
+      {data?.changed.length === 0 && <p class="muted">Nothing in this time: no record, no certificate, no new reason of failures{data.compared_with && ', and about as much mail as before'}.</p>}
+      {data && data.changed.length > 0 && <Lines lines={data.changed} total={data.changed_total} />}
     </Card>
+  );
+}
+
+/** Both beside each other. They keep their height, whatever comes and goes in them: what stands below must not move under a finger. */
+export function Watch({ answer }: { answer: Answer<Attention> }) {
+  return (
+    <div class="watch">
+      <Wrong answer={answer} />
+      <Changed answer={answer} />
+    </div>
   );
 }

@@ -10,11 +10,12 @@ import { LIST_FILTERS } from './messages-address';
 function Beside({ summary: { figures, window } }: { summary: Summary }) {
   const { outcomes, attempts, recipients, rates } = figures;
   const to = (status: string) => link('/messages', { direction: window.direction === 'all' ? null : window.direction, status }, LIST_FILTERS(query.value));
-  const facts: Array<[label: string, metric: string, value: string, small: string, status: string | null]> = [
+  const greylisted = link('/messages', { direction: window.direction === 'all' ? null : window.direction, reason: 'greylisted', status: 'had_deferral' }, LIST_FILTERS(query.value));
+  const facts: Array<[label: string, metric: string, value: string, small: string, status: string]> = [
     ['Failure rate', 'failure_rate', ratio(rates.failure_rate), ofN(rates.failure_rate), 'failed'],
     ['Deferred recipients', 'recipients_deferred', count(recipients.deferred), `of ${count(recipients.attempted)}`, 'had_deferral'],
     ['Deferred tries', 'attempts_deferred', count(attempts.deferred), `of ${count(attempts.total)}`, 'had_deferral'],
-    ['Greylisted', 'greylisted_rate', ratio(rates.greylisted_rate), ofN(rates.greylisted_rate), null],
+    ['Greylisted', 'greylisted_rate', ratio(rates.greylisted_rate), ofN(rates.greylisted_rate), 'greylisted'],
     ['Bounced', 'bounced', count(outcomes.bounced), `${count(outcomes.hard_bounced)} hard`, 'bounced'],
     ['Expired', 'expired', count(outcomes.expired), '', 'expired'],
     ['Discarded', 'discarded', count(outcomes.discarded), '', 'discarded'],
@@ -28,15 +29,16 @@ function Beside({ summary: { figures, window } }: { summary: Summary }) {
     <Card title="Counted beside" note="Discarded, deleted, held and unknown are in no rate">
       <dl class="facts">
         {facts.map(([label, metric, value, small, status]) => (
-          <div key={metric} data-metric={metric}><dt>{label}</dt><dd>{status ? <a href={to(status)}>{value}</a> : value} <small>{small}</small></dd></div>
+          <div key={metric} data-metric={metric}><dt>{label}</dt><dd><a href={status === 'greylisted' ? greylisted : to(status)}>{value}</a> <small>{small}</small></dd></div>
         ))}
       </dl>
     </Card>
   );
 }
 
-function Directions({ summary: { by_direction: rows, notifications } }: { summary: Summary }) {
-  const shown = rows.filter((row) => Object.values(row.outcomes).some((value) => value > 0));
+function Directions({ summary: { by_direction: by, notifications } }: { summary: Summary }) {
+  const rows = (direction: string, status: string | null, population: string | null = null) => link('/messages', { direction: direction === 'all' ? null : direction, status, ...(population && { population }) }, LIST_FILTERS(query.value));
+  const shown = by.filter((row) => Object.values(row.outcomes).some((value) => value > 0));
   return (
     <Card title="By direction" note="Never added up" flush>
       <Scroll label="By direction">
@@ -46,16 +48,16 @@ function Directions({ summary: { by_direction: rows, notifications } }: { summar
             {shown.map((row) => (
               <tr key={row.direction} data-direction={row.direction}>
                 <th scope="row"><a href={link('/', { direction: row.direction === 'outbound' ? null : row.direction }, query.value)}>{DIRECTIONS[row.direction]}</a></th>
-                <td class="end number">{brief(row.outcomes.delivered)}{row.outcomes.relayed > 0 && <div class="muted small">+ {brief(row.outcomes.relayed)} relayed</div>}</td>
-                <td class="end"><Share of={row.rates.acceptance_now} /></td>
-                <td class="end"><Share of={row.rates.bounce_rate} /></td>
+                <td class="end number"><a href={rows(row.direction, 'delivered,relayed')}>{brief(row.outcomes.delivered)}</a>{row.outcomes.relayed > 0 && <div class="muted small">+ {brief(row.outcomes.relayed)} relayed</div>}</td>
+                <td class="end"><a href={rows(row.direction, null)}><Share of={row.rates.acceptance_now} /></a></td>
+                <td class="end"><a href={rows(row.direction, 'bounced')}><Share of={row.rates.bounce_rate} /></a></td>
               </tr>
             ))}
           </tbody>
         </table>
       </Scroll>
       <p class="inset muted small">
-        <a href={link('/', { population: 'notification', direction: 'all' }, query.value)}>Delivery notifications</a> made here: {count(notifications.sent)} sent, {count(notifications.delivered)} delivered, {count(notifications.failed)} failed, {count(notifications.to_outside)} to senders outside.
+        <a href={link('/', { population: 'notification', direction: 'all' }, query.value)}>Delivery notifications</a> made here: <a href={rows('all', null, 'notification')}>{count(notifications.sent)}</a> sent, <a href={rows('all', 'delivered,relayed', 'notification')}>{count(notifications.delivered)}</a> delivered, <a href={rows('all', 'failed', 'notification')}>{count(notifications.failed)}</a> failed, <a href={rows('outbound', null, 'notification')}>{count(notifications.to_outside)}</a> to senders outside.
       </p>
     </Card>
   );

@@ -73,7 +73,7 @@ function ReasonRow({ row }: { row: BreakdownRow }) {
         <a href={toMessages({ reason: row.key })}>{row.explanation?.title || reasonLabel(row.key) || row.label}</a>
         <div class="muted small">{row.explanation?.fix[0] ?? ' '}</div>
       </th>
-      <td class="end number">{count(attempts.deferred)}</td>
+      <td class="end number"><a href={toMessages({ reason: row.key, status: 'had_deferral' })}>{count(attempts.deferred)}</a></td>
       <td class="end number"><a href={toMessages({ reason: row.key, status: 'failed' })}>{count(outcomes.bounced + outcomes.expired)}</a></td>
       <td class="end number"><a href={toMessages({ reason: row.key })}>{count(row.recipients_in_trouble)}</a></td>
     </tr>

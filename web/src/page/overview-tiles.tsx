@@ -23,6 +23,13 @@ const MIN_SAMPLE = 20;
 
 const high = (share: Ratio) => share.n >= MIN_SAMPLE && (share.value ?? 0) >= BAD_SHARE;
 
+/** The range of this page, for one that knows no filters. */
+function ofRange(): URLSearchParams {
+  const kept = LIST_FILTERS(query.value);
+  for (const name of [...kept.keys()]) if (!['range', 'since', 'until'].includes(name)) kept.delete(name);
+  return kept;
+}
+
 function tiles({ figures, received, inbound, window }: Summary): Tile[] {
   const { outcomes, rates, delay, recipients } = figures;
   const list = (status: string | null) => link('/messages', { direction: window.direction === 'all' ? null : window.direction, status }, LIST_FILTERS(query.value));
@@ -35,9 +42,9 @@ function tiles({ figures, received, inbound, window }: Summary): Tile[] {
     { metric: 'bounce_rate', label: 'Bounce rate', value: ratio(rates.bounce_rate), of: ofN(rates.bounce_rate), to: list('bounced'), bad: high(rates.bounce_rate) },
     { metric: 'hard_bounce_rate', label: 'Hard bounce rate', value: ratio(rates.hard_bounce_rate), of: ofN(rates.hard_bounce_rate), to: list('bounced') },
     { metric: 'expiry_rate', label: 'Expiry rate', value: ratio(rates.expiry_rate), of: ofN(rates.expiry_rate), to: list('expired'), bad: high(rates.expiry_rate) },
-    { metric: 'delay', label: 'Time to deliver', value: duration(delay.p50), of: delay.n ? `p95 ${duration(delay.p95)}, n ${brief(delay.n)}` : 'none yet', to: null },
+    { metric: 'delay', label: 'Time to deliver', value: duration(delay.p50), of: delay.n ? `p95 ${duration(delay.p95)}, n ${brief(delay.n)}` : 'none yet', to: list('delivered,relayed') },
     { metric: 'rejections', label: 'Refused at the door', value: brief(inbound.rejections.total), of: 'inbound, all mail', to: link('/messages', { status: 'refused', direction: null }, LIST_FILTERS(query.value)) },
-    { metric: 'auth_failed', label: 'Failed logins', value: brief(inbound.auth.failed), of: `${count(inbound.auth.ok)} succeeded`, to: null },
+    { metric: 'auth_failed', label: 'Failed logins', value: brief(inbound.auth.failed), of: `${count(inbound.auth.ok)} succeeded`, to: link('/security/logins', { result: 'failed' }, ofRange()) },
   ];
 }
 

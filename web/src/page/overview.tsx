@@ -16,7 +16,7 @@ import { useAsk } from '../query';
 import { fixedRange, readRange, type Range } from '../range';
 import { DIRECTIONS, POPULATIONS, populationSentence } from '../words';
 import { FirstRun, Problems } from './first-run';
-import { Changed, Wrong } from './overview-attention';
+import { Watch } from './overview-attention';
 import { LiveRates } from './overview-live';
 import { More } from './overview-more';
 import { QueueCard } from './overview-queue';
@@ -136,12 +136,12 @@ export function Overview() {
   return (
     <>
       <PageHead title="Overview" controls={<Controls range={range} />} />
-      <div class="stack">
+      <div class={`stack${summary.data || summary.error ? '' : ' first-look'}`}>
         {known && known.state !== 'live' && <FirstRun status={known} />}
         {known?.state === 'live' && <Problems status={known} />}
         {summary.error && <Failure error={summary.error} again={summary.again} />}
         <Headline summary={summary.data} />
-        <Wrong answer={attention} />
+        <Watch answer={attention} />
         <FilterChips />
         {summary.data && <Elsewhere window={summary.data.window} />}
         <Tiles summary={summary.data} stale={summary.loading} />
@@ -149,7 +149,6 @@ export function Overview() {
           <OutcomesOverTime url={address('/series', { ...parameters, metric: LAYERS.map((layer) => layer.metric).join(','), context: 'yes' })} turn={turn} />
           <LiveRates />
         </div>
-        <Changed answer={attention} />
         <div class="halves">
           <ProviderTable answer={providers} />
           <ReasonTable answer={reasons} />

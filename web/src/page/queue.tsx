@@ -2,7 +2,7 @@
 import type { ListedQueue, LiveQueue } from '../api';
 import { address } from '../client';
 import { bytes, count, dateTime, duration } from '../format';
-import { refresh } from '../live';
+import { now, refresh } from '../live';
 import { link } from '../location';
 import { Card, Copy, Empty, Failure, Meter } from '../part/pieces';
 import { Scroll } from '../part/scroll';
@@ -12,26 +12,38 @@ import { useAsk } from '../query';
 import { reasonLabel } from '../words';
 import { QueueCard } from './overview-queue';
 
+/** Nothing in a queue is older, in seconds. */
+const LONGEST = 90 * 86_400;
+
 function ageLabel(under: number | null, before: number): string {
   return under === null ? `${duration(before)} and more` : `under ${duration(under)}`;
 }
+
+/** The states in which the log knows what lies in a queue of the mail server. */
+const QUEUES: Partial<Record<string, string>> = { deferred: 'deferred', hold: 'held', incoming: 'queued', maildrop: 'queued' };
 
 function Depth({ live, listed }: { live: LiveQueue; listed: ListedQueue }) {
   const drain = live.drain_per_s;
   return (
     <Card title="As the mail server lists it" note={<>at {dateTime(live.as_of)}{!listed.complete && '; longer than what was read'}</>}>
       <dl class="facts">
-        <div><dt>Messages</dt><dd>{count(listed.messages)} <small>{bytes(listed.bytes)}</small></dd></div>
-        <div><dt>Recipients waiting</dt><dd>{count(listed.recipients)}</dd></div>
-        {listed.queues.filter((queue) => queue.messages > 0).map((queue) => <div key={queue.queue}><dt>{queue.queue}</dt><dd>{count(queue.messages)} <small>{count(queue.recipients)} recipients</small></dd></div>)}
+        <div><dt>Messages</dt><dd><a href={link('/messages', { status: 'open', range: '90d' })}>{count(listed.messages)}</a> <small>{bytes(listed.bytes)}</small></dd></div>
+        <div><dt>Recipients waiting</dt><dd><a href={link('/messages', { status: 'open', range: '90d' })}>{count(listed.recipients)}</a></dd></div>
+        {listed.queues.filter((queue) => queue.messages > 0).map((queue) => <div key={queue.queue}><dt>{queue.queue}</dt><dd><a href={link('/messages', { status: QUEUES[queue.queue] ?? 'open', range: '90d' })}>{count(queue.messages)}</a> <small>{count(queue.recipients)} recipients</small></dd></div>)}
         <div><dt>Oldest that waits</dt><dd>{duration(listed.oldest_s)}</dd></div>
-        <div><dt>Notices to senders</dt><dd>{count(listed.notices)}</dd></div>
+        <div><dt>Notices to senders</dt><dd><a href={link('/messages', { status: 'open', population: 'notification', range: '90d' })}>{count(listed.notices)}</a></dd></div>
         {drain !== null && <div><dt>{drain >= 0 ? 'Drains by' : 'Grows by'}</dt><dd>{count(Math.round(Math.abs(drain) * 3600))} <small>recipients an hour</small></dd></div>}
         {live.empty_in_s !== null && <div><dt>Empty in</dt><dd>{duration(live.empty_in_s)}</dd></div>}
       </dl>
       {live.history.length > 2 && <div class="queue-history" title="Recipients waiting, over the last day"><Spark values={live.history.map((look) => look.recipients)} colour="--wait" /></div>}
     </Card>
   );
+}
+
+/** What is in the queue and arrived between two ages before now, in seconds. */
+function arrived(oldest: number | null, youngest: number, more: Record<string, string> = {}): string {
+  const at = (age: number) => new Date(now.value - age * 1000).toISOString();
+  return link('/messages', { status: 'open', since: at(oldest ?? LONGEST), until: youngest > 0 ? at(youngest) : null, ...more });
 }
 
 function Ages({ listed }: { listed: ListedQueue }) {
@@ -45,7 +57,7 @@ function Ages({ listed }: { listed: ListedQueue }) {
             {listed.ages.map((age, place) => (
               <tr key={age.under_s ?? 'more'}>
                 <th scope="row">{ageLabel(age.under_s, listed.ages[place - 1]?.under_s ?? 0)}</th>
-                <td class="end number">{count(age.messages)}</td>
+                <td class="end number"><a href={arrived(age.under_s, listed.ages[place - 1]?.under_s ?? 0)}>{count(age.messages)}</a></td>
                 <td class="wide"><Meter value={age.messages / most} label={`${count(age.messages)} messages`} /></td>
               </tr>
             ))}
@@ -63,11 +75,15 @@ function Forecast({ listed }: { listed: ListedQueue }) {
       {!last || last.messages === 0 ? <Empty title="Nothing within a day">No message in the queue is that old.</Empty> : (
         <Scroll label="What will come back"><table>
           <thead><tr><th scope="col">Unless accepted within</th><th scope="col" class="end">Messages</th></tr></thead>
-          <tbody>{listed.expiring.map((each) => <tr key={each.within_s}><th scope="row">{duration(each.within_s)}</th><td class="end number">{count(each.messages)}</td></tr>)}</tbody>
+          <tbody>{listed.expiring.map((each) => <tr key={each.within_s}><th scope="row">{duration(each.within_s)}</th><td class="end number"><a href={arrived(null, Math.max(0, listed.lifetime_s - each.within_s))}>{count(each.messages)}</a></td></tr>)}</tbody>
         </table></Scroll>
       )}
     </Card>
   );
+}
+
+function waiting(domain: string): string {
+  return link('/messages', { status: 'open', domain, range: '90d' });
 }
 
 function Destinations({ listed }: { listed: ListedQueue }) {
@@ -80,11 +96,11 @@ function Destinations({ listed }: { listed: ListedQueue }) {
             <tbody>
               {listed.destinations.map((each) => (
                 <tr key={each.domain}>
-                  <th scope="row"><a href={link('/messages', { status: 'open', q: each.domain, range: '30d' })}>{each.domain}</a>{each.reason && <div class="muted small">{reasonLabel(each.reason)}: <span class="break">{each.reply}</span></div>}</th>
-                  <td class="end number">{count(each.recipients)}</td>
-                  <td class="end number wide">{count(each.messages)}</td>
+                  <th scope="row"><a href={waiting(each.domain)}>{each.domain}</a>{each.reason && <div class="muted small">{reasonLabel(each.reason)}: <span class="break">{each.reply}</span></div>}</th>
+                  <td class="end number"><a href={waiting(each.domain)}>{count(each.recipients)}</a></td>
+                  <td class="end number wide"><a href={waiting(each.domain)}>{count(each.messages)}</a></td>
                   <td class="end number">{duration(each.oldest_s)}</td>
-                  <td class="end number wide">{count(each.expiring)}</td>
+                  <td class="end number wide"><a href={arrived(null, Math.max(0, listed.lifetime_s - 86_400), { domain: each.domain })}>{count(each.expiring)}</a></td>
                 </tr>
               ))}
             </tbody>
@@ -112,7 +128,7 @@ export function Queue() {
         )}
         <QueueCard />
         <Card title="Commands">
-          <ul class="points">
+          <ul class="commands">
             {['postqueue -p', 'postqueue -i QUEUE-ID', 'postsuper -h QUEUE-ID', 'postcat -vq QUEUE-ID'].map((command) => <li key={command}><code>{command}</code> <Copy text={command} label="Copy" /></li>)}
           </ul>
         </Card>

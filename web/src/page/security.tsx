@@ -14,6 +14,8 @@ import { useAsk } from '../query';
 import { carryRange, readRange } from '../range';
 import { doorLabel } from '../words';
 
+/** The range unless another is asked for. */
+const RANGE = '24h';
 /** Rows of each table. */
 const SHOWN = 50;
 /** Networks named beside an account. */
@@ -44,14 +46,21 @@ const USER_COLUMNS: ReadonlyArray<Column<SecurityUser>> = [
   { name: 'last', value: (row) => row.last },
 ];
 
+/** A number with the rows behind it; none lead nowhere. */
+function Counted({ of, to, more }: { of: number; to: '/messages' | '/security/logins'; more: Record<string, string | null> }) {
+  // The other page would begin with another range.
+  const range = query.value.get('since') || query.value.get('range') ? carryRange(query.value) : { range: RANGE };
+  return of > 0 ? <a href={link(to, { ...range, ...more })}>{count(of)}</a> : <>{count(of)}</>;
+}
+
 function Tiles({ found }: { found: Found }) {
   return (
     <dl class="facts inset">
-      <div><dt>Refused for good</dt><dd class="number"><a href={link('/messages', { status: 'refused', ...carryRange(query.value) })}>{count(found.refused)}</a></dd></div>
-      <div><dt>Refused for now</dt><dd class="number">{count(found.put_off)}</dd></div>
-      <div><dt>Failed logins</dt><dd class="number">{count(found.failed)}</dd></div>
-      <div><dt>Logins</dt><dd class="number">{count(found.ok)}</dd></div>
-      <div><dt>Accounts to look at</dt><dd class="number">{count(found.suspects)}</dd></div>
+      <div><dt>Refused for good</dt><dd class="number"><Counted of={found.refused} to="/messages" more={{ status: 'refused_for_good' }} /></dd></div>
+      <div><dt>Refused for now</dt><dd class="number"><Counted of={found.put_off} to="/messages" more={{ status: 'refused_for_now' }} /></dd></div>
+      <div><dt>Failed logins</dt><dd class="number"><Counted of={found.failed} to="/security/logins" more={{ result: 'failed' }} /></dd></div>
+      <div><dt>Logins</dt><dd class="number"><Counted of={found.ok} to="/security/logins" more={{ result: 'ok' }} /></dd></div>
+      <div><dt>Accounts to look at</dt><dd class="number">{count(found.suspects)} <small>{found.suspects > 0 && 'first in the list below'}</small></dd></div>
     </dl>
   );
 }
@@ -64,8 +73,8 @@ function Reasons({ found }: { found: Found }) {
         <tbody>
           {found.reasons.map((row) => (
             <tr key={row.reason}>
-              <th scope="row"><a href={link('/messages', { status: 'refused', reason: row.reason, ...carryRange(query.value) })}>{doorLabel(row.reason)}</a></th>
-              <td class="end number">{count(row.count)}</td>
+              <th scope="row">{doorLabel(row.reason)}</th>
+              <td class="end number"><Counted of={row.count} to="/messages" more={{ status: 'refused', reason: row.reason }} /></td>
             </tr>
           ))}
         </tbody>
@@ -78,7 +87,7 @@ function Networks({ rows }: { rows: readonly SecurityNetwork[] }) {
   return (
     <Scroll saved label="Networks">
       <table>
-        <thead><tr><th scope="col">Network</th><th scope="col" class="end">Refused</th><th scope="col" class="end">For now</th><th scope="col" class="end">Failed logins</th><th scope="col" class="end">Names tried</th><th scope="col" class="end">Logins</th><th scope="col" class="end">Last</th></tr></thead>
+        <thead><tr><th scope="col">Network</th><th scope="col" class="end">Refused</th><th scope="col" class="end wide">For now</th><th scope="col" class="end">Failed logins</th><th scope="col" class="end wide">Names tried</th><th scope="col" class="end wide">Logins</th><th scope="col" class="end wide">Last</th></tr></thead>
         <tbody>
           {rows.map((row) => (
             <tr key={row.network}>
@@ -86,12 +95,12 @@ function Networks({ rows }: { rows: readonly SecurityNetwork[] }) {
                 {row.network || 'no address logged'}
                 {row.reasons[0] && <span class="muted small"> {doorLabel(row.reasons[0].reason)}</span>}
               </th>
-              <td class="end number">{count(row.refused)}</td>
-              <td class="end number">{count(row.put_off)}</td>
-              <td class="end number">{count(row.failed)}</td>
-              <td class="end number">{count(row.users)}</td>
-              <td class="end number">{count(row.ok)}</td>
-              <td class="end number" title={dateTime(row.last)}>{ago(row.last, now.value).replace(' ago', '')}</td>
+              <td class="end number"><Counted of={row.refused} to="/messages" more={{ status: 'refused_for_good', q: row.network || null }} /></td>
+              <td class="end number wide"><Counted of={row.put_off} to="/messages" more={{ status: 'refused_for_now', q: row.network || null }} /></td>
+              <td class="end number"><Counted of={row.failed} to="/security/logins" more={{ network: row.network, result: 'failed' }} /></td>
+              <td class="end number wide"><Counted of={row.users} to="/security/logins" more={{ network: row.network }} /></td>
+              <td class="end number wide"><Counted of={row.ok} to="/security/logins" more={{ network: row.network, result: 'ok' }} /></td>
+              <td class="end number wide" title={dateTime(row.last)}>{ago(row.last, now.value).replace(' ago', '')}</td>
             </tr>
           ))}
         </tbody>
@@ -104,7 +113,7 @@ function Users({ rows }: { rows: readonly SecurityUser[] }) {
   return (
     <Scroll saved label="Accounts">
       <table>
-        <thead><tr><th scope="col">Account</th><th scope="col" class="end">Failed logins</th><th scope="col" class="end">Logins</th><th scope="col" class="end">Messages</th><th scope="col" class="end">Recipients</th><th scope="col">Used from</th><th scope="col" class="end">Last</th></tr></thead>
+        <thead><tr><th scope="col">Account</th><th scope="col" class="end">Failed logins</th><th scope="col" class="end">Logins</th><th scope="col" class="end">Messages</th><th scope="col" class="end wide">Recipients</th><th scope="col" class="wide">Used from</th><th scope="col" class="end wide">Last</th></tr></thead>
         <tbody>
           {rows.map((row) => (
             <tr key={row.user}>
@@ -112,12 +121,15 @@ function Users({ rows }: { rows: readonly SecurityUser[] }) {
                 {row.suspect && <span class="badge bad"><span class="glyph" aria-hidden="true">!</span>look at it</span>} {row.user}
                 {row.why && <div class="small">{row.why}</div>}
               </th>
-              <td class="end number">{count(row.failed)}</td>
-              <td class="end number">{count(row.ok)}</td>
-              <td class="end number">{count(row.messages)}</td>
-              <td class="end number">{count(row.recipients)}</td>
-              <td class="small">{row.networks.slice(0, NETWORKS).join(', ')}{row.networks.length > NETWORKS && ` and ${row.networks.length - NETWORKS} more`}</td>
-              <td class="end number" title={dateTime(row.last)}>{ago(row.last, now.value).replace(' ago', '')}</td>
+              <td class="end number"><Counted of={row.failed} to="/security/logins" more={{ user: row.user, result: 'failed' }} /></td>
+              <td class="end number"><Counted of={row.ok} to="/security/logins" more={{ user: row.user, result: 'ok' }} /></td>
+              <td class="end number"><Counted of={row.messages} to="/messages" more={{ user: row.user, kind: 'message' }} /></td>
+              <td class="end number wide"><Counted of={row.recipients} to="/messages" more={{ user: row.user, kind: 'message' }} /></td>
+              <td class="small wide">
+                {row.networks.slice(0, NETWORKS).join(', ')}
+                {row.networks.length > NETWORKS && <> and <Counted of={row.networks.length - NETWORKS} to="/security/logins" more={{ user: row.user }} /> more</>}
+              </td>
+              <td class="end number wide" title={dateTime(row.last)}>{ago(row.last, now.value).replace(' ago', '')}</td>
             </tr>
           ))}
         </tbody>
@@ -132,7 +144,7 @@ function shown(rows: number, all: number): string {
 }
 
 export function Security() {
-  const range = readRange(query.value, '24h');
+  const range = readRange(query.value, RANGE);
   const { since, until, time_zone: _, ...rest } = windowParameters(query.value, range);
   const asked = { since, until, client: rest['client'], limit: SHOWN };
   const { data, error, again, loading } = useAsk<Found>(address('/security', asked), range.moving ? refresh.value : 0);

@@ -3,6 +3,7 @@ import type { DaemonCoverage, Gap, Limit, Sample, Source, Sources as Answer, Str
 import { address } from '../client';
 import { ago, bytes, count, dateTime, duration, listTime, percent, ratio } from '../format';
 import { now, refresh } from '../live';
+import { link } from '../location';
 import { Card, Empty, Failure, Meter } from '../part/pieces';
 import { Scroll } from '../part/scroll';
 import { PageHead } from '../part/shell';
@@ -58,7 +59,7 @@ function StreamTable({ streams }: { streams: readonly Stream[] }) {
               <th scope="row" class="break">{stream.name}<div class="muted small">fed by {stream.feed ?? 'nothing'}</div></th>
               <td class="wide">{stream.mta} {stream.version}</td>
               <td class="end number">{listTime(stream.watermark)}</td>
-              <td class="end number">{count(stream.open_messages)}</td>
+              <td class="end number"><a href={link('/messages', { status: 'open', instance: stream.name, range: '30d' })}>{count(stream.open_messages)}</a></td>
             </tr>
           ))}
         </tbody>
@@ -71,15 +72,15 @@ function CoverageTable({ daemons }: { daemons: readonly DaemonCoverage[] }) {
   return (
     <Scroll label="Coverage by daemon">
       <table>
-        <thead><tr><th scope="col">Daemon</th><th scope="col" class="end">Lines</th><th scope="col" class="end wide">Used</th><th scope="col" class="end wide">Without use</th><th scope="col" class="end">Not understood</th><th scope="col" class="end">Understood</th></tr></thead>
+        <thead><tr><th scope="col">Daemon</th><th scope="col" class="end wide">Lines</th><th scope="col" class="end wide">Used</th><th scope="col" class="end wide">Without use</th><th scope="col" class="end">Not understood</th><th scope="col" class="end">Understood</th></tr></thead>
         <tbody>
           {daemons.map((row) => (
             <tr key={row.source + row.daemon}>
               <th scope="row">{row.daemon}</th>
-              <td class="end number">{count(row.lines)}</td>
+              <td class="end number wide">{count(row.lines)}</td>
               <td class="end number wide">{count(row.recognised)}</td>
               <td class="end number wide">{count(row.ignored)}</td>
-              <td class="end number">{count(row.unparsed)}</td>
+              <td class="end number">{row.unparsed > 0 ? <a href="#not-understood">{count(row.unparsed)}</a> : '0'}</td>
               <td class="end number">{ratio(row.understood)}</td>
             </tr>
           ))}
@@ -163,7 +164,7 @@ export function Sources() {
               </div>
             </div>
             <div class="halves">
-              <Card title="Lines not understood" note="One of each shape" flush><Samples samples={data.samples} /></Card>
+              <Card id="not-understood" title="Lines not understood" note="One of each shape" flush><Samples samples={data.samples} /></Card>
               {data.limits.length > 0 && <Card title="Limits" note="Nothing is dropped without being counted here" flush><Limits limits={data.limits} /></Card>}
             </div>
           </>

@@ -18,6 +18,8 @@ export function Badge({ status }: { status: string }) {
 
 interface CardProps {
   title: string;
+  /** Where links of the page lead. */
+  id?: string;
   note?: ComponentChildren;
   /** Tables reach to the edges. */
   flush?: boolean;
@@ -25,9 +27,9 @@ interface CardProps {
   children: ComponentChildren;
 }
 
-export function Card({ title, note, flush, stale, children }: CardProps) {
+export function Card({ title, id, note, flush, stale, children }: CardProps) {
   return (
-    <section class={`card${flush ? ' flush' : ''}`}>
+    <section class={`card${flush ? ' flush' : ''}`} id={id}>
       <header>
         <h2>{title}</h2>
         {note !== undefined && <span class="muted small">{note}</span>}

@@ -32,8 +32,14 @@ const THEMES = { system: ['◐', 'as the system has it'], light: ['☀', 'light'
 const FRESH_MS = 12 * 3600_000;
 
 function Nav() {
+  const box = useRef<HTMLElement>(null);
+  // On a phone the row of pages is wider than the screen: the one we are on is brought into sight, without moving the page.
+  useEffect(() => {
+    const here = box.current?.querySelector<HTMLElement>('[aria-current]');
+    if (box.current && here) box.current.scrollLeft = here.offsetLeft - box.current.offsetLeft - (box.current.clientWidth - here.offsetWidth) / 2;
+  }, [path.value]);
   return (
-    <nav class="nav" aria-label="Pages">
+    <nav class="nav" aria-label="Pages" ref={box}>
       {PAGES.filter((page) => !UNSCOPED.includes(page.path) || !session.value?.user?.domains).map((page) => {
         const here = page.path === '/' ? path.value === '/' : path.value.startsWith(page.path);
         return (

@@ -238,7 +238,7 @@ export function TimeChart({ title, times, stepSeconds, layers, onBrush, kind = '
         {band && !hidden.has(0) && <span class="usual"><i aria-hidden="true" />usual, {layers[0]?.label.toLowerCase()}<b>{usualAt(band, shown, write)}</b></span>}
       </div>
       <div class="chart" ref={host} tabIndex={0} role="img" aria-label={summary} onKeyDown={move} onBlur={() => setAt(null)} />
-      {markers.length > 0 && <Meanwhile markers={shown === null ? markers : meanwhile(markers, times[shown], stepSeconds)} whole={shown === null} />}
+      <Meanwhile markers={shown === null ? markers : meanwhile(markers, times[shown], stepSeconds)} whole={shown === null} />
       <DataTable title={title} times={times} layers={layers} write={kind === 'bars' ? count : write} />
     </figure>
   );
@@ -256,7 +256,7 @@ const NAMED = 3;
 function Meanwhile({ markers, whole }: { markers: readonly SeriesMarker[]; whole: boolean }) {
   return (
     <p class="meanwhile small muted">
-      {markers.length === 0 ? 'No incident and no change at this time.' : (
+      {markers.length === 0 ? `No incident and no change ${whole ? 'in' : 'at'} this time.` : (
         <>
           {whole && 'Marked: '}
           {markers.slice(0, NAMED).map((marker) => (

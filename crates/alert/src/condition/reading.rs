@@ -20,11 +20,6 @@ impl Group {
         if label == "all" { Group::default() } else { Group { label: label.to_owned(), key: key.to_owned() } }
     }
 
-    /// What stands after the title of what is said of it: `: sender domain example.com`; nothing for the whole server.
-    pub fn after_title(&self) -> String {
-        if self.is_whole() { String::new() } else { format!(": {} {}", self.label.replace('_', " "), self.key) }
-    }
-
     /// Whether it is the whole server.
     pub fn is_whole(&self) -> bool {
         self.label.is_empty()

@@ -28,6 +28,8 @@ pub(crate) mod rules;
 #[cfg(feature = "daemon")]
 pub(crate) mod settings;
 #[cfg(feature = "daemon")]
+pub(crate) mod trial;
+#[cfg(feature = "daemon")]
 pub(crate) mod watch;
 
 #[cfg(feature = "daemon")]

@@ -37,6 +37,13 @@ pub(crate) enum Order {
         /// Who.
         author: String,
     },
+    /// Send a test notice.
+    Test {
+        /// To which receiver.
+        receiver: String,
+        /// Who wants it.
+        author: String,
+    },
 }
 
 /// What reaches the thread of alerts.

@@ -11,12 +11,12 @@ use std::sync::mpsc::{Receiver as Inbox, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mailvane_alert::event::IncidentRow;
+use mailvane_alert::event::{IncidentRow, Notice};
 use mailvane_alert::fold::Fold;
 use mailvane_alert::notify::outbox::{Logged, Outbox};
 use mailvane_alert::notify::{Delivery, Tried};
 use mailvane_alert::state::State as AlertState;
-use mailvane_alert::{Engine, Step};
+use mailvane_alert::{Engine, Severity, Step};
 use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 use mailvane_model::word::Status;
 use mailvane_model::{Sink, Time};
@@ -30,6 +30,7 @@ use super::post::Post;
 use super::report::{Report, notice_of};
 use super::rows;
 use super::settings::Plan;
+use super::trial::{self, Trial};
 use crate::live::view::{Shared, View};
 use crate::reporting::Due;
 
@@ -210,6 +211,25 @@ impl Watch {
             Order::Acknowledge { incident, author } => {
                 self.engine.acknowledge(&incident, &author, now()).map_err(|error| error.to_string())
             }
+            Order::Test { receiver, author } => self.try_out(receiver, &author),
+        }
+    }
+
+    /// Puts a test notice into the outbox: it goes by the routes that a real one would take, and what came of it stands among the notices.
+    fn try_out(&mut self, receiver: String, author: &str) -> Result<(), String> {
+        if !self.plan.receivers.iter().any(|known| known.name == receiver) {
+            return Err(format!("there is no receiver `{receiver}`"));
+        }
+        let (wall, why) = (now(), format!("{author} asked for it on the page of alerts."));
+        // Grave enough for every route that is not for pages alone.
+        let trial = Trial { words: &receiver, host: &self.plan.own.host, severity: Severity::Ticket, why: &why };
+        let notice = Notice { receivers: vec![receiver.clone()], ..trial::notice(&trial, wall) };
+        self.outbox.add(&notice, &self.plan.receivers, &self.plan.own, false, wall.0);
+        let is_kept = self.outbox.all().any(|delivery| delivery.notice.id == notice.id);
+        if is_kept {
+            Ok(())
+        } else {
+            Err(format!("no route of `{receiver}` takes notices other than pages: try it with `mailvane alerts test`"))
         }
     }
 

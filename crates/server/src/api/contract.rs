@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{
-    Api, alerts, attention, breakdown, charts, failures, life, live, live_queue, messages, openapi, probes, queue, security, series,
-    sources, status, summary, suppression, trouble,
+    Api, alerts, attention, breakdown, charts, failures, life, live, live_queue, logins, messages, openapi, probes, queue, security,
+    series, sources, status, summary, suppression, trouble,
 };
 use crate::live::view::{About, Gap, Shared, View};
 use crate::pipeline::coverage::Coverage;
@@ -293,6 +293,14 @@ async fn keeps_the_contract(api: &Arc<Api>) {
     hold("Status", status::get(state(), all(), uri("/")).await);
     hold("Sources", sources::get(state(), uri("/")).await);
     hold("Trouble", trouble::get(state(), all(), uri(&format!("/?{WINDOW}"))).await);
+    let told = hold("Logins", logins::get(state(), all(), uri(&format!("/?{WINDOW}"))).await);
+    assert_eq!((&told["total"], &told["items"][0]["result"]), (&Value::from(3), &Value::from("failed")), "{told:#}");
+    for (query, total) in
+        [("result=failed", 1), ("user=ann", 2), ("network=192.0.2.0/24", 2), ("result=ok&network=203.0.113.0/24", 0), ("limit=1", 3)]
+    {
+        let told = hold("Logins", logins::get(state(), all(), uri(&format!("/?{WINDOW}&{query}"))).await);
+        assert_eq!(told["total"], total, "{query}: {told:#}");
+    }
     let knocked = hold("Security", security::get(state(), all(), uri(&format!("/?{WINDOW}"))).await);
     assert_eq!(knocked["over_limit"], Value::from(0));
     for query in ["", "&reason=unclassified", "&provider=example.org&limit=1"] {
@@ -388,7 +396,16 @@ async fn add_up(api: &Arc<Api>) {
         let list = hold("Messages", messages::get(state(), all(), uri(&format!("/?{WINDOW}&instance={instance}"))).await);
         assert_eq!(list["items"].as_array().is_some_and(|items| !items.is_empty()), instance.starts_with("mx1"), "{instance}: {list:#}");
     }
-    for (status, count) in [("bounced", 1), ("deferred", 1), ("queued", 0), ("refused", 1), ("bounced,refused", 2), ("had_deferral", 1)] {
+    for (status, count) in [
+        ("bounced", 1),
+        ("deferred", 1),
+        ("queued", 0),
+        ("refused", 1),
+        ("refused_for_good", 1),
+        ("refused_for_now", 0),
+        ("bounced,refused", 2),
+        ("had_deferral", 1),
+    ] {
         let list = hold("Messages", messages::get(state(), all(), uri(&format!("/?{WINDOW}&status={status}"))).await);
         assert_eq!(list["items"].as_array().map(Vec::len), Some(count), "{status}: {list:#}");
     }

@@ -9,7 +9,7 @@ use axum::http::Uri;
 use mailvane_analytics::search::{Search, State, Words, search};
 use mailvane_metric::Rate;
 use mailvane_model::Time;
-use mailvane_model::word::{Direction, Outcome, Population};
+use mailvane_model::word::{Action, Direction, Outcome, Population};
 use serde_json::{Value, json};
 
 use super::chain::{chains, gather};
@@ -43,6 +43,7 @@ pub(crate) async fn get(Shared(api): Shared<Arc<Api>>, reader: Reader, uri: Uri)
         rejections: wanted.rejections
             && matches!(window.scope.direction, None | Some(Direction::Inbound))
             && matches!(window.scope.population, None | Some(Population::Ordinary)),
+        actions: wanted.actions,
         states: wanted.states,
         limit: question.limit(LIMIT.0, LIMIT.1)?,
         before: question.get("cursor").map(read_cursor).transpose()?,
@@ -124,6 +125,7 @@ fn searched(view: &View, about: &About, reader: &Reader, window: &Window, wanted
 struct Wanted {
     messages: bool,
     rejections: bool,
+    actions: Vec<Action>,
     states: Vec<State>,
 }
 
@@ -142,13 +144,15 @@ const STATES: &[(&str, &[State])] = &[
     ("failed", &[State::Other(Outcome::Bounced), State::Other(Outcome::Expired)]),
     ("open", &[State::Waiting, State::Fresh, State::Other(Outcome::Held)]),
     ("had_deferral", &[State::HadDeferral]),
-    ("refused", &[]),
     ("lost", &[]),
 ];
 
+/// Refusals that can be wanted, with their actions; none means all.
+const REFUSALS: &[(&str, &[Action])] = &[("refused", &[]), ("refused_for_good", &[Action::Reject]), ("refused_for_now", &[Action::Defer])];
+
 impl Wanted {
     fn read(status: Option<&str>, kind: Option<&str>) -> Result<Self, Problem> {
-        let mut wanted = Wanted { messages: true, rejections: true, states: Vec::new() };
+        let mut wanted = Wanted { messages: true, rejections: true, actions: Vec::new(), states: Vec::new() };
         if let Some(text) = kind {
             let kinds: Vec<&str> = text.split(',').collect();
             let known = ["message", "rejection", "session"];
@@ -158,14 +162,21 @@ impl Wanted {
             (wanted.messages, wanted.rejections) = (kinds.contains(&"message"), kinds.contains(&"rejection"));
         }
         if let Some(text) = status {
-            let mut refused = false;
+            let (mut refused, mut any) = (false, false);
             for word in text.split(',') {
-                let (word, states) = STATES
-                    .iter()
-                    .find(|known| known.0 == word)
-                    .ok_or_else(|| wrong_word("status", word, STATES.iter().map(|known| known.0)))?;
-                refused |= *word == "refused";
+                if let Some((_, actions)) = REFUSALS.iter().find(|known| known.0 == word) {
+                    refused = true;
+                    any |= actions.is_empty();
+                    wanted.actions.extend(*actions);
+                    continue;
+                }
+                let words = || STATES.iter().map(|known| known.0).chain(REFUSALS.iter().map(|known| known.0));
+                let known = STATES.iter().find(|known| known.0 == word);
+                let (_, states) = known.ok_or_else(|| wrong_word("status", word, words()))?;
                 wanted.states.extend(*states);
+            }
+            if any {
+                wanted.actions.clear();
             }
             wanted.rejections &= refused;
             wanted.messages &= !wanted.states.is_empty();
@@ -184,6 +195,9 @@ mod tests {
         assert_eq!(read(None, None).expect("all"), (true, true, 0));
         assert_eq!(read(Some("refused"), None).expect("refused"), (false, true, 0));
         assert_eq!(read(Some("failed,refused"), None).expect("both"), (true, true, 2));
+        let actions = |status| Wanted::read(Some(status), None).map(|wanted| wanted.actions).ok();
+        assert_eq!(actions("refused_for_now"), Some(vec![Action::Defer]));
+        assert_eq!(actions("refused_for_now,refused"), Some(Vec::new()), "all of them");
         assert_eq!(read(Some("open"), Some("rejection")).expect("none"), (false, false, 3));
         assert_eq!(read(None, Some("message,session")).expect("kinds"), (true, false, 0));
         assert!(read(Some("lately"), None).is_err());

@@ -32,6 +32,7 @@ mod lines;
 mod listen;
 mod live;
 mod live_queue;
+mod logins;
 mod messages;
 mod metrics;
 mod minutes;
@@ -152,6 +153,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/trouble", get(trouble::get))
         .route("/failures", get(failures::get))
         .route("/security", get(security::get))
+        .route("/logins", get(logins::get))
         .route("/suppression", get(suppression::get))
         .route("/live", get(live::get))
         .route("/openapi.json", get(openapi::get))
@@ -180,6 +182,7 @@ fn alert_routes() -> Router<Arc<Api>> {
         .route("/alerts/silences/{id}", delete(alerts::end_silence))
         .route("/alerts/incidents/{id}/acknowledge", post(alerts::acknowledge))
         .route("/alerts/backtest", post(alerts::backtest))
+        .route("/alerts/test", post(alerts::test))
 }
 
 /// The routes about probes.

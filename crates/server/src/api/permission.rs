@@ -52,6 +52,7 @@ const RULES: &[(&str, Need)] = &[
     ("/api/v1/breakdown", MAIL),
     ("/api/v1/queue", MAIL),
     ("/api/v1/failures", MAIL),
+    ("/api/v1/logins", Need { look: Some("search"), ..READ }),
     ("/api/v1/messages", Need { look: Some("search"), ..MAIL }),
     ("/api/v1/messages/{id}", Need { look: Some("look_up"), ..MAIL }),
 ];

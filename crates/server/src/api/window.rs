@@ -27,6 +27,7 @@ pub(crate) const WINDOW: &[&str] = &[
     "instance",
     "reason",
     "client",
+    "user",
 ];
 /// Windows from this length on begin at a whole hour, those from an hour on at a whole minute, so that rollups can answer.
 const WHOLE_HOURS_FROM: i64 = 48 * Time::HOUR;
@@ -154,8 +155,7 @@ pub(crate) fn key_word(by: Dimension, key: &str) -> &str {
 fn filters(question: &Question, reader: &Reader) -> Result<Filters, Problem> {
     let mut wanted = Vec::new();
     for (name, dimension) in Dimension::ALL {
-        // Users are no filter of the contract.
-        let Some(value) = question.get(name).filter(|_| *dimension != Dimension::User) else { continue };
+        let Some(value) = question.get(name) else { continue };
         if *dimension == Dimension::Reason && Reason::from_word(value).is_none() {
             return Err(wrong_word(name, value, Reason::ALL.iter().map(|reason| reason.word())));
         }

@@ -85,3 +85,26 @@ pub(crate) async fn end_silence(
     api.access.note(&reader.identity.name, caller.address(), "silence_ended", &id).await;
     Ok(done())
 }
+
+/// What is sent to try a receiver out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tested {
+    receiver: String,
+}
+
+/// `POST /alerts/test`.
+pub(crate) async fn test(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    reader: Reader,
+    Said(said): Said<Tested>,
+) -> Result<Response, Problem> {
+    if !api.board.state().routes.iter().any(|(name, _)| *name == said.receiver) {
+        return Err(Problem::not_found("there is no such receiver"));
+    }
+    let author = reader.identity.name.clone();
+    give(&api, Order::Test { receiver: said.receiver.clone(), author: author.clone() }).await?;
+    api.access.note(&author, caller.address(), "test_notice_sent", &said.receiver).await;
+    Ok(done())
+}

@@ -4,6 +4,6 @@ mod act;
 mod backtest;
 mod show;
 
-pub(crate) use act::{acknowledge, end_silence, silence};
+pub(crate) use act::{acknowledge, end_silence, silence, test};
 pub(crate) use backtest::backtest;
 pub(crate) use show::{get, history, notices, rules, silences};

@@ -14,6 +14,7 @@ use mailvane_alert::state::{Alert, Incident, Silence, State as AlertState};
 use mailvane_model::Time;
 use serde_json::{Value, json};
 
+use super::super::attention::name_of;
 use super::super::json::{moment, optional_moment, text};
 use super::super::problem::Problem;
 use super::super::question::Question;
@@ -30,7 +31,7 @@ const HISTORY: &str = "30d";
 const ALERTS: usize = 500;
 
 pub(super) fn group(group: &Group) -> Value {
-    if group.is_whole() { Value::Null } else { json!({"label": group.label, "key": group.key}) }
+    if group.is_whole() { Value::Null } else { json!({"label": group.label, "key": group.key, "name": name_of(group)}) }
 }
 
 fn number(value: f64) -> Value {

@@ -55,9 +55,12 @@ pub(crate) fn about(group: &Group) -> String {
     if group.is_whole() {
         return String::new();
     }
-    let rules = crate::rules::current();
-    let key = if group.label == "provider" { rules.providers.name(&group.key) } else { &group.key };
-    format!(": {} {key}", group.label.replace('_', " "))
+    format!(": {} {}", group.label.replace('_', " "), name_of(group))
+}
+
+/// The key of a group as people say it: a provider has a name.
+pub(crate) fn name_of(group: &Group) -> String {
+    if group.label == "provider" { crate::rules::current().providers.name(&group.key).to_owned() } else { group.key.clone() }
 }
 
 /// A part of an address of ours, percent-encoded.

@@ -50,7 +50,7 @@ impl Wrong {
             self.lines.push(Line {
                 kind: "incident",
                 severity: incident.severity.word(),
-                title: format!("{title}{}", incident.group.after_title()),
+                title: format!("{title}{}", about(&incident.group)),
                 text: format!("{}{}", alert.map_or("", |alert| alert.reading.text.as_str()), seen.unwrap_or_default()),
                 time: Some(Time(incident.began)),
                 page: format!("/alerts?incident={}", part(&incident.id)),
@@ -62,7 +62,7 @@ impl Wrong {
             self.lines.push(Line {
                 kind: "pending",
                 severity: "info",
-                title: format!("Perhaps: {title}{}", alert.group.after_title()),
+                title: format!("Perhaps: {title}{}", about(&alert.group)),
                 text: format!("{} Not for long enough yet to be sure.", alert.reading.text),
                 time: Some(Time(alert.began)),
                 page: "/alerts".to_owned(),

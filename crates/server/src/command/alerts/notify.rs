@@ -4,16 +4,14 @@ use std::io::Write;
 
 use anyhow::{Context as _, Result, bail};
 use mailvane_alert::Severity;
-use mailvane_alert::contrast::Excess;
-use mailvane_alert::event::{Line, Notice, NoticeKind, Trend};
-use mailvane_alert::input::Sample;
 use mailvane_alert::notify::route::{Own, Way, depends};
 use mailvane_alert::notify::{Receiver, Said};
-use mailvane_model::{Time, hash};
+use mailvane_model::Time;
 use mailvane_probe::lookup::network::{self, Patience, Server};
 use mailvane_probe::lookup::{Kind, Lookup, Outcome, Resolver};
 
 use crate::alerting::settings::{Plan, host_name};
+use crate::alerting::trial::{self, Trial};
 use crate::command::serve::{LISTEN, configuration};
 use crate::pipeline::span;
 use crate::{Ending, alerting, cli, discover, rules};
@@ -46,6 +44,13 @@ pub(super) fn run(arguments: &cli::AlertsTest, now: Time) -> Result<Ending> {
     let listen = config.listen.clone().unwrap_or_else(|| LISTEN.to_owned());
     let sender = alerting::sender(&plan, &format!("http://{listen}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start")?;
+    let trial = |receiver: &str, route: &str| {
+        let words = format!("{receiver} {route}");
+        trial::notice(
+            &Trial { words: &words, host: &plan.own.host, severity: Severity::Info, why: "Somebody ran `mailvane alerts test`." },
+            now,
+        )
+    };
     let mut all_well = true;
     for receiver in receivers {
         for route in &receiver.routes {
@@ -59,7 +64,7 @@ pub(super) fn run(arguments: &cli::AlertsTest, now: Time) -> Result<Ending> {
             if let Some(reason) = depends(&route.way, &plan.own) {
                 writeln!(out, "  note: {reason}: it does not arrive when this server is down")?;
             }
-            let tried = runtime.block_on(sender.send(&notice(&receiver.name, &route.name, &plan.own.host, now), receiver, route));
+            let tried = runtime.block_on(sender.send(&trial(&receiver.name, &route.name), receiver, route));
             let said = match tried.said {
                 Said::Accepted => "accepted",
                 Said::Refused => "refused",
@@ -102,50 +107,4 @@ async fn sender_remarks(from: &str) -> Vec<String> {
         Err(text) => remarks.push(text),
     }
     remarks
-}
-
-/// A notice as it would be, that says that it is a test.
-fn notice(receiver: &str, route: &str, host: &str, now: Time) -> Notice {
-    let id = hash::words(&[hash::bytes(receiver.as_bytes()), hash::bytes(route.as_bytes()), now.0 as u64]);
-    let line = Line {
-        rule: "test".into(),
-        title: "This is a test".into(),
-        group: mailvane_alert::condition::Group::default(),
-        severity: Severity::Info,
-        text: "48 of 50 recipients refused in 5m, usually 0.4 % (made up)".into(),
-        reading: mailvane_alert::condition::Reading::default(),
-        why: "Somebody ran `mailvane alerts test`. Nothing is wrong.".into(),
-        runbook: "1. Check that this arrived where you will see it at night.\n2. Check that it is not in the spam folder.".into(),
-    };
-    let sample = Sample {
-        weight: 48,
-        provider: "google".into(),
-        reason: "reputation".into(),
-        reply: "550 5.7.1 This is a made-up reply".into(),
-        permanent: true,
-        ..Sample::default()
-    };
-    Notice {
-        id: format!("{id:016x}"),
-        incident: String::new(),
-        answers: None,
-        kind: NoticeKind::Fired,
-        severity: Severity::Info,
-        title: format!("Test notice of Mailvane on {host}"),
-        at: now.0,
-        began: now.plus(-12 * Time::MINUTE).0,
-        receivers: Vec::new(),
-        lines: vec![line],
-        contrast: vec![Excess { label: "provider".into(), key: "google".into(), share: 0.96, of_mail: Some(0.3), failures: 48 }],
-        samples: vec![sample],
-        young: false,
-        summary: Vec::new(),
-        trend: Trend {
-            from: now.plus(-60 * Time::MINUTE).floor(Time::MINUTE).0,
-            step: Time::MINUTE,
-            accepted: (0..60).map(|minute| if minute < 48 { 8 + minute % 5 } else { 1 }).collect(),
-            refused: (0..60).map(|minute| if minute < 48 { 0 } else { 6 + minute % 4 }).collect(),
-        },
-        changes: Vec::new(),
-    }
 }
