@@ -72,6 +72,8 @@ export interface ListedQueue {
   destinations: ListedDestination[];
   expiring: Expiring[];
   lifetime_s: number;
+  notice_lifetime_s: number;
+  frozen_lifetime_s: number | null;
   complete: boolean;
   took_s: number;
   not_understood: number;

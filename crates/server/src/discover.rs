@@ -1,11 +1,12 @@
 //! What this machine runs and logs: found without any configuration, and said openly.
 
 mod exim;
+mod postfix;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::probing::known::Postfix;
+use crate::queue::lifetimes::Lifetimes;
 use mailvane_ingest::intake::journal::{Journal, is_readable};
 
 /// What was found of the mail software here.
@@ -25,10 +26,31 @@ pub(crate) struct Found {
     pub(crate) smarthost: Option<String>,
     /// What its settings say of sending and relaying.
     pub(crate) postfix: Postfix,
+    /// How long it keeps messages in the queue.
+    pub(crate) lifetimes: Option<Lifetimes>,
     /// No log file is there, and the journal can be read.
     pub(crate) journal: bool,
     /// What could not be done, with the command that permits it.
     pub(crate) hints: Vec<String>,
+}
+
+/// Domains and networks that are named at the start; of more only the number is said.
+const NAMED: usize = 8;
+
+impl Found {
+    /// What the mail software says of itself, in sentences.
+    pub(crate) fn facts(&self) -> Vec<String> {
+        let list = |what: &str, names: &[String]| {
+            let more = names.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            (!names.is_empty()).then(|| format!("{what}: {}{more}", names[..names.len().min(NAMED)].join(", ")))
+        };
+        let smarthost = self.smarthost.as_ref().map(|host| format!("hands all mail to {host}"));
+        [list("its domains", &self.domains), list("its networks", &self.networks), smarthost, self.lifetimes.map(|known| known.words())]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
 }
 
 /// Where distributions put the mail log, most specific first.
@@ -38,51 +60,17 @@ const USUAL: &[&str] = &["/var/log/mail.log", "/var/log/maillog", "/var/log/mail
 pub(crate) fn machine() -> Found {
     let mut found = Found::default();
     let mut paths: Vec<PathBuf> = Vec::new();
-    if let Some(values) = postconf(&[
-        "mail_version",
-        "myhostname",
-        "mydomain",
-        "mydestination",
-        "virtual_mailbox_domains",
-        "virtual_alias_domains",
-        "relay_domains",
-        "mynetworks",
-        "maillog_file",
-        "relayhost",
-    ]) {
-        let [version, host, domain, destination, virtual_mailboxes, virtual_aliases, relayed, networks, log, relay] = values;
-        found.software = Some(format!("Postfix {version} ({host})"));
-        found.domains = [&host, &domain, &destination, &virtual_mailboxes, &virtual_aliases, &relayed]
-            .into_iter()
-            .flat_map(|list| plain_words(list))
-            .collect();
-        found.domains.sort();
-        found.domains.dedup();
-        found.networks = plain_words(&networks);
-        found.smarthost = relay_name(&relay);
-        found.host = Some(host.clone()).filter(|host| !host.is_empty());
-        if log.starts_with('/') && log != "/dev/stdout" {
-            paths.push(PathBuf::from(log));
-        }
-    }
-    if let Some([bind, bind6, interfaces, helo, relay_host, relaying, recipients, networks]) = postconf(&[
-        "smtp_bind_address",
-        "smtp_bind_address6",
-        "inet_interfaces",
-        "smtp_helo_name",
-        "relayhost",
-        "smtpd_relay_restrictions",
-        "smtpd_recipient_restrictions",
-        "mynetworks",
-    ]) {
-        found.postfix = Postfix { bind: [bind, bind6], interfaces, helo, relay_host, relaying: Some([relaying, recipients, networks]) };
-    }
+    postfix::ask(&mut found, &mut paths);
     exim::ask(&mut found, &mut paths);
     paths.extend(USUAL.iter().map(PathBuf::from));
     for path in paths {
         let pattern = format!("{}*", path.display());
         let is_there = path.is_file() || is_dated_log(&path);
-        if !is_there || found.logs.contains(&pattern) {
+        if found.logs.contains(&pattern) {
+            continue;
+        }
+        if !is_there {
+            found.hints.extend(closed_folder(&path));
             continue;
         }
         if path.is_file()
@@ -106,6 +94,12 @@ pub(crate) fn machine() -> Found {
     found
 }
 
+/// What to say of a log in a folder that we may not look into (Debian's `/var/log/exim4`): whether it is there cannot be known.
+fn closed_folder(path: &Path) -> Option<String> {
+    let error = std::fs::metadata(path).err()?;
+    (error.kind() == std::io::ErrorKind::PermissionDenied).then(|| permission_hint(path, &error))
+}
+
 /// Whether a log with dates in its names has a file.
 fn is_dated_log(path: &Path) -> bool {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
@@ -124,42 +118,18 @@ pub(crate) fn permission_hint(path: &Path, error: &std::io::Error) -> String {
     }
 }
 
-/// Values of Postfix parameters, expanded; `None` where Postfix is not installed.
-fn postconf<const COUNT: usize>(names: &[&str; COUNT]) -> Option<[String; COUNT]> {
-    let output = ["postconf", "/usr/sbin/postconf"].iter().find_map(|program| Command::new(program).arg("-x").args(names).output().ok())?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let value = |name: &str| {
-        let line = text.lines().find(|line| line.split('=').next().is_some_and(|key| key.trim() == name));
-        line.and_then(|line| line.split_once('=')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-    };
-    output.status.success().then(|| names.map(value))
-}
-
-/// The name in a relayhost: `[smart.example.net]:587` is `smart.example.net`.
-fn relay_name(relay: &str) -> Option<String> {
-    let name = relay.trim().trim_start_matches('[').split([']', ':']).next().unwrap_or_default();
-    (!name.is_empty()).then(|| name.to_lowercase())
-}
-
-/// The words of a Postfix list that name something themselves (not `hash:/file`, `$name`, `!no`).
-fn plain_words(list: &str) -> Vec<String> {
-    let words = list.split([',', ' ', '\t']).map(str::trim).filter(|word| !word.is_empty());
-    words.filter(|word| !word.contains(":/") && !word.starts_with(['$', '!', '/']) && *word != "localhost").map(str::to_lowercase).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_smarthost_is_named_without_brackets_and_port() {
-        assert_eq!(relay_name("[Smart.example.net]:587").as_deref(), Some("smart.example.net"));
-        assert_eq!(relay_name("smart.example.net:25").as_deref(), Some("smart.example.net"));
-        assert_eq!(relay_name(""), None);
-    }
-
-    #[test]
-    fn tables_and_negations_are_not_domains() {
-        assert_eq!(plain_words("example.com, hash:/etc/postfix/domains localhost $mydomain !bad.example"), ["example.com"]);
+    fn what_was_found_is_said() {
+        let domains = (0..10).map(|number| format!("d{number}.example")).collect();
+        let found =
+            Found { domains, smarthost: Some("smart.example.net".into()), lifetimes: Some(Lifetimes::default()), ..Found::default() };
+        let facts = found.facts();
+        assert!(facts[0].starts_with("its domains: d0.example, ") && facts[0].ends_with("d7.example and 2 more"), "{facts:?}");
+        assert_eq!(facts[1..], ["hands all mail to smart.example.net", "messages wait for 5 d at most, notices to senders for 5 d"]);
+        assert!(Found::default().facts().is_empty());
     }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod daemon;
+mod journald;
 mod writer;
 
 use std::io::Write;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use daemon::{Daemon, LONGEST, assert_same, folder, rows, run_until, states, wait_until};
+use journald::Journald;
 use mailvane_model::Time;
 use mailvane_simulate::HeadForm;
 use writer::{Dice, host};
@@ -22,6 +24,8 @@ use writer::{Dice, host};
 const ROUNDS: u64 = 4;
 /// Lines of the simulated log for each kill.
 const LINES: u64 = 1_500;
+/// Of a gap: what was written to the journal and removed before it was read.
+const MISSING: &str = "does not hold the entries any more";
 /// Longest life of a daemon before it is killed, in milliseconds.
 const LONGEST_LIFE: u64 = 900;
 
@@ -166,6 +170,66 @@ fn the_journal_loses_and_doubles_nothing() {
     wait_until(|| kept(&data) >= entries.len());
     daemon.stop();
     compare(&folder, &data, &arguments, &entries.concat());
+}
+
+/// The messages of the facility `mail` in the spools: what the journal says of itself stands between them.
+fn texts(data: &Path) -> Vec<String> {
+    let entries = spooled(data);
+    let entries = entries.lines().map(|entry| serde_json::from_str::<serde_json::Value>(entry).unwrap());
+    entries.filter(|entry| entry["SYSLOG_FACILITY"] == "2").map(|entry| entry["MESSAGE"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The real `journalctl` of a real journal, which rotates its files and removes old ones meanwhile.
+#[test]
+fn a_real_journal_loses_and_doubles_nothing() {
+    let journald = match Journald::start() {
+        Ok(journald) => journald,
+        Err(why) => return eprintln!("not tested with a real journal: {why}"),
+    };
+    let (rounds, seed) = (number("MAILVANE_KILL_ROUNDS", ROUNDS), number("MAILVANE_KILL_SEED", 3));
+    let folder = folder("received-journald");
+    let source = format!("journald = true\njournalctl = {:?}", journald.journalctl().display().to_string());
+    let (data, arguments) = configured(&folder, &source);
+    let lines: Vec<String> =
+        lines(LINES * rounds).iter().filter_map(|line| Some(line.split_once(' ')?.1.split_once(' ')?.1.to_owned())).collect();
+    let expected: Vec<&str> = lines.iter().map(|line| line.split_once(": ").unwrap().1).collect();
+    let mut dice = Dice(seed);
+    for (round, part) in lines.chunks(LINES as usize).enumerate() {
+        let daemon = Daemon::start(&data, &arguments);
+        for few in part.chunks(1 + dice.below(200) as usize) {
+            few.iter().for_each(|line| journald.write(&format!("<22>Nov  2 08:15:01 {line}")));
+            std::thread::sleep(Duration::from_millis(dice.below(60)));
+        }
+        if round % 2 == 0 {
+            journald.control(&["--rotate"]);
+        }
+        if round % 3 == 2 {
+            // What was read may go.
+            wait_until(|| texts(&data).len() >= (round + 1) * LINES as usize);
+            journald.control(&["--rotate", "--vacuum-files=1"]);
+        }
+        daemon.kill();
+    }
+    let daemon = Daemon::start(&data, &arguments);
+    wait_until(|| texts(&data).len() >= lines.len());
+    daemon.stop();
+    assert!(texts(&data) == expected, "the spool holds other messages than were written");
+    let before = rows(&data, false);
+    assert!(before.get("notice").is_none_or(|notices| notices.iter().all(|notice| !notice.contains(MISSING))), "a gap where there is none");
+    compare(&folder, &data, &arguments, &spooled(&data));
+
+    // Written while nobody reads, and removed before somebody does: the gap is told.
+    for message in ["gone 1", "gone 2"] {
+        journald.write(&format!("<22>Nov  2 08:15:01 postfix/qmgr[7]: {message}"));
+        journald.control(&["--rotate"]);
+    }
+    journald.control(&["--rotate", "--vacuum-files=1"]);
+    journald.write("<22>Nov  2 08:15:01 postfix/qmgr[7]: here again");
+    let daemon = Daemon::start(&data, &arguments);
+    wait_until(|| texts(&data).len() > lines.len());
+    daemon.stop();
+    assert_eq!(texts(&data).last().map(String::as_str), Some("here again"));
+    assert!(rows(&data, false)["notice"].iter().any(|notice| notice.contains(MISSING)), "the gap is not told");
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Assembler {
         life.forget_told();
         set_sender(life, here, arrival.sender);
         fill(life, arrival, login);
-        let added = add_recipients(life, arrival.recipients, most);
+        let added = add_recipients(life, arrival, most);
         life.flags.set(Flags::OPENED | Flags::ACTIVE);
         let trusted = !login.is_empty() || is_submission(life.texts.get(life.service));
         if from_program {
@@ -142,9 +142,9 @@ fn fill(life: &mut Life, arrival: &Arrival<'_>, login: &[u8]) {
 }
 
 /// The envelope recipients, where the log has them. False where there were more than the limit.
-fn add_recipients(life: &mut Life, list: &[u8], most: usize) -> bool {
+fn add_recipients(life: &mut Life, arrival: &Arrival<'_>, most: usize) -> bool {
     let mut count = 0_u32;
-    for address in addresses(list) {
+    for address in addresses(arrival.recipients) {
         count += 1;
         let mailbox = Mailbox::of("", address, false);
         if life.recipients.len() >= most {
@@ -155,7 +155,8 @@ fn add_recipients(life: &mut Life, list: &[u8], most: usize) -> bool {
             life.add(mailbox.address(), Default::default());
         }
     }
-    if count > 0 {
+    // Those of the pieces that follow are met when they are tried.
+    if count > 0 && !arrival.cut {
         life.expected = Some(count);
     }
     true

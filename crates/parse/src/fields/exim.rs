@@ -77,7 +77,7 @@ fn arrival(see: &mut See<'_>, arrival: &Arrival<'_>) {
         see.number("size", i64::try_from(size).unwrap_or(i64::MAX));
     }
     see.text("message_id", arrival.header_id);
-    tags(see, arrival.tags);
+    tags(see, arrival.tags, b"P");
     see.text("recipients", arrival.recipients);
     if arrival.recipients.contains(&b' ') {
         for recipient in arrival.recipients.split(|byte| *byte == b' ') {
@@ -109,7 +109,7 @@ fn delivery(see: &mut See<'_>, delivery: &Delivery<'_>) {
         see.number("errno", errno);
     }
     see.text("tls", delivery.tls);
-    tags(see, delivery.tags);
+    tags(see, delivery.tags, b"T");
     let seconds = |milliseconds: u32| f64::from(milliseconds) / 1000.0;
     if let Some(milliseconds) = delivery.queue_ms {
         see.decimal("queue_time", seconds(milliseconds));
@@ -139,9 +139,10 @@ fn remote_error(see: &mut See<'_>, text: &[u8]) {
     }
 }
 
-/// The tags that no field above has told.
-fn tags(see: &mut See<'_>, text: &[u8]) {
-    for tag in Tags::of(text) {
+/// The tags that no field above has told. A letter has two meanings: `told` is the one that this kind of line uses for something told above
+/// (the protocol of an arrival, the transport of a delivery).
+fn tags(see: &mut See<'_>, text: &[u8], told: &[u8]) {
+    for tag in Tags::of(text).filter(|tag| tag.key != told) {
         let name = match tag.key {
             b"CV" => "certificate_verified",
             b"DN" => "certificate",

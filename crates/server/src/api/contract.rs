@@ -105,6 +105,7 @@ fn api_of(log: &str, folder: &std::path::Path, kept: Kept) -> Arc<Api> {
         zone: chrono_tz::Tz::UTC,
         listen: "127.0.0.1:8624".into(),
         software: Some("Postfix 3.7.11 (mx1.example.com)".into()),
+        facts: Vec::new(),
         logs: vec!["/var/log/mail.log*".into()],
         banner: None,
         demo: false,
@@ -205,7 +206,7 @@ fn board(shared: &Arc<Shared>, folder: &std::path::Path, last: Time) -> Arc<crat
 /// A queue with one message in it.
 fn live_queue_of(last: Time) -> crate::alerting::board::LiveQueue {
     let text = "{\"queue_name\":\"deferred\",\"queue_id\":\"A\",\"arrival_time\":1,\"sender\":\"a@example.com\",\"recipients\":[{\"address\":\"b@example.net\",\"delay_reason\":\"connect to mx.example.net[192.0.2.1]:25: Connection timed out\"}]}\n";
-    let look = crate::queue::list::of_text(text.as_bytes(), crate::queue::depths::Lifetimes::default(), 4_000).expect("a listing");
+    let look = crate::queue::list::of_text(text.as_bytes(), crate::queue::lifetimes::Lifetimes::default(), 4_000).expect("a listing");
     let sample = mailvane_alert::input::QueueSample { recipients: 1, deferred: 1, ..Default::default() };
     let history = vec![(last.plus(-Time::HOUR), sample.clone()), (last, sample)];
     crate::alerting::board::LiveQueue { look: Some((last, look)), problem: None, history }

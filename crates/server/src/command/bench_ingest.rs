@@ -307,6 +307,7 @@ fn about(now: Time) -> Result<About> {
         zone: span::zone(None)?,
         listen: String::new(),
         software: None,
+        facts: Vec::new(),
         logs: Vec::new(),
         banner: None,
         demo: false,

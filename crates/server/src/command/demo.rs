@@ -54,6 +54,7 @@ pub(crate) fn run(arguments: &cli::Demo, now: Time) -> Result<Ending> {
         zone,
         listen: listen.to_string(),
         software: Some("a simulated Postfix (mx1.example.com)".to_owned()),
+        facts: Vec::new(),
         logs: vec![log.display().to_string()],
         banner: Some(BANNER.to_owned()),
         demo: true,

@@ -7,7 +7,8 @@ use mailvane_model::Time;
 use mailvane_parse::listing::Queue;
 use serde_json::{Value, json};
 
-use crate::queue::depths::{AGES, Lifetimes, SOON};
+use crate::queue::depths::{AGES, SOON};
+use crate::queue::lifetimes::Lifetimes;
 use crate::queue::list::{self, Look};
 use crate::{Ending, cli};
 
@@ -82,6 +83,12 @@ fn text(look: &Look, top: usize) -> String {
             out.push_str(&format!("  within {:<9} {count:>8} messages\n", length(*within as i64)));
         }
     }
+    if let Some(after) = look.lifetimes.frozen.filter(|_| depths.ending.iter().any(|count| *count > 0)) {
+        out.push_str(&format!("\nfrozen, and removed (after {}) unless somebody thaws them before\n", length(after)));
+        for (within, count) in SOON.iter().zip(depths.ending) {
+            out.push_str(&format!("  within {:<9} {count:>8} messages\n", length(*within as i64)));
+        }
+    }
     if !look.complete {
         out.push_str("\nthe queue is longer than what was read: there is more of everything\n");
     }
@@ -128,7 +135,8 @@ pub(crate) fn json(look: &Look) -> Value {
     json!({
         "messages": depths.messages.values().sum::<u64>(), "recipients": depths.waiting(), "notices": depths.notices, "bytes": depths.bytes,
         "oldest_s": depths.oldest, "active_age_s": depths.active_age(), "queues": queues, "ages": ages, "destinations": destinations,
-        "expiring": expiring, "lifetime_s": look.lifetimes.mail, "complete": look.complete, "took_s": look.took.as_secs_f64(),
+        "expiring": expiring, "lifetime_s": look.lifetimes.mail, "notice_lifetime_s": look.lifetimes.notices,
+        "frozen_lifetime_s": look.lifetimes.frozen, "complete": look.complete, "took_s": look.took.as_secs_f64(),
         "not_understood": depths.strange,
     })
 }

@@ -71,6 +71,7 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
         zone: plan.zone,
         listen: listen.to_string(),
         software: found.software.clone(),
+        facts: found.facts(),
         logs: plan.specs.iter().map(|spec| spec.pattern.clone()).chain(plan.intakes.iter().map(|intake| intake.name.clone())).collect(),
         banner: None,
         demo: false,
@@ -235,6 +236,9 @@ fn first_screen(settings: &Settings, about: &About) -> Result<()> {
     }
     if let Some(software) = &about.software {
         writeln!(out, "found {software}")?;
+    }
+    for fact in &about.facts {
+        writeln!(out, "  {fact}")?;
     }
     for hint in &about.hints {
         writeln!(out, "note: {hint}")?;

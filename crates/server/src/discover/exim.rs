@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use mailvane_assemble::Network;
+
 use super::Found;
+use crate::queue::lifetimes::Lifetimes;
 
 const PROGRAMS: [&str; 4] = ["exim", "exim4", "/usr/sbin/exim", "/usr/sbin/exim4"];
 
@@ -33,6 +36,11 @@ fn take(found: &mut Found, paths: &mut Vec<PathBuf>, version: &str, setting: imp
     found.domains.extend(named);
     found.domains.sort();
     found.domains.dedup();
+    let networks = networks(&value("+relay_from_hosts"));
+    found.networks.extend(networks.into_iter().filter(|network| !found.networks.contains(network)).collect::<Vec<_>>());
+    // Where Postfix stands beside, its queue is the one that is listed.
+    found.lifetimes = found.lifetimes.or_else(|| Some(Lifetimes::of_exim(|name| Some(setting(name)))));
+    found.smarthost = found.smarthost.take().or_else(|| smarthost(&setting("config")));
     paths.extend(logs(&value("log_file_path"), &value("spool_directory")));
 }
 
@@ -44,6 +52,39 @@ fn items(list: &str) -> impl Iterator<Item = &str> {
         None => (':', list),
     };
     rest.split(separator).map(str::trim)
+}
+
+/// The addresses and networks of a list of hosts. The colons of an address are doubled where colons part the items: `127.0.0.1 : ::::1`.
+fn networks(list: &str) -> Vec<String> {
+    let by_colon = !list.trim_start().starts_with('<');
+    let whole = if by_colon { list.replace("::", "\0") } else { list.to_owned() };
+    let item = |item: &str| item.replace('\0', ":");
+    items(&whole).map(item).filter(|item| Network::parse(item).is_some()).collect()
+}
+
+/// The host that takes everything for other domains: the first router that has a route for `*` and is not for single domains.
+fn smarthost(config: &str) -> Option<String> {
+    let is_begin = |line: &&str| line.split_whitespace().next() == Some("begin");
+    let mut lines = config.lines().map(str::trim);
+    lines.find(|line| is_begin(line) && line.split_whitespace().nth(1) == Some("routers"))?;
+    let mut is_for_all = true;
+    for line in lines.take_while(|line| !is_begin(line)) {
+        match line.split_once('=').map(|(key, value)| (key.trim(), value.trim())) {
+            None if line.ends_with(':') => is_for_all = true,
+            Some(("domains", domains)) => is_for_all = domains.starts_with(['!', '*']),
+            Some(("route_list", routes)) if is_for_all => {
+                let hosts = routes.strip_prefix('*').filter(|rest| rest.starts_with([' ', '\t']));
+                let host =
+                    hosts.and_then(|hosts| hosts.trim_start().trim_start_matches(['"', '[']).split([':', ' ', '"', ']', ';']).next());
+                let host = host.filter(|host| is_domain(host));
+                if host.is_some() {
+                    return host.map(str::to_lowercase);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Whether an item names a domain itself: no look-up (`lsearch;/etc/domains`), pattern, negation, other list, nor `@` for the host's own name.
@@ -86,6 +127,10 @@ mod tests {
                 }
                 "log_file_path" => "log_file_path = /var/log/exim4/%slog",
                 "spool_directory" => "spool_directory = /var/spool/exim4",
+                "+relay_from_hosts" => "hostlist relay_from_hosts = : 127.0.0.1 : ::::1 : 192.0.2.0/24 : *.example.org : +others",
+                "timeout_frozen_after" => "timeout_frozen_after = 1w",
+                "ignore_bounce_errors_after" => "ignore_bounce_errors_after = 2d",
+                "config" => "qualify_domain = example.com\nbegin retry\n  * * F,2h,15m; G,16h,1h,1.5; F,4d,6h\n\nbegin rewrite",
                 _ => "",
             };
             format!("{line}\n")
@@ -96,6 +141,31 @@ mod tests {
         assert_eq!(found.host.as_deref(), Some("mx1.example.com"));
         assert_eq!(found.domains, ["example.com", "mx1.example.com", "shop.example.com"]);
         assert_eq!(paths, [PathBuf::from("/var/log/exim4/mainlog")]);
+        assert_eq!(found.networks, ["127.0.0.1", "::1", "192.0.2.0/24"]);
+        assert_eq!(found.lifetimes, Some(Lifetimes { mail: 4 * 86_400, notices: 4 * 86_400, frozen: Some(7 * 86_400) }));
+    }
+
+    #[test]
+    fn hosts_are_networks_where_they_are_numbers() {
+        assert_eq!(networks("<; 127.0.0.1 ; 2001:db8::/32 ; [::1] ; mx.example.com"), ["127.0.0.1", "2001:db8::/32", "[::1]"]);
+        assert_eq!(networks("2001::::db8::::1 : !192.0.2.1 : 192.0.2.0/"), [""; 0]);
+    }
+
+    #[test]
+    fn a_route_for_everything_names_the_smarthost() {
+        let config = |domains: &str, routes: &str| {
+            format!(
+                "begin acl\n  route_list = * no.example.net\nbegin routers\n  first:\n    driver = accept\n  next:\n    {domains}\n    \
+                 driver = manualroute\n    route_list = {routes}\nbegin transports\n"
+            )
+        };
+        let found = |domains: &str, routes: &str| smarthost(&config(domains, routes));
+        assert_eq!(found("domains = ! +local_domains", "* Smart.example.net::587 byname").as_deref(), Some("smart.example.net"));
+        assert_eq!(found("", "* \"[192.0.2.7]:b.example.net\"").as_deref(), Some("192.0.2.7"));
+        assert_eq!(found("domains = one.example", "* smart.example.net"), None);
+        assert_eq!(found("", "*.example.org other.example.net"), None);
+        assert_eq!(found("", "* ${lookup{$domain}lsearch{/etc/routes}}"), None);
+        assert_eq!(smarthost(""), None);
     }
 
     #[test]

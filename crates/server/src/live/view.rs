@@ -27,6 +27,8 @@ pub(crate) struct About {
     pub(crate) listen: String,
     /// What runs here: `Postfix 3.7.11 (mail.example.com)`; empty when nothing was found.
     pub(crate) software: Option<String>,
+    /// What it says of itself, in sentences: its domains and networks, and how long messages wait.
+    pub(crate) facts: Vec<String>,
     /// The patterns of the logs that are followed.
     pub(crate) logs: Vec<String>,
     /// Shown on every page, for example that the data is simulated.

@@ -6,6 +6,8 @@ use mailvane_model::word::{Reason, Stage};
 use mailvane_parse::listing::{Listed, Queue};
 use mailvane_reply::judge::{Failure, Judge};
 
+use super::lifetimes::Lifetimes;
+
 /// Destinations that are told apart; the rest is one.
 const DESTINATIONS: usize = 20_000;
 /// The name of the rest.
@@ -14,22 +16,6 @@ pub(crate) const OTHER: &str = "(other)";
 pub(crate) const AGES: [i64; 8] = [300, 900, 3_600, 4 * 3_600, 12 * 3_600, 86_400, 2 * 86_400, 4 * 86_400];
 /// Within how many seconds messages that reach their lifetime are counted.
 pub(crate) const SOON: [u64; 4] = [3_600, 4 * 3_600, 12 * 3_600, 86_400];
-
-/// How long messages may wait, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lifetimes {
-    /// Ordinary mail.
-    pub(crate) mail: i64,
-    /// Notices to senders.
-    pub(crate) notices: i64,
-}
-
-impl Default for Lifetimes {
-    /// The five days of Postfix; Exim's usual retry rules give up after four.
-    fn default() -> Self {
-        Lifetimes { mail: 5 * 86_400, notices: 5 * 86_400 }
-    }
-}
 
 /// Those that wait for one destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +61,8 @@ pub(crate) struct Depths {
     pub(crate) destinations: BTreeMap<String, Destination>,
     /// Messages that reach their lifetime; see [`SOON`].
     pub(crate) expiring: [u64; SOON.len()],
+    /// Frozen messages that are removed for their age, notices and all; see [`SOON`].
+    pub(crate) ending: [u64; SOON.len()],
     /// The ages of what is active or comes in.
     active: Vec<i64>,
     /// Lines that could not be read.
@@ -94,6 +82,7 @@ impl Depths {
             self.plain.1 += if listed.queue.is_held() { 0 } else { listed.waiting() };
         }
         if listed.queue.is_held() {
+            self.add_frozen(listed, lifetimes);
             return;
         }
         let group = AGES.iter().position(|limit| listed.age < *limit).unwrap_or(AGES.len());
@@ -112,6 +101,15 @@ impl Depths {
             self.oldest = self.oldest.max(listed.age);
         }
         self.add_recipients(listed, left, judge);
+    }
+
+    fn add_frozen(&mut self, listed: &Listed, lifetimes: Lifetimes) {
+        if let Some(frozen) = lifetimes.frozen.filter(|_| listed.queue == Queue::Frozen) {
+            let left = frozen.saturating_sub(listed.age).max(0) as u64;
+            for (count, within) in self.ending.iter_mut().zip(SOON) {
+                *count += u64::from(left <= within);
+            }
+        }
     }
 
     fn add_recipients(&mut self, listed: &Listed, left: u64, judge: &Judge) {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use mailvane_parse::listing::{Listed, exim, postfix};
 
-use super::depths::{Depths, Lifetimes};
+use super::depths::Depths;
+use super::lifetimes::Lifetimes;
 use crate::rules;
 
 /// A listing takes no longer than this.
@@ -73,7 +74,7 @@ pub(crate) fn of_this_host(now: i64) -> Result<Look> {
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot run {program} {argument}"))?;
-    let lifetimes = if kind == Kind::Postfix { lifetimes() } else { Lifetimes { mail: 4 * 86_400, notices: 4 * 86_400 } };
+    let lifetimes = if kind == Kind::Postfix { Lifetimes::ask_postfix() } else { Lifetimes::ask_exim(program) };
     let begun = Instant::now();
     let (Some(out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else { bail!("{program} has no output") };
     // Who reads waits for each line: the limit of time is held from here.
@@ -159,19 +160,6 @@ fn read(mut text: impl BufRead, kind: Kind, lifetimes: Lifetimes, now: i64) -> R
     }
     depths.strange = strange;
     Ok(Look { depths, lifetimes, took: Duration::ZERO, complete })
-}
-
-/// How long Postfix lets messages wait, as its configuration says.
-fn lifetimes() -> Lifetimes {
-    let usual = Lifetimes::default();
-    let value = |name: &str| {
-        let output = Command::new("/usr/sbin/postconf").args(["-xh", name]).output().ok()?;
-        crate::pipeline::span::length(String::from_utf8_lossy(&output.stdout).trim()).map(|micros| micros / 1_000_000)
-    };
-    Lifetimes {
-        mail: value("maximal_queue_lifetime").unwrap_or(usual.mail),
-        notices: value("bounce_queue_lifetime").unwrap_or(usual.notices),
-    }
 }
 
 #[cfg(test)]

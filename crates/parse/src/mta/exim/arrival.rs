@@ -51,3 +51,9 @@ fn recipients(rest: &[u8]) -> &[u8] {
         None => rest.strip_prefix(b"for ").unwrap_or(b""),
     }
 }
+
+/// The line goes on in another piece: its last address may be half of one.
+pub(super) fn cut_off(arrival: &mut Arrival<'_>) {
+    let end = arrival.recipients.iter().rposition(|byte| *byte == b' ').unwrap_or(0);
+    (arrival.recipients, arrival.cut) = (&arrival.recipients[..end], true);
+}

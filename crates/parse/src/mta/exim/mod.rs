@@ -68,6 +68,8 @@ pub struct Arrival<'a> {
     pub header_id: &'a [u8],
     /// What stands after `for`: the envelope recipients, with blanks between.
     pub recipients: &'a [u8],
+    /// The line was too long for syslog: there are more recipients, in pieces that follow.
+    pub cut: bool,
     /// All tags, for whoever wants the rest.
     pub tags: &'a [u8],
 }
@@ -229,10 +231,13 @@ pub(crate) fn read<'a>(message: &'a [u8], record: &mut Record<'a>) {
     }
     record.pid = record.pid.or(inner.pid);
     let (message_id, text) = head::message_id(inner.rest);
-    let event = match message_id {
+    let mut event = match message_id {
         Some(_) => of_message(text),
         None => of_nobody(text),
     };
+    if let (Some((_, 2..)), Event::Arrival(arrival)) = (piece, &mut event) {
+        arrival::cut_off(arrival);
+    }
     record.severity = if matches!(event, Event::Trouble { .. }) { system::severity(text) } else { Severity::Info };
     record.body = match event {
         Event::Ignored => Body::Ignored,

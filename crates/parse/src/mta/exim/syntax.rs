@@ -150,6 +150,17 @@ impl<'a> Tags<'a> {
         }
     }
 
+    /// `U=spaced user P=local`: a login may hold blanks, and the protocol stands after it.
+    fn user_value(&mut self, value: &'a [u8]) -> &'a [u8] {
+        match split_at(value, b" P=") {
+            Some((user, _)) if user.contains(&b' ') && !user.contains(&b'=') && !user.contains(&b':') => {
+                self.rest = &value[user.len()..];
+                user
+            }
+            _ => self.plain_value(value),
+        }
+    }
+
     /// `ST=transport (why the shadow transport failed)`: the reason is prose, and tags follow it.
     fn skip_shadow_error(&mut self) {
         if let Some(inside) = self.rest.strip_prefix(b" (")
@@ -206,6 +217,7 @@ impl<'a> Iterator for Tags<'a> {
                     self.after(rest);
                 }
                 _ if matches!(key, b"H" | b"I") => (tag.value, tag.host, tag.reused) = self.host_value(value),
+                _ if key == b"U" => tag.value = self.user_value(value),
                 _ => tag.value = self.plain_value(value),
             }
             if key == b"ST" {

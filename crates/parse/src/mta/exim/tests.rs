@@ -192,3 +192,25 @@ fn tags_go_on_after_the_failure_of_a_shadow_transport() {
     let Event::Delivery(delivery) = event(text) else { panic!("{text}") };
     assert_eq!((delivery.transport, delivery.text), (&b"lmtp"[..], &b"250 taken"[..]));
 }
+
+#[test]
+fn a_login_may_hold_blanks() {
+    let text = "2026-11-22 14:00:00 1rABCD-0005MB-00 <= \"print job\"@example.com U=print job P=local S=1234 for a@example.net";
+    let Event::Arrival(arrival) = event(text) else { panic!("{text}") };
+    assert_eq!((arrival.sender, arrival.host.user), (&b"\"print job\"@example.com"[..], &b"print job"[..]));
+    assert_eq!((arrival.protocol, arrival.size, arrival.recipients), (&b"local"[..], Some(1234), &b"a@example.net"[..]));
+    // An answer to an ident question is a stranger's: it does not say what the protocol is.
+    let text = "2026-11-22 14:00:00 1rABCD-0005MB-00 <= a@example.org H=(x) [192.0.2.7] U=x P=local S=1 P=smtp S=99";
+    let Event::Arrival(arrival) = event(text) else { panic!("{text}") };
+    assert_eq!((arrival.protocol, arrival.size), (&b"smtp"[..], Some(99)));
+}
+
+#[test]
+fn half_an_address_at_the_end_of_a_piece_is_none() {
+    let text = "Nov 22 14:00:00 mx1 exim[407]: [1/2] 1rABCD-0005MB-00 <= a@example.org H=(x) [192.0.2.7] P=esmtp S=1 for one@example.com two@example.com thr";
+    let Event::Arrival(arrival) = event(text) else { panic!("{text}") };
+    assert_eq!((arrival.recipients, arrival.cut), (&b"one@example.com two@example.com"[..], true));
+    let whole = text.replace("[1/2] ", "");
+    let Event::Arrival(arrival) = event(&whole) else { panic!("{text}") };
+    assert_eq!((arrival.recipients, arrival.cut), (&b"one@example.com two@example.com thr"[..], false));
+}
