@@ -1,6 +1,7 @@
 //! The engine from minutes to notices: history, pauses, restarts, flapping, lag, one incident with one notice.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mailvane_alert::event::NoticeKind;
@@ -98,6 +99,44 @@ fn a_block_is_one_incident_with_one_notice_and_one_resolution() {
 }
 
 #[test]
+fn what_follows_from_a_block_is_a_part_of_its_incident() {
+    let mut engine = engine(false);
+    let mut step = Step::default();
+    for at in 0..DAY {
+        let refuses = (600..660).contains(&at);
+        let mut minute = minute(at, refuses);
+        minute.cells.push((Dimension::SenderDomain, Arc::from("example.com"), cell(20, if refuses { 10 } else { 0 })));
+        step.extend(engine.step(&minute, live(at)));
+    }
+    assert_eq!(kinds(&step), [NoticeKind::Fired, NoticeKind::Resolved], "{:#?}", step.notices);
+    assert!(step.transitions.iter().any(|change| change.rule == "sender_refused" && change.to == State::Firing));
+    let incidents: BTreeSet<&str> = step.incidents.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(incidents.len(), 1, "{:#?}", step.incidents);
+}
+
+#[test]
+fn a_block_is_over_after_a_handful_of_messages_on_a_host_that_became_quiet() {
+    let mut engine = engine(false);
+    let mut step = Step::default();
+    for at in 0..DAY {
+        let mut minute = minute(at, (600..660).contains(&at));
+        // One message to each provider in a quarter of an hour, from then on.
+        if at >= 660 {
+            minute.cells.clear();
+            if at % 15 == 0 {
+                minute.cells.push((Dimension::All, Arc::from(""), cell(2, 0)));
+                minute.cells.push((Dimension::Provider, Arc::from("google"), cell(1, 0)));
+                minute.cells.push((Dimension::Provider, Arc::from("yahoo"), cell(1, 0)));
+            }
+        }
+        step.extend(engine.step(&minute, live(at)));
+    }
+    assert_eq!(kinds(&step), [NoticeKind::Fired, NoticeKind::Resolved], "{:#?}", step.notices);
+    let resolved = step.notices[1].at;
+    assert!(resolved <= time(660 + 180).0, "resolved {} min after its end", (resolved - time(660).0) / Time::MINUTE);
+}
+
+#[test]
 fn history_fills_rows_and_sends_nothing() {
     let mut engine = engine(true);
     let begun = [3, 8, 14, 20, 26].map(|day| day * DAY + 600);
@@ -139,6 +178,7 @@ fn a_pause_gives_one_notice_for_what_holds_and_one_line_for_what_is_over() {
     assert_eq!(fired.began, time(DAY + 300).0);
     let summary = step.notices.iter().find(|notice| notice.kind == NoticeKind::Summary).unwrap();
     assert_eq!(summary.summary.len(), 1, "{:?}", summary.summary);
+    assert_eq!(summary.severity, Severity::Ticket, "routes leave out less by default");
     assert!(summary.summary[0].contains("google"));
 }
 

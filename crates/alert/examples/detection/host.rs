@@ -437,7 +437,8 @@ impl Host {
                     // There is nothing to be found before the password was.
                     one.first = Some(minute);
                 }
-                let client = Arc::from(format!("192.0.2.{}", 100 + at));
+                // Each from a network of its own: a second one from the network of the first would be no news.
+                let client = Arc::from(format!("198.18.{}.7", at % 250));
                 let user = Arc::clone(&self.users[one.target]);
                 out.logins.push(Logins { user, client, ok: u32::from(is_last), failed });
             }

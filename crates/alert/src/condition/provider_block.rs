@@ -6,7 +6,7 @@ use mailvane_model::Time;
 use super::reading::percent;
 use super::{Group, Reading, Scene, Scope, Verdict};
 use crate::input::Dimension;
-use crate::measure::{Measure, Ratio};
+use crate::measure::{Measure, Ratio, Sums};
 use crate::rule::Severity;
 use crate::rule::read::Reader;
 use crate::rule::span_text;
@@ -47,15 +47,19 @@ impl ProviderBlock {
     }
 
     pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
+        let refusals = Measure::Ratio(Ratio::FirstRefusal);
         for (series, is_open) in self.scope.series(scene) {
             let mut reading = Reading::clear(self.scope.group(series));
             for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
-                let (refused, of) = self.refused(series, scene, *window);
+                let (refused, of) = self.refused(series, scene, *window, is_open);
                 if of < self.min_of && !(is_open && of >= 1.0) {
                     continue;
                 }
+                let is_over = || (is_open || *window > Time::HOUR) && series.is_over(refusals, self.share, scene.now, *window);
                 if refused >= self.min_count && of >= self.min_of && refused / of >= self.share {
-                    self.fill(&mut reading, (refused, of), *window, series, scene);
+                    if !is_over() {
+                        self.fill(&mut reading, (refused, of), *window, series, scene);
+                    }
                     break;
                 }
                 if of > QUICK && refused < of * self.share / 4.0 {
@@ -65,7 +69,7 @@ impl ProviderBlock {
                 if lack_chance(refused, of * self.share, 1.0) < 0.01 {
                     break;
                 }
-                if is_open && refused / of > self.share / 2.0 {
+                if is_open && refused / of > self.share / 2.0 && !is_over() {
                     reading.verdict = Verdict::Between;
                 }
             }
@@ -76,14 +80,14 @@ impl ProviderBlock {
     }
 
     /// Recipients that were refused, and out of how many, without greylisting.
-    fn refused(&self, series: &Series, scene: &Scene<'_>, window: i64) -> (f64, f64) {
-        let sums = series.window(scene.now, window);
+    fn refused(&self, series: &Series, scene: &Scene<'_>, window: i64, is_open: bool) -> (f64, f64) {
+        let sums = sums(series, scene, window, is_open);
         let any = Measure::Ratio(Ratio::FirstRefusal).of(&sums);
         if !self.blocks_only || any.count == 0 {
             return (any.count as f64, any.of as f64);
         }
         let blocked = scene.book.get(series.name.class, Dimension::Blocked, &series.name.key);
-        let refused = blocked.map_or(0, |blocked| any_of(blocked, scene, window));
+        let refused = blocked.map_or(0, |blocked| any_of(&self::sums(blocked, scene, window, is_open)));
         ((refused as f64).min(any.count as f64), any.of as f64)
     }
 
@@ -98,7 +102,7 @@ impl ProviderBlock {
         if of_our_mail < self.considerable {
             reading.severity = Some(Severity::Ticket);
         }
-        let is_bad = |sums: &crate::measure::Sums| Measure::Ratio(Ratio::FirstRefusal).of(sums).count > 0;
+        let is_bad = |sums: &Sums| Measure::Ratio(Ratio::FirstRefusal).of(sums).count > 0;
         reading.since = series.history.first(scene.now, window, is_bad).map(|time| time.0);
         let what = if self.blocks_only { "refused because of us" } else { "refused or deferred" };
         reading.text = format!(
@@ -113,8 +117,13 @@ impl ProviderBlock {
 }
 
 /// How many recipients were refused, or deferred at their first try.
-fn any_of(series: &Series, scene: &Scene<'_>, window: i64) -> u64 {
-    Measure::Ratio(Ratio::FirstRefusal).of(&series.window(scene.now, window)).count
+fn any_of(sums: &Sums) -> u64 {
+    Measure::Ratio(Ratio::FirstRefusal).of(sums).count
+}
+
+/// The sums of a window. A long one remembers what was told and is over: it is not told again.
+fn sums(series: &Series, scene: &Scene<'_>, window: i64, is_open: bool) -> Sums {
+    if is_open { series.window(scene.now, window) } else { series.untold(scene.now, window) }
 }
 
 /// The share of our recipients that belong to a group, over the past, or over the last day while there is none.

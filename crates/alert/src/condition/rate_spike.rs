@@ -11,14 +11,12 @@ use crate::input::Dimension;
 use crate::measure::{Measure, Ratio};
 use crate::rule::read::Reader;
 use crate::rule::span_text;
-use crate::series::Series;
+use crate::series::{OVER, Series};
 use crate::statistics::{excess_chance, lack_chance, wilson_lower};
 
 const WINDOWS: [i64; 7] = [2 * Time::MINUTE, 5 * Time::MINUTE, 15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR, Time::DAY, 7 * Time::DAY];
 /// The past counts for at least and at most so many messages: even a long past says only so much about batches.
 const WEIGHT: (f64, f64) = (30.0, 150.0);
-/// How sure a short window must be that the rate of a longer one is over.
-const OVER: f64 = 0.01;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -69,12 +67,21 @@ impl RateSpike {
                 .filter_map(|window| self.look(series, scene, *window, is_open))
                 .collect();
             let mut reading = Reading::clear(self.scope.group(series));
+            let is_past = |look: &Look| {
+                let worst = || series.worst_rate(self.measure, self.min_count, scene.now, look.window).max(look.count / look.of);
+                look.window > Time::HOUR && series.is_over(self.measure, worst(), scene.now, look.window)
+            };
             if let Some(held) = looks.iter().find(|look| look.holds) {
                 let is_over = looks.iter().take_while(|look| look.window < held.window).any(|look| is_over(look, held));
-                if !is_over {
+                if !is_over && !is_past(held) {
                     self.fill(&mut reading, held, series, scene);
                 }
-            } else if is_open && looks.first().is_some_and(|look| look.count / look.of > look.limit / 2.0 && look.count >= 3.0) {
+            } else if is_open
+                && let Some(look) = looks.first()
+                && look.count / look.of > look.limit / 2.0
+                && look.count >= 3.0
+                && !is_past(look)
+            {
                 reading.verdict = Verdict::Between;
             }
             if is_open || reading.verdict != Verdict::Clear {

@@ -283,7 +283,7 @@ impl Engine {
             return;
         }
         let Some(alert) = self.alerts.get(key) else { return };
-        let common = if key.1.is_whole() { format!("topic:{}", rule.topic) } else { format!("{}:{}", key.1.label, key.1.key) };
+        let common = self.incident_of(rule, key, alert);
         let history = !self.trained;
         let incident = self
             .incidents
@@ -295,6 +295,17 @@ impl Engine {
         incident.began = incident.began.min(began.0);
         incident.severity = incident.severity.max(alert.severity);
         step.incidents.extend(self.row(&common, None));
+    }
+
+    /// The incident that an alert that begins to fire belongs to: that of what it is a consequence of, or that of its group.
+    fn incident_of(&self, rule: &Rule, key: &(String, Group), alert: &Alert) -> String {
+        if let Some(cause) = self.muting(alert).next() {
+            let cause = (cause.rule.clone(), cause.group.clone());
+            if let Some((known, _)) = self.incidents.iter().find(|(_, incident)| incident.alerts.contains(&cause)) {
+                return known.clone();
+            }
+        }
+        if key.1.is_whole() { format!("topic:{}", rule.topic) } else { format!("{}:{}", key.1.label, key.1.key) }
     }
 
     /// What began at `began` was not as usual. What mutes others is behind what they would tell of: they need not tell it later.

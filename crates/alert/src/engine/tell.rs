@@ -91,10 +91,15 @@ impl Engine {
 
     /// Whether a graver rule fires of which this alert is a consequence.
     fn is_muted(&self, alert: &Alert) -> bool {
-        let Some(rule) = self.rules.get(&alert.rule) else { return true };
-        rule.muted_by.iter().any(|name| {
-            let others = self.alerts.values().filter(|other| other.rule == *name && other.state == State::Firing);
-            others.into_iter().any(|other| other.group != alert.group || other.rule != alert.rule)
+        self.rules.get(&alert.rule).is_none() || self.muting(alert).next().is_some()
+    }
+
+    /// The firing alerts of graver rules of which this one is a consequence.
+    pub(super) fn muting<'a>(&'a self, alert: &'a Alert) -> impl Iterator<Item = &'a Alert> {
+        let names = self.rules.get(&alert.rule).map_or(&[][..], |rule| &rule.muted_by);
+        names.iter().flat_map(move |name| {
+            let firing = self.alerts.values().filter(move |other| other.rule == *name && other.state == State::Firing);
+            firing.filter(move |other| other.group != alert.group || other.rule != alert.rule)
         })
     }
 
@@ -194,7 +199,8 @@ impl Engine {
             incident: String::new(),
             answers: None,
             kind: NoticeKind::Summary,
-            severity: Severity::Info,
+            // It is over, so nobody is woken; what is worth a line of it was a ticket at least, and routes leave out what is less.
+            severity: Severity::Ticket,
             title: "what began and ended in the meantime".to_owned(),
             at: now.0,
             began: now.0,

@@ -60,6 +60,15 @@ impl Entry {
         }
     }
 
+    fn sums(&self) -> Sums {
+        Sums {
+            counts: self.counts,
+            recipients: self.counts.get(Figure::Recipients),
+            deferred: self.counts.get(Figure::RecipientsDeferred),
+            greylisted: self.counts.get(Figure::RecipientsGreylisted),
+        }
+    }
+
     fn merge_gaps(&mut self, gaps: Option<&Gaps>) {
         if let Some(gaps) = gaps {
             let mine = self.gaps.get_or_insert_default();
@@ -219,13 +228,17 @@ impl History {
     pub(crate) fn first(&self, end: Time, length: i64, is_bad: impl Fn(&Sums) -> bool) -> Option<Time> {
         let tier = if length <= Time::HOUR { &self.minutes } else { &self.quarters };
         let from = minute_of(end.plus(-length));
-        let as_sums = |entry: &Entry| Sums {
-            counts: entry.counts,
-            recipients: entry.counts.get(Figure::Recipients),
-            deferred: entry.counts.get(Figure::RecipientsDeferred),
-            greylisted: entry.counts.get(Figure::RecipientsGreylisted),
-        };
-        tier.iter().filter(|entry| entry.at >= from).find(|entry| is_bad(&as_sums(entry))).map(|entry| time_of(entry.at))
+        tier.iter().filter(|entry| entry.at >= from).find(|entry| is_bad(&entry.sums())).map(|entry| time_of(entry.at))
+    }
+
+    /// The sums of the time before `end` that reach ever further back, by quarters of an hour with anything in them, up to `length`.
+    pub(crate) fn back(&self, end: Time, length: i64) -> impl Iterator<Item = Sums> {
+        let (from, until) = (minute_of(end.plus(-length)), minute_of(end.plus(-1)));
+        let steps = self.quarters.iter().rev().skip_while(move |entry| entry.at > until).take_while(move |entry| entry.at >= from);
+        steps.scan(Sums::default(), |sums, entry| {
+            sums.add(&entry.sums());
+            Some(*sums)
+        })
     }
 
     /// Says that the time from `from` on was told of, and whether nothing is to be learned from it.

@@ -17,6 +17,7 @@ use season::Season;
 
 use crate::input::Dimension;
 use crate::measure::{Counts, Measure, Sums};
+use crate::statistics::lack_chance;
 
 /// The class of what is counted at the door, where there is no traffic.
 pub const DOOR: u8 = u8::MAX;
@@ -28,6 +29,8 @@ const IDLE: i32 = 45 * 24 * 60;
 const WIDE_IDLE: i32 = 8 * 24 * 60;
 /// Recent hours teach when they are this old, in minutes: by then an incident would have been noticed.
 const SETTLED: i32 = 25 * 60;
+/// What is less likely than this, if it still went on, is over.
+pub(crate) const OVER: f64 = 0.01;
 
 /// Which numbers, of whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,6 +70,22 @@ impl Series {
     /// The sums of the last `length` microseconds before `end`.
     pub fn window(&self, end: Time, length: i64) -> Sums {
         self.history.window(end, length)
+    }
+
+    /// Whether the last quarters of an hour, however many, show far fewer cases than `share` of their number would give: what a longer
+    /// window still remembers is over. Between the windows of a rule a small host has hours with a handful of messages each.
+    pub fn is_over(&self, measure: Measure, share: f64, end: Time, length: i64) -> bool {
+        self.history.back(end, length).map(|sums| measure.of(&sums)).any(|rate| {
+            let (count, of) = (rate.count as f64, rate.of as f64);
+            of > 0.0 && count / of < share / 2.0 && lack_chance(count, of * share, 1.0) < OVER
+        })
+    }
+
+    /// The highest rate that the last quarters of an hour have, however many of those that hold `least` cases or more: what was going on,
+    /// not thinned out by the time before it.
+    pub fn worst_rate(&self, measure: Measure, least: f64, end: Time, length: i64) -> f64 {
+        let rates = self.history.back(end, length).map(|sums| measure.of(&sums)).filter(|rate| rate.count as f64 >= least);
+        rates.filter_map(|rate| rate.value()).fold(0.0, f64::max)
     }
 
     /// The same without the time of which an alert told: what was said once is no news. Up to an hour everything counts.
