@@ -61,11 +61,15 @@ fn text(look: &Look, top: usize) -> String {
         out.push_str(&format!("  of them   {:>8} notices to senders\n", depths.notices));
     }
     out.push_str(&format!("oldest that waits (held mail and notices left out): {}\n", length(depths.oldest)));
-    out.push_str("\nage\n");
+    if depths.waiting() > 0 {
+        out.push_str("\nage\n");
+    }
     for (name, count) in ages().iter().zip(depths.ages).filter(|(_, count)| *count > 0) {
         out.push_str(&format!("  {name:<16} {count:>8} messages\n"));
     }
-    out.push_str("\nwaiting for\n");
+    if depths.waiting() > 0 {
+        out.push_str("\nwaiting for\n");
+    }
     for (name, destination) in depths.largest().into_iter().take(top) {
         let (count, oldest) = (destination.recipients, length(destination.oldest));
         out.push_str(&format!("  {name:<32} {count:>8} recipients in {} messages, oldest {oldest}\n", destination.messages));
@@ -96,7 +100,8 @@ fn text(look: &Look, top: usize) -> String {
         out.push_str(&format!("\n{} lines of the listing were not understood\n", depths.strange));
     }
     out.push_str(
-        "\nnothing was changed. Postfix: `postqueue -i ID` tries one again, `postsuper -h ID` holds it, `postcat -q ID` shows it\n",
+        "\nnothing was changed. Postfix: `postqueue -i ID` tries one again, `postsuper -h ID` holds it, `postcat -q ID` shows it;\n\
+         Exim: `exim -M ID` tries one again, `exim -Mf ID` freezes it, `exim -Mt ID` thaws it, `exim -Mvc ID` shows it\n",
     );
     out
 }
