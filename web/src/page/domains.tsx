@@ -16,7 +16,7 @@ export function Domains() {
       <PageHead title="Domains"><p class="muted">What the world sees of your domains: MX, SPF, DKIM, DMARC, DNSSEC, block lists. Nothing is called broken on one name server's word.</p></PageHead>
       <div class="stack">
         {error && <Failure error={error} again={again} />}
-        {data?.domains.length === 0 && <Empty title="No domains">Name yours in the configuration: <code>[domains] ours = ["example.com"]</code></Empty>}
+        {data?.domains.length === 0 && <Card title="Domains"><Empty title="No domains">Name yours in the configuration: <code>[domains] ours = ["example.com"]</code></Empty></Card>}
         {data && data.domains.length > 0 && (
           <Card title="Domains" flush>
             <Scroll label="Domains">

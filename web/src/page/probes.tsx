@@ -30,7 +30,7 @@ export function Probes() {
       <PageHead title="Probes"><p class="muted">Your servers as others meet them, on a schedule.</p></PageHead>
       <div class="stack">
         {error && <Failure error={error} again={again} />}
-        {data?.probes.length === 0 && <Empty title="No probes">Write one into the configuration: <code>[[probe]]</code> with <code>name</code>, <code>kind = "smtp"</code> and <code>hosts = ["mail.example.com:25"]</code></Empty>}
+        {data?.probes.length === 0 && <Card title="Probes"><Empty title="No probes">Write one into the configuration: <code>[[probe]]</code> with <code>name</code>, <code>kind = "smtp"</code> and <code>hosts = ["mail.example.com:25"]</code></Empty></Card>}
         {data && data.probes.length > 0 && (
           <Card title="Probes" flush>
             <Scroll label="Probes">
