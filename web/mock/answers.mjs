@@ -354,7 +354,7 @@ export function liveQueue(now) {
       { domain: 'dead.example', messages: 31, recipients: 31, oldest_s: 190_000, expiring: 5, reason: 'connection_failure', reply: 'connect to dead.example[192.0.2.9]:25: Connection timed out' },
     ],
     expiring: [[3600, 0], [14_400, 1], [43_200, 2], [86_400, 5]].map(([within_s, messages]) => ({ within_s, messages })),
-    lifetime_s: 432_000, complete: true, took_s: 0.02, not_understood: 0,
+    lifetime_s: 432_000, notice_lifetime_s: 432_000, frozen_lifetime_s: null, complete: true, took_s: 0.02, not_understood: 0,
   };
   const history = Array.from({ length: 60 }, (_, place) => ({ time: iso(now - (60 - place) * 60_000), deferred: 200 + place * 10, active: 12, held: 3, recipients: 400 + place * 13 }));
   return { as_of: iso(now - 20_000), problem: null, listed, drain_per_s: -0.22, empty_in_s: null, history };
