@@ -115,6 +115,27 @@ fn what_follows_from_a_block_is_a_part_of_its_incident() {
 }
 
 #[test]
+fn what_outlives_its_cause_is_told_by_itself() {
+    let mut engine = engine(false);
+    let mut step = Step::default();
+    for at in 0..DAY {
+        let mut minute = minute(at, (600..660).contains(&at));
+        // Another provider begins to refuse some of our mail meanwhile, and goes on.
+        let refused = if (630..900).contains(&at) { 4 } else { 0 };
+        minute.cells[2] = (Dimension::Provider, Arc::from("yahoo"), cell(10, refused));
+        step.extend(engine.step(&minute, live(at)));
+    }
+    let told = |key: &str| -> Vec<NoticeKind> {
+        let about = step.notices.iter().filter(|notice| notice.lines.iter().any(|line| line.group.key == key));
+        about.map(|notice| notice.kind).collect()
+    };
+    assert_eq!(told("google"), [NoticeKind::Fired, NoticeKind::Resolved], "{:#?}", step.notices);
+    assert_eq!(told("yahoo"), [NoticeKind::Fired, NoticeKind::Resolved], "{:#?}", step.notices);
+    let resolved = step.notices.iter().find(|notice| notice.kind == NoticeKind::Resolved).unwrap();
+    assert!(resolved.at < time(720).0, "the cause is over though what followed goes on");
+}
+
+#[test]
 fn a_block_is_over_after_a_handful_of_messages_on_a_host_that_became_quiet() {
     let mut engine = engine(false);
     let mut step = Step::default();

@@ -329,7 +329,7 @@ fn outcome_rows(frame: &Frame, see: &mut impl FnMut(&OutcomeRow<'_>)) {
     }
 }
 
-/// Messages of a scope, by arrival. Each comes once, as revision 0: what is counted of a message is counted at its first one.
+/// Messages of a scope, by arrival. Each comes once, in its last revision.
 pub fn messages(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
     let mut visit = |row: &MessageRow<'_>| {
         if scope.spans(row.time) && scope.has(mailvane_metric::Traffic::of(row.population, row.direction)) && scope.admits_message(row) {

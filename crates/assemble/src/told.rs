@@ -13,6 +13,8 @@ pub(crate) struct Told {
     /// How many revisions were told; with none, nothing else here says anything.
     pub(crate) rev: u32,
     pub(crate) direction: Direction,
+    /// Whether the rest is known: older pieces have the revision and the direction alone.
+    known: bool,
     population: Population,
     chain: u64,
     previous_hop: u64,
@@ -34,6 +36,7 @@ impl Told {
         Told {
             rev: row.rev + 1,
             direction: row.direction,
+            known: true,
             population: row.population,
             chain: row.chain,
             previous_hop: row.previous_hop,
@@ -43,8 +46,12 @@ impl Told {
         }
     }
 
-    /// The row that was told, as far as it is counted; the rest is of `row`, which replaces it.
+    /// The row that was told, as far as it is counted; the rest is of `row`, which replaces it. Where it is not known, nothing is taken back
+    /// but what is counted again.
     pub(crate) fn row<'a>(&self, life: &'a Life, row: &MessageRow<'a>) -> MessageRow<'a> {
+        if !self.known {
+            return MessageRow { rev: self.rev.saturating_sub(1), ..*row };
+        }
         let [local, domain, client_name, client_ip, sasl_user] = self.texts.map(|text| life.texts.get(text));
         MessageRow {
             rev: self.rev.saturating_sub(1),
@@ -81,27 +88,19 @@ impl Told {
 
     /// Reads what [`Told::write`] wrote. `all`: the piece has more of it than revision and direction.
     pub(crate) fn read(reader: &mut Reader<'_>, all: bool, life: &mut Life, rev: u32, direction: Direction) -> Result<Self, Damaged> {
-        let population = Population::default();
-        let now = Told {
-            rev,
-            direction,
-            population,
-            chain: 0,
-            previous_hop: 0,
-            size: life.size,
-            recipients: life.expected,
-            texts: texts_of(life),
-        };
         if rev == 0 || !all {
-            return Ok(now);
+            return Ok(Told { rev, direction, ..Told::default() });
         }
         let told = Told {
+            rev,
+            direction,
+            known: true,
             population: Population::from_code(reader.byte()?).ok_or(Damaged)?,
             chain: reader.word()?,
             previous_hop: reader.word()?,
             size: reader.optional()?,
             recipients: reader.optional()?.map(|count| count as u32),
-            ..now
+            texts: texts_of(life),
         };
         if reader.byte()? == 1 {
             return Ok(told);

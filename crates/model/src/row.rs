@@ -47,7 +47,7 @@ macro_rules! rows {
                 (0..self.len()).map(|index| self.get(index))
             }
 
-    /// The bytes it holds, roughly.
+            /// The bytes it holds, roughly.
             pub fn size(&self) -> usize {
                 0 $(+ self.$field.size())+
             }

@@ -10,7 +10,7 @@ use crate::measure::{Measure, Ratio, Sums};
 use crate::rule::Severity;
 use crate::rule::read::Reader;
 use crate::rule::span_text;
-use crate::series::Series;
+use crate::series::{OVER, Series};
 use crate::statistics::lack_chance;
 
 const WINDOWS: [i64; 5] = [2 * Time::MINUTE, 5 * Time::MINUTE, 15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
@@ -55,7 +55,7 @@ impl ProviderBlock {
                 if of < self.min_of && !(is_open && of >= 1.0) {
                     continue;
                 }
-                let is_over = || (is_open || *window > Time::HOUR) && series.is_over(refusals, self.share, scene.now, *window);
+                let is_over = || *window >= Time::HOUR && series.is_over(refusals, self.share, scene.now, *window);
                 if refused >= self.min_count && of >= self.min_of && refused / of >= self.share {
                     if !is_over() {
                         self.fill(&mut reading, (refused, of), *window, series, scene);
@@ -66,7 +66,7 @@ impl ProviderBlock {
                     break;
                 }
                 // Far fewer refusals than such a block would give: it is over, whatever longer windows remember.
-                if lack_chance(refused, of * self.share, 1.0) < 0.01 {
+                if lack_chance(refused, of * self.share, 1.0) < OVER {
                     break;
                 }
                 if is_open && refused / of > self.share / 2.0 && !is_over() {

@@ -67,20 +67,17 @@ impl RateSpike {
                 .filter_map(|window| self.look(series, scene, *window, is_open))
                 .collect();
             let mut reading = Reading::clear(self.scope.group(series));
-            let is_past = |look: &Look| {
-                let worst = || series.worst_rate(self.measure, self.min_count, scene.now, look.window).max(look.count / look.of);
-                look.window > Time::HOUR && series.is_over(self.measure, worst(), scene.now, look.window)
-            };
+            let fell = |look: &Look| look.window >= Time::HOUR && series.fell(self.measure, look.limit, scene.now, look.window);
             if let Some(held) = looks.iter().find(|look| look.holds) {
                 let is_over = looks.iter().take_while(|look| look.window < held.window).any(|look| is_over(look, held));
-                if !is_over && !is_past(held) {
+                if !is_over && !fell(held) {
                     self.fill(&mut reading, held, series, scene);
                 }
             } else if is_open
                 && let Some(look) = looks.first()
                 && look.count / look.of > look.limit / 2.0
                 && look.count >= 3.0
-                && !is_past(look)
+                && !fell(look)
             {
                 reading.verdict = Verdict::Between;
             }

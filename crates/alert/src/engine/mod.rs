@@ -283,7 +283,16 @@ impl Engine {
             return;
         }
         let Some(alert) = self.alerts.get(key) else { return };
-        let common = self.incident_of(rule, key, alert);
+        if let Some(cause) = self.cause_of(alert)
+            && let Some(incident) = self.incidents.get_mut(&cause)
+        {
+            if !incident.followers.contains(key) {
+                incident.followers.push(key.clone());
+            }
+            step.incidents.extend(self.row(&cause, None));
+            return;
+        }
+        let common = if key.1.is_whole() { format!("topic:{}", rule.topic) } else { format!("{}:{}", key.1.label, key.1.key) };
         let history = !self.trained;
         let incident = self
             .incidents
@@ -297,15 +306,40 @@ impl Engine {
         step.incidents.extend(self.row(&common, None));
     }
 
-    /// The incident that an alert that begins to fire belongs to: that of what it is a consequence of, or that of its group.
-    fn incident_of(&self, rule: &Rule, key: &(String, Group), alert: &Alert) -> String {
-        if let Some(cause) = self.muting(alert).next() {
+    /// The incident of what an alert is a consequence of.
+    fn cause_of(&self, alert: &Alert) -> Option<String> {
+        self.muting(alert).find_map(|cause| {
             let cause = (cause.rule.clone(), cause.group.clone());
-            if let Some((known, _)) = self.incidents.iter().find(|(_, incident)| incident.alerts.contains(&cause)) {
-                return known.clone();
-            }
+            self.incidents.iter().find(|(_, incident)| incident.alerts.contains(&cause)).map(|(known, _)| known.clone())
+        })
+    }
+
+    /// Alerts that go on after what they followed from have an incident of their own.
+    pub(super) fn release(&mut self, step: &mut Step) {
+        let mut released = Vec::new();
+        let keys: Vec<String> = self.incidents.keys().filter(|key| !self.incidents[*key].followers.is_empty()).cloned().collect();
+        for key in keys {
+            let Some(incident) = self.incidents.get(&key) else { continue };
+            let is_over = !self.is_firing(incident);
+            let goes_on = |key: &&(String, Group)| {
+                let alert = self.alerts.get(*key).filter(|alert| alert.state == State::Firing);
+                alert.is_some_and(|alert| is_over || !self.is_muted(alert))
+            };
+            released.extend(incident.followers.iter().filter(goes_on).map(|follower| (key.clone(), follower.clone())));
         }
-        if key.1.is_whole() { format!("topic:{}", rule.topic) } else { format!("{}:{}", key.1.label, key.1.key) }
+        for (cause, key) in released {
+            if let Some(incident) = self.incidents.get_mut(&cause) {
+                incident.followers.retain(|follower| *follower != key);
+            }
+            let Some(rule) = self.rules.get(&key.0).cloned() else { continue };
+            let Some(began) = self.alerts.get(&key).map(|alert| alert.began) else { continue };
+            self.fires(&rule, &key, true, Time(began), step);
+        }
+    }
+
+    /// Whether an alert of an incident fires: then it goes on.
+    pub(super) fn is_firing(&self, incident: &Incident) -> bool {
+        incident.alerts.iter().filter_map(|key| self.alerts.get(key)).any(|alert| alert.state == State::Firing)
     }
 
     /// What began at `began` was not as usual. What mutes others is behind what they would tell of: they need not tell it later.
@@ -338,7 +372,7 @@ impl Engine {
             fired: incident.fired,
             ended,
             history: incident.history,
-            rules: incident.alerts.iter().map(|alert| alert.0.clone()).collect(),
+            rules: incident.alerts.iter().chain(&incident.followers).map(|alert| alert.0.clone()).collect(),
             text: gravest.map(|alert| alert.worst.text.clone()).unwrap_or_default(),
         })
     }

@@ -23,6 +23,7 @@ impl Engine {
             self.trained = true;
             self.summary.clear();
         }
+        self.release(step);
         let keys: Vec<String> = self.incidents.keys().cloned().collect();
         for key in keys {
             if self.is_settled(&key, wall) {
@@ -45,8 +46,7 @@ impl Engine {
 
     fn tell_one(&mut self, key: &str, behind: bool, wall: Time, step: &mut Step) {
         let Some(mut incident) = self.incidents.get(key).cloned() else { return };
-        let is_firing = incident.alerts.iter().filter_map(|key| self.alerts.get(key)).any(|alert| alert.state == State::Firing);
-        if !is_firing {
+        if !self.is_firing(&incident) {
             self.end(incident, behind, wall, step);
             return;
         }
@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// Whether a graver rule fires of which this alert is a consequence.
-    fn is_muted(&self, alert: &Alert) -> bool {
+    pub(super) fn is_muted(&self, alert: &Alert) -> bool {
         self.rules.get(&alert.rule).is_none() || self.muting(alert).next().is_some()
     }
 

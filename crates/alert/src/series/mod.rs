@@ -17,7 +17,7 @@ use season::Season;
 
 use crate::input::Dimension;
 use crate::measure::{Counts, Measure, Sums};
-use crate::statistics::lack_chance;
+use crate::statistics::{lack_chance, wilson_lower};
 
 /// The class of what is counted at the door, where there is no traffic.
 pub const DOOR: u8 = u8::MAX;
@@ -81,11 +81,19 @@ impl Series {
         })
     }
 
-    /// The highest rate that the last quarters of an hour have, however many of those that hold `least` cases or more: what was going on,
-    /// not thinned out by the time before it.
-    pub fn worst_rate(&self, measure: Measure, least: f64, end: Time, length: i64) -> f64 {
-        let rates = self.history.back(end, length).map(|sums| measure.of(&sums)).filter(|rate| rate.count as f64 >= least);
-        rates.filter_map(|rate| rate.value()).fold(0.0, f64::max)
+    /// The same of a rate that is known only by what was: the last quarters, the newest of them below `limit`, show far fewer cases than
+    /// the quarters just before them.
+    pub fn fell(&self, measure: Measure, limit: f64, end: Time, length: i64) -> bool {
+        // Sums up to each quarter; a difference of two is what lies between them.
+        let sums: Vec<(f64, f64)> =
+            self.history.back(end, length).map(|sums| measure.of(&sums)).map(|rate| (rate.count as f64, rate.of as f64)).collect();
+        if sums.first().is_none_or(|(count, of)| *count > of * limit) {
+            return false;
+        }
+        sums.iter().enumerate().any(|(at, (count, of))| {
+            let before = sums[at + 1..].iter().map(|(all, all_of)| wilson_lower(all - count, all_of - of, 1.96)).fold(0.0, f64::max);
+            *of > 0.0 && count / of < limit / 2.0 && lack_chance(*count, of * before, 1.0) < OVER
+        })
     }
 
     /// The same without the time of which an alert told: what was said once is no news. Up to an hour everything counts.

@@ -28,6 +28,9 @@ pub struct Incident {
     pub group: Group,
     /// Its alerts: rule and group.
     pub alerts: Vec<(String, Group)>,
+    /// Alerts that follow from one of them: they are a part of it while they are muted by it, and do not keep it open.
+    #[serde(default)]
+    pub followers: Vec<(String, Group)>,
     /// When it began, log time.
     pub began: i64,
     /// When its first alert fired.
@@ -60,6 +63,7 @@ impl Incident {
             key,
             group,
             alerts: Vec::new(),
+            followers: Vec::new(),
             began,
             fired,
             severity: Severity::Info,

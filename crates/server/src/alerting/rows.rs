@@ -1,5 +1,7 @@
 //! What is committed, from one time to another: rows of the store into a sink.
 
+use std::collections::HashMap;
+
 use mailvane_model::{Batch, Sink, Time};
 use mailvane_store::{CommitNumber, Kind, Result, Snapshot};
 
@@ -8,11 +10,14 @@ pub(crate) fn between(snapshot: &Snapshot, from: Time, until: Time, sink: &mut i
     let within = |time: Time| time >= from && time < until;
     for kind in Kind::ALL {
         for segment in snapshot.segments(kind, from, until) {
-            play(&snapshot.read(&segment, None)?, |_| &[], within, sink);
+            let rows = snapshot.read(&segment, None)?;
+            play(&rows, |_| &[], within, sink);
+            last_words(&rows, |_| &[], within, sink);
         }
     }
     for pending in snapshot.pending() {
         play(&pending.rows, |kind| pending.dead(kind), within, sink);
+        last_words(&pending.rows, |kind| pending.dead(kind), within, sink);
     }
     Ok(())
 }
@@ -30,22 +35,55 @@ pub(crate) fn earliest(snapshot: &Snapshot) -> Option<Time> {
 /// Rows that came in commits after `number` for a time before `from`: a source that lagged. What was sealed at once (an import) is history.
 pub(crate) fn late(snapshot: &Snapshot, number: CommitNumber, from: Time, sink: &mut impl Sink) {
     for pending in snapshot.pending().iter().filter(|pending| pending.number > number) {
-        play(&pending.rows, |kind| pending.dead(kind), |time| time < from, sink);
+        let within = |time: Time| time < from;
+        play(&pending.rows, |kind| pending.dead(kind), within, sink);
+        revisions(&pending.rows, within, sink);
     }
 }
 
-/// Hands over the rows of a batch whose time is wanted.
-fn play<'a>(rows: &'a Batch, dead: impl Fn(Kind) -> &'a [u32], within: impl Fn(Time) -> bool, sink: &mut impl Sink) {
-    // Numbers ascend, so each list of the dead is gone through once.
-    let alive = |dead: &'a [u32]| {
-        let mut rest = dead;
-        move |number: usize| {
-            while rest.first().is_some_and(|first| (*first as usize) < number) {
-                rest = &rest[1..];
-            }
-            rest.first().is_none_or(|first| *first as usize != number)
+/// Hands over every revision of messages and outcomes with what it takes back, superseded ones too: what came before was counted.
+fn revisions(rows: &Batch, within: impl Fn(Time) -> bool, sink: &mut impl Sink) {
+    let former: HashMap<_, _> = rows.replaced_messages.iter().map(|row| ((row.id, row.rev + 1), row)).collect();
+    for row in rows.messages.iter().filter(|row| within(row.time)) {
+        sink.message(&row, former.get(&(row.id, row.rev)));
+    }
+    let former: HashMap<_, _> = rows.replaced_outcomes.iter().map(|row| ((row.id, row.rev + 1), row)).collect();
+    for row in rows.outcomes.iter() {
+        let old = former.get(&(row.id, row.rev)).filter(|old| within(old.time));
+        if within(row.time) {
+            sink.outcome(&row, old);
         }
-    };
+    }
+}
+
+/// Hands over the last revisions of the messages and outcomes of a batch whose time is wanted.
+fn last_words<'a>(rows: &'a Batch, dead: impl Fn(Kind) -> &'a [u32], within: impl Fn(Time) -> bool, sink: &mut impl Sink) {
+    let mut is_alive = alive(dead(Kind::Messages));
+    for (number, time) in rows.messages.time.0.iter().enumerate() {
+        if within(*time) && is_alive(number) {
+            sink.message(&rows.messages.get(number), None);
+        }
+    }
+    let mut is_alive = alive(dead(Kind::Outcomes));
+    for (number, time) in rows.outcomes.time.0.iter().enumerate() {
+        if within(*time) && is_alive(number) {
+            sink.outcome(&rows.outcomes.get(number), None);
+        }
+    }
+}
+
+/// Whether a row is none of the dead. Numbers ascend, so the list of the dead is gone through once.
+fn alive(mut dead: &[u32]) -> impl FnMut(usize) -> bool {
+    move |number| {
+        while dead.first().is_some_and(|first| (*first as usize) < number) {
+            dead = &dead[1..];
+        }
+        dead.first().is_none_or(|first| *first as usize != number)
+    }
+}
+
+/// Hands over the rows of a batch that are never revised and whose time is wanted.
+fn play<'a>(rows: &'a Batch, dead: impl Fn(Kind) -> &'a [u32], within: impl Fn(Time) -> bool, sink: &mut impl Sink) {
     macro_rules! hand_over {
         ($($kind:ident $column:ident $method:ident),+) => {
             $({
@@ -59,26 +97,15 @@ fn play<'a>(rows: &'a Batch, dead: impl Fn(Kind) -> &'a [u32], within: impl Fn(T
         };
     }
     hand_over!(Attempts attempts attempt, Rejections rejections rejection, Auths auths auth, Sessions sessions session, Notices notices notice);
-    let mut messages_alive = alive(dead(Kind::Messages));
-    for (number, time) in rows.messages.time.0.iter().enumerate() {
-        if within(*time) && messages_alive(number) {
-            sink.message(&rows.messages.get(number), None);
-        }
-    }
-    let mut alive = alive(dead(Kind::Outcomes));
-    for (number, time) in rows.outcomes.time.0.iter().enumerate() {
-        if within(*time) && alive(number) {
-            sink.outcome(&rows.outcomes.get(number), None);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
-    use mailvane_model::AttemptRow;
     use mailvane_model::row::OutcomeRow;
+    use mailvane_model::word::Direction;
+    use mailvane_model::{AttemptRow, MessageRow};
     use mailvane_store::{Commit, Disk, Options, Store};
 
     use super::*;
@@ -109,6 +136,43 @@ mod tests {
             batch.attempt(&AttemptRow { id: *id, time: Time::from_seconds(*second), ..AttemptRow::default() });
         }
         batch
+    }
+
+    /// Messages by direction, as sums take them.
+    #[derive(Default)]
+    struct Sum([i64; 8]);
+
+    impl Sink for Sum {
+        fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
+            self.0[usize::from(row.direction.code())] += 1;
+            if let Some(old) = replaced {
+                self.0[usize::from(old.direction.code())] -= 1;
+            }
+        }
+    }
+
+    #[test]
+    fn a_revision_that_comes_late_takes_back_what_came_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store = Disk::open(folder.path(), Options::default()).expect("a store");
+        let told = MessageRow { id: 1, time: Time::from_seconds(5), ..MessageRow::default() };
+        let known = MessageRow { rev: 1, direction: Direction::Outbound, ..told };
+        let commit = |row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>, store: &mut Disk| {
+            let mut batch = Batch::default();
+            batch.message(row, replaced);
+            store.commit(&Commit::of(&batch)).expect("kept");
+            store.snapshot().expect("a snapshot")
+        };
+        let begin = store.snapshot().expect("a snapshot").number();
+        let first = commit(&told, None, &mut store);
+        let second = commit(&known, Some(&told), &mut store);
+        let sum = |snapshot: &Snapshot, number| {
+            let mut sum = Sum::default();
+            late(snapshot, number, Time::from_seconds(20), &mut sum);
+            (sum.0[usize::from(Direction::Unknown.code())], sum.0[usize::from(Direction::Outbound.code())])
+        };
+        assert_eq!((sum(&first, begin), sum(&second, first.number())), ((1, 0), (-1, 1)));
+        assert_eq!(sum(&second, begin), (0, 1), "both at once");
     }
 
     #[test]
