@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{program, web, workspace};
+use crate::{guided, program, web, workspace};
 
 const UNIT: &str = include_str!("../package/mailvane.service");
 const POSTINST: &str = include_str!("../package/postinst");
@@ -16,7 +16,10 @@ const POSTRM: &str = include_str!("../package/postrm");
 /// Builds everything below `target/dist-out`.
 pub(crate) fn run() -> Result<ExitCode> {
     web::build()?;
-    let binary = workspace::build_program("dist", workspace::Build::Whole)?;
+    let binary = match guided::tool() {
+        Some(tool) => guided::build_program(&tool, "dist", workspace::Build::Whole)?,
+        None => workspace::build_program("dist", workspace::Build::Whole)?,
+    };
     let out = workspace::target()?.join("dist-out");
     fs::create_dir_all(&out)?;
     let plain = out.join("mailvane");

@@ -5,6 +5,7 @@ mod bench;
 mod browser;
 mod check;
 mod dist;
+mod guided;
 mod program;
 mod run;
 mod step;
@@ -21,9 +22,10 @@ usage: cargo xtask COMMAND
   test [STEP...]               check everything (or only these steps), with a summary at the end
   web                          build the dashboard into web/dist
   tidy                         hold the habits that a machine can hold
-  bench report [--megabytes N] [--runs N] [--seed N] [--exim | --no-pflogsumm] [--light]
+  bench report [--megabytes N] [--runs N] [--seed N] [--exim | --no-pflogsumm] [--light] [--guided]
                                `mailvane report` and pflogsumm (--exim: eximstats) side by side on the same simulated log
-                               (--light builds the commands on files only: much quicker to build, the same report)
+                               (--light builds the commands on files only: much quicker to build, the same report;
+                               --guided as `dist` does, with what a run on other logs tells the compiler)
   bench ingest [--megabytes N] [--rate N] [--seconds N]
                                live ingest with commits
   bench verdicts [--sisimai DIR]

@@ -56,17 +56,25 @@ pub(crate) enum Build {
 
 /// Builds the program and says where it is. Cargo shows its own progress.
 pub(crate) fn build_program(profile: &str, build: Build) -> Result<PathBuf> {
+    if !build_command(profile, build).status().context("cannot start cargo")?.success() {
+        bail!("the program does not build: see above");
+    }
+    Ok(program_in(&target()?, profile))
+}
+
+/// The command that builds it.
+pub(crate) fn build_command(profile: &str, build: Build) -> Command {
     // Of the whole workspace, so that libraries have the same features as in tests and are not built a second time.
-    let mut command = match build {
+    match build {
         Build::Whole => cargo(&["build", "--workspace", "--bin", "mailvane", "--profile", profile]),
         Build::Light => cargo(&["build", "--package", "mailvane-server", "--no-default-features", "--profile", profile]),
         Build::Follow => {
             cargo(&["build", "--package", "mailvane-server", "--no-default-features", "--features", "follow", "--profile", profile])
         }
-    };
-    if !command.status().context("cannot start cargo")?.success() {
-        bail!("the program does not build: see above");
     }
-    let folder = if profile == "dev" { "debug" } else { profile };
-    Ok(target()?.join(folder).join("mailvane"))
+}
+
+/// Where cargo puts it below a target directory.
+pub(crate) fn program_in(target: &Path, profile: &str) -> PathBuf {
+    target.join(if profile == "dev" { "debug" } else { profile }).join("mailvane")
 }

@@ -10,7 +10,7 @@ pub(crate) mod misconfigurations;
 mod network;
 mod notices;
 mod report;
-mod sample;
+pub(crate) mod sample;
 mod verdicts;
 
 use std::process::ExitCode;
@@ -29,14 +29,15 @@ pub(crate) struct Wanted {
     seconds: u64,
     pflogsumm: bool,
     exim: bool,
+    guided: bool,
     build: Build,
     out: Option<String>,
     sisimai: Option<String>,
 }
 
-impl Wanted {
-    fn parse(arguments: &[String]) -> Result<Self> {
-        let mut wanted = Wanted {
+impl Default for Wanted {
+    fn default() -> Self {
+        Wanted {
             megabytes: 557,
             seed: 1,
             runs: 5,
@@ -44,15 +45,23 @@ impl Wanted {
             seconds: 60,
             pflogsumm: true,
             exim: false,
+            guided: false,
             build: Build::Whole,
             out: None,
             sisimai: None,
-        };
+        }
+    }
+}
+
+impl Wanted {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut wanted = Wanted::default();
         let mut rest = arguments.iter();
         while let Some(option) = rest.next() {
             match option.as_str() {
                 "--no-pflogsumm" => wanted.pflogsumm = false,
                 "--exim" => wanted.exim = true,
+                "--guided" => wanted.guided = true,
                 "--light" => wanted.build = Build::Light,
                 _ => wanted.set(option, rest.next().with_context(|| format!("{option} needs a value"))?)?,
             }

@@ -7,14 +7,17 @@ use anyhow::{Context, Result};
 
 use super::measure::{self, Run};
 use super::{Wanted, sample};
-use crate::{program, workspace};
+use crate::{guided, program, workspace};
 
 /// The other program is slow and steady: it takes part in this many of the rounds.
 const OTHER_RUNS: usize = 2;
 
 /// Measures and prints.
 pub(super) fn run(wanted: &Wanted) -> Result<()> {
-    let binary = workspace::build_program("release", wanted.build)?;
+    let binary = match wanted.guided.then(guided::tool).flatten() {
+        Some(tool) => guided::build_program(&tool, "release", wanted.build)?,
+        None => workspace::build_program("release", wanted.build)?,
+    };
     let log = sample::log(wanted)?;
     let bytes = log.metadata()?.len();
     let lines = count_lines(&log)?;

@@ -30,6 +30,11 @@ pub(super) fn log(wanted: &Wanted) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The log of a size, a seed and a kind, for others than benches.
+pub(crate) fn of(megabytes: u64, seed: u64, exim: bool) -> Result<PathBuf> {
+    log(&Wanted { megabytes, seed, exim, ..Wanted::default() })
+}
+
 /// Writes the log where the command line says.
 pub(super) fn write_out(wanted: &Wanted) -> Result<()> {
     let out = wanted.out.as_deref().context("bench sample needs --out FILE")?;
