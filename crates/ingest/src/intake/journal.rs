@@ -83,7 +83,7 @@ fn follow_once(journal: &Journal, intake: &Arc<Intake>) -> Result<(), Error> {
     let result = std::thread::scope(|scope| {
         let reading = scope.spawn({
             let output = child.stdout.take();
-            move || output.map_or(Ok(()), |output| entries(output, known, intake))
+            move || output.map_or(Ok(()), |output| entries(output, known, || oldest(journal), intake))
         });
         wait(&mut child, || reading.is_finished() || intake.is_stopping());
         reading.join().unwrap_or_else(|_| Err(Error::Journal("the reader broke off".to_owned())))
@@ -110,8 +110,33 @@ fn wait(child: &mut Child, is_over: impl Fn() -> bool) {
     drop(child.wait());
 }
 
-/// Reads entries and brings them to disk. `known` is the last one on disk with its cursor.
-fn entries(output: impl Read, known: Option<(&[u8], &str)>, intake: &Intake) -> Result<(), Error> {
+/// The oldest entry that the journal has, whoever wrote it.
+fn oldest(journal: &Journal) -> Option<Vec<u8>> {
+    let mut command = Command::new(&journal.program);
+    command.args(&journal.arguments).args(["--output=json", "--output-fields=_PID", "--quiet", "--no-pager"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let mut entry = Vec::new();
+    let read = child.stdout.take().map(|output| BufReader::new(output.take(ENTRY_BYTES_MAX as u64)).read_until(b'\n', &mut entry));
+    // One entry is enough; it may have ended by itself.
+    drop(child.kill());
+    drop(child.wait());
+    matches!(read, Some(Ok(1..))).then_some(entry)
+}
+
+/// The sequence that a cursor belongs to, and its number there: `s=3f1c...;i=1a;...`. Entries of all programs are numbered together.
+fn place(cursor: &str) -> Option<(&str, u64)> {
+    let part = |key: &str| cursor.split(';').find_map(|part| part.strip_prefix(key));
+    Some((part("s=")?, u64::from_str_radix(part("i=")?, 16).ok()?))
+}
+
+/// Whether the journal begins right behind the entry of `cursor`, or before it: then nothing that came after it is gone.
+fn goes_on(cursor: &str, oldest: Option<&[u8]>) -> bool {
+    let oldest = oldest.and_then(|entry| field(entry, "__CURSOR"));
+    matches!((place(cursor), oldest.and_then(place)), (Some((known, last)), Some((sequence, first))) if known == sequence && first <= last.saturating_add(1))
+}
+
+/// Reads entries and brings them to disk. `known` is the last one on disk with its cursor; `oldest` gives the oldest one of the journal.
+fn entries(output: impl Read, known: Option<(&[u8], &str)>, oldest: impl Fn() -> Option<Vec<u8>>, intake: &Intake) -> Result<(), Error> {
     let mut reader = BufReader::with_capacity(READ_BYTES, output);
     let (mut lines, mut entry, mut is_first) = (Vec::new(), Vec::new(), true);
     loop {
@@ -134,8 +159,10 @@ fn entries(output: impl Read, known: Option<(&[u8], &str)>, intake: &Intake) -> 
             if field(&entry, "__CURSOR") == Some(cursor) {
                 continue;
             }
-            let reason = "the journal does not hold the entries any more that came after the last one that was read";
-            intake.lose(loss(intake, time(last), time(&entry), None, reason));
+            if !goes_on(cursor, oldest().as_deref()) {
+                let reason = "the journal does not hold the entries any more that came after the last one that was read";
+                intake.lose(loss(intake, time(last), time(&entry), None, reason));
+            }
         }
         note_suppressed(&entry, intake);
         lines.extend_from_slice(&entry);
@@ -211,24 +238,35 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_that_begins_behind_the_last_entry_has_lost_nothing() {
+        let oldest = |cursor: &str| Some(format!(r#"{{"__CURSOR":"{cursor}"}}"#).into_bytes());
+        let goes_on = |oldest: Option<Vec<u8>>| goes_on("s=a;i=ff;b=1", oldest.as_deref());
+        assert!(goes_on(oldest("s=a;i=100;b=2")) && goes_on(oldest("s=a;i=3")));
+        assert!(!goes_on(oldest("s=a;i=101")) && !goes_on(oldest("s=b;i=100")) && !goes_on(oldest("x")) && !goes_on(None));
+    }
+
+    #[test]
     fn reading_goes_on_behind_the_last_entry_and_tells_what_is_missing() {
         let folder = tempfile::tempdir().unwrap();
         let source = intake(folder.path(), SPOOL_BYTES);
-        entries((entry(1, "a") + &entry(2, "b") + "{\"half").as_bytes(), None, &source).unwrap();
+        entries((entry(1, "a") + &entry(2, "b") + "{\"half").as_bytes(), None, || None, &source).unwrap();
         let last = source.last_line().unwrap().unwrap();
         let cursor = field(&last, "__CURSOR").unwrap();
         assert_eq!(cursor, "s=a;i=2");
         let known = Some((&last[..], cursor));
         // The entry itself shows that nothing is missing.
-        entries((entry(2, "b") + &entry(3, "Suppressed 7 messages from postfix.service")).as_bytes(), known, &source).unwrap();
+        entries((entry(2, "b") + &entry(3, "Suppressed 7 messages from postfix.service")).as_bytes(), known, || None, &source).unwrap();
         // Another one in its place shows that something is.
-        entries(entry(9, "c").as_bytes(), known, &source).unwrap();
+        entries(entry(9, "c").as_bytes(), known, || None, &source).unwrap();
+        // The entry is gone, but what came after it is all there.
+        entries(entry(3, "d").as_bytes(), known, || Some(entry(3, "d").into_bytes()), &source).unwrap();
         let numbers: Vec<String> =
             spooled(folder.path()).lines().map(|line| field(line.as_bytes(), "__CURSOR").unwrap()[6..].to_owned()).collect();
-        assert_eq!(numbers, ["1", "2", "3", "9"]);
+        assert_eq!(numbers, ["1", "2", "3", "9", "3"]);
         source.stop.store(true, Ordering::Relaxed);
         let losses = source.take_losses();
         assert_eq!((losses[0].messages, losses[0].since), (Some(7), 3_000_000));
         assert_eq!((losses[1].messages, losses[1].since, losses[1].until), (None, 2_000_000, 9_000_000));
+        assert_eq!(losses.len(), 2);
     }
 }
