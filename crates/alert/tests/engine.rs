@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mailvane_alert::event::NoticeKind;
-use mailvane_alert::input::{Dimension, Sample};
+use mailvane_alert::input::{Dimension, Finding, FindingState, Sample};
 use mailvane_alert::state::{Settings, Silence, State};
 use mailvane_alert::{Engine, Minute, Notice, RuleSet, Severity, Step};
 use mailvane_metric::{Cell, Figure, Traffic};
@@ -172,6 +172,36 @@ fn history_fills_rows_and_sends_nothing() {
     assert_eq!(step.incidents.iter().filter(|row| row.ended.is_some()).count(), 5);
     // And nothing comes later because of them.
     assert_eq!(play(&mut engine, 30 * DAY - 60..31 * DAY, |_| false, |at| wall.max(live(at))).notices, []);
+}
+
+#[test]
+fn history_that_comes_to_light_later_is_learned_from_and_findings_stay_told() {
+    let finding = || Finding {
+        check: "dns.spf".to_owned(),
+        subject: "example.com".to_owned(),
+        state: FindingState::Problem,
+        text: "no record".to_owned(),
+        lost: false,
+    };
+    let mut engine = engine(true);
+    let mut step = Step::default();
+    for at in 3 * DAY..3 * DAY + 3 {
+        let minute = Minute { start: time(at), end: time(at + 1), findings: vec![finding()], ..Minute::default() };
+        step.extend(engine.step(&minute, live(at)));
+    }
+    assert_eq!(kinds(&step), [NoticeKind::Fired]);
+    assert!(engine.book().is_empty());
+    assert_eq!(engine.first(), Some(time(3 * DAY)));
+    let wall = time(3 * DAY + 10);
+    engine.begin_anew();
+    assert!(engine.is_learning());
+    let step = play(&mut engine, 0..3 * DAY + 60, |at| (DAY..DAY + 60).contains(&at), |at| wall.max(live(at)));
+    assert_eq!(kinds(&step), [], "{:#?}", step.notices);
+    let row = step.incidents.iter().find(|row| row.group.key == "google").unwrap();
+    assert!(row.history);
+    assert!(!engine.is_learning());
+    assert!(engine.alerts().any(|alert| alert.state == State::Firing && alert.rule == "probe_problem"));
+    assert_eq!(engine.incidents().count(), 1);
 }
 
 #[test]

@@ -155,6 +155,46 @@ fn serve_runs_probes_and_tells_what_changed() {
 }
 
 #[test]
+fn a_finding_is_told_before_the_first_line_of_a_log_and_history_that_comes_later_is_learned_from() {
+    let zone = Live::new(clean());
+    let folder = site::folder("probes-empty-log");
+    let config = format!(
+        "[domains]\nours = [\"example.com\"]\n[notify.ops]\n[[notify.ops.route]]\nkind = \"command\"\ncommand = [\"/bin/true\"]\n\
+         [[probe]]\nname = \"dns\"\nschedule = \"0 0 1 1 *\"\nresolvers = [\"{}\"]\nip = [\"192.0.2.10\"]\nselector = [\"s1\"]\nhelo = [\"mail.example.com\"]\n",
+        zone.address
+    );
+    std::fs::write(folder.join("mailvane.toml"), config).unwrap();
+    std::fs::write(folder.join("mail.log"), "").unwrap();
+    let site = Site::serve(&folder, &["--listen", "127.0.0.1:0"]);
+    let get = |path: &str| site.ask("GET", &format!("/api/v1{path}"), &[], "").json();
+    site.wait("the first run", || !get("/probes/dns")["probe"]["last"].is_null());
+    zone.set(Some(clean().without("example.com", TXT)));
+    run(&site, "dns");
+    run(&site, "dns");
+    let of_spf = |incident: &Value| incident["group"]["key"].as_str().is_some_and(|key| key.contains("spf.record"));
+    let rows = || get("/alerts/history?since=7d")["incidents"].as_array().cloned().unwrap_or_default();
+    site.wait("the incident", || rows().iter().any(of_spf));
+    let told = || get("/alerts/notices")["notices"].as_array().cloned().unwrap_or_default();
+    site.wait("the notice", || told().iter().any(|notice| notice["standing"] == "accepted"));
+    let before = told().len();
+    // The log comes to light: an evening of the day before yesterday.
+    let head = (chrono::Utc::now() - chrono::TimeDelta::days(2)).format("%Y-%m-%dT%H").to_string();
+    let lines: String = (10..50)
+        .map(|minute| {
+            format!(
+                "{head}:{minute}:00+00:00 mx1 postfix/smtp[4]: 4AB{minute}: to=<r@example.net>, relay=mx.example.net[203.0.113.7]:25, delay=1, delays=0.1/0/0.4/0.5, dsn=2.0.0, status=sent (250 2.0.0 OK)\n"
+            )
+        })
+        .collect();
+    std::fs::write(folder.join("mail.log"), lines).unwrap();
+    let begun = || std::fs::read_to_string(folder.join("err")).unwrap();
+    site.wait("the history", || begun().contains("rules begin anew"));
+    site.wait("the end of learning", || get("/alerts")["learning"] == false);
+    assert!(rows().iter().any(|incident| of_spf(incident) && incident["ended"].is_null()), "{:#?}", rows());
+    assert_eq!(told().len(), before, "{:#?}", told());
+}
+
+#[test]
 fn mistakes_in_a_probe_are_named_before_anything_starts() {
     let folder = site::folder("probe-mistakes");
     for (text, word) in [

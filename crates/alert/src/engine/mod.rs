@@ -77,6 +77,23 @@ impl Engine {
         self.through
     }
 
+    /// Where judging began; `None` before the first minute.
+    pub fn first(&self) -> Option<Time> {
+        self.first
+    }
+
+    /// Begins with the past that has come to light: the next minute may lie before [`Engine::through`]. Findings are known and told already
+    /// and stay so; of the log nothing was known ([`Book::is_empty`]), so nothing is lost.
+    pub fn begin_anew(&mut self) {
+        let findings = std::mem::take(&mut self.facts.findings);
+        self.facts = Facts { findings, ..Facts::default() };
+        let rules = Arc::clone(&self.rules);
+        let is_finding = |name: &str| rules.get(name).is_some_and(|rule| matches!(rule.condition, Condition::Finding(_)));
+        self.alerts.retain(|(rule, _), alert| is_finding(rule) && alert.state != State::Resolved);
+        (self.through, self.first) = (None, None);
+        self.trained = !self.settings.trains;
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> &RuleSet {
         &self.rules

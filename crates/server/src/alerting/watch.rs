@@ -264,9 +264,13 @@ impl Watch {
     fn look(&mut self, wall: Time, stop: &AtomicBool) -> Result<()> {
         let Some(view) = self.shared.view() else { return Ok(()) };
         let Some((watermark, caught_up)) = watermark(&view, wall) else { return Ok(()) };
-        let Some(begin) = self.begin(&view, watermark) else { return Ok(()) };
+        let Some(begin) = self.begin(&view, watermark, caught_up) else { return Ok(()) };
         if !caught_up && watermark.0.saturating_sub(begin.0) < ENOUGH {
             return Ok(());
+        }
+        if self.engine.through().is_some_and(|through| begin < through) {
+            tracing::info!("rules begin anew with the log from {}", begin.to_chrono());
+            self.engine.begin_anew();
         }
         let mut from = begin;
         while from < watermark && !stop.load(Ordering::Relaxed) {
@@ -305,10 +309,20 @@ impl Watch {
         Ok(())
     }
 
-    /// Where judging goes on, or begins.
-    fn begin(&self, view: &View, watermark: Time) -> Option<Time> {
-        let fresh = || rows::earliest(&view.snapshot).map(|first| first.max(watermark.plus(-LEARN)).floor(Time::MINUTE));
-        self.engine.through().or_else(fresh)
+    /// Where judging goes on, or begins: with the history that is there, or now, when everything was read and there is none. History that is
+    /// found later (a log that could not be read until then) is begun with all the same.
+    fn begin(&self, view: &View, watermark: Time, caught_up: bool) -> Option<Time> {
+        let (through, first) = (self.engine.through(), self.engine.first());
+        if through.is_some() && !self.engine.book().is_empty() {
+            return through;
+        }
+        let history = rows::earliest(&view.snapshot).map(|first| first.max(watermark.plus(-LEARN)).floor(Time::MINUTE));
+        match (history, first) {
+            (Some(history), Some(first)) if first <= history => through,
+            (None, Some(_)) => through,
+            (None, None) => caught_up.then(|| watermark.plus(-Time::MINUTE).floor(Time::MINUTE)),
+            (Some(history), _) => Some(history),
+        }
     }
 
     /// Tells how many lines there were since the last look.
@@ -456,7 +470,7 @@ fn engine(plan: &Plan, state: Option<Vec<u8>>) -> Result<(Engine, CommitNumber)>
 /// Up to which log time everything is committed, and whether every log is read to its end.
 fn watermark(view: &View, wall: Time) -> Option<(Time, bool)> {
     let complete = view.complete_to.map(|time| time.min(wall));
-    let caught_up = !view.first_read && view.stopped.is_none() && view.sources.iter().all(|source| source.bytes_behind == 0);
+    let caught_up = view.caught_up && view.stopped.is_none() && view.sources.iter().all(|source| source.bytes_behind == 0);
     let moved = wall.plus(-LAG);
     if caught_up {
         Some((complete.map_or(moved, |complete| complete.max(moved)), true))

@@ -134,6 +134,7 @@ fn api_of(log: &str, folder: &std::path::Path, kept: Kept) -> Arc<Api> {
         statistics: assembler.statistics(),
         feeds: mailvane_ingest::feed::FeedCounts::default(),
         first_read: false,
+        caught_up: true,
         complete_to: Some(last),
         data_from: Some(last.plus(-Time::HOUR)),
         lines_per_s: 1.5,

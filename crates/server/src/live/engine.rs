@@ -117,6 +117,8 @@ pub(crate) struct Engine {
     committed: Instant,
     forgotten: Instant,
     caught_up: bool,
+    /// What the latest view says of that.
+    shown_caught_up: bool,
     first_read: bool,
     must_commit: bool,
     open: Arc<Batch>,
@@ -200,6 +202,7 @@ impl Engine {
             committed: instant,
             forgotten: instant,
             caught_up: false,
+            shown_caught_up: false,
             first_read,
             must_commit: false,
             open: Arc::default(),
@@ -493,8 +496,9 @@ impl Engine {
         let files = self.tailer.states();
         self.committed = Instant::now();
         if self.batch.has_nothing() && files.is_empty() {
-            // What was committed last may have changed what is open.
-            if self.open_stale && self.look_at_open(false) {
+            // What was committed last may have changed what is open, and that nothing is left to read is news of its own.
+            let is_news = self.caught_up && !self.shown_caught_up;
+            if is_news || (self.open_stale && self.look_at_open(false)) {
                 self.show(false);
             }
             return;
@@ -572,6 +576,8 @@ impl Engine {
         let troubles = self.tailer.troubles().map(|(path, reason)| (path.display().to_string(), reason.to_owned())).collect();
         let (files, gaps) = (Arc::clone(&self.files), Arc::new(self.past.gaps.clone()));
         let (statistics, feeds, first_read) = (self.assembler.statistics(), self.feeds.counts(), self.first_read);
+        let caught_up = self.caught_up;
+        self.shown_caught_up = caught_up;
         let complete_to = (self.clock > Time(i64::MIN)).then_some(self.clock);
         let (data_from, lines_per_s) = (self.past.first, self.rate.value);
         Box::new(move |snapshot, revision| View {
@@ -588,6 +594,7 @@ impl Engine {
             statistics,
             feeds,
             first_read,
+            caught_up,
             complete_to,
             data_from,
             lines_per_s,

@@ -87,6 +87,8 @@ pub(crate) struct View {
     pub(crate) feeds: FeedCounts,
     /// Whether history is being read for the first time.
     pub(crate) first_read: bool,
+    /// Whether everything that was in the logs at the last look was read.
+    pub(crate) caught_up: bool,
     /// The log time up to which everything is committed.
     pub(crate) complete_to: Option<Time>,
     /// The earliest log time in the store.

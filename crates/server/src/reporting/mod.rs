@@ -48,7 +48,7 @@ pub(crate) fn run(plan: &Plan, shared: &Arc<Shared>, last: Option<Time>, host: &
         let Some(at) = due(plan, last, now) else { continue };
         let Some(view) = shared.view() else { continue };
         // An idle log is read up to now: its last line says nothing of the time after it.
-        let is_read = !view.first_read && view.sources.iter().all(|source| source.bytes_behind == 0);
+        let is_read = view.caught_up && view.sources.iter().all(|source| source.bytes_behind == 0);
         let waits = !is_read && view.complete_to.is_none_or(|complete| complete < at) && now < at.plus(PATIENCE);
         if waits {
             continue;
