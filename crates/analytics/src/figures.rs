@@ -8,7 +8,7 @@ use mailvane_metric::window::Window;
 use mailvane_metric::{Cell, Cube, Figure, Traffic, Width, count, sender};
 use mailvane_model::word::Reason;
 use mailvane_model::{AttemptRow, OutcomeRow, Time};
-use mailvane_store::{Kind, Snapshot};
+use mailvane_store::{Kind, Rolled, Snapshot};
 
 use crate::scope::{Dimension, Scope, instance};
 use crate::{Result, scan};
@@ -143,10 +143,7 @@ fn series_folded(snapshot: &Snapshot, scope: &Scope, steps: &mut [Step]) -> Resu
 fn series_rolled(snapshot: &Snapshot, scope: &Scope, cube: Cube, key: Option<&str>, steps: &mut [Step]) -> Result<()> {
     let mut windows: AHashMap<(usize, Traffic), Window> = AHashMap::new();
     for (width, from, until) in pieces(scope.since, scope.until, cube, steps.iter().map(|step| step.start)) {
-        for rolled in snapshot.rollups(width, cube, from, until, streams(snapshot, scope).as_deref())? {
-            if key.is_some_and(|key| rolled.key != key) {
-                continue;
-            }
+        for rolled in cells(snapshot, width, cube, (from, until), streams(snapshot, scope).as_deref(), key)? {
             if let Some(at) = step_of(steps, rolled.time) {
                 for (traffic, figures) in rolled.cell.parts() {
                     windows.entry((at, traffic)).or_insert_with(|| Window::new(steps[at].start)).add(rolled.time, width, figures);
@@ -232,16 +229,28 @@ fn pieces(since: Time, until: Time, cube: Cube, borders: impl Iterator<Item = Ti
     found
 }
 
+/// Stored cells of a span: of one key, or of all.
+fn cells(
+    snapshot: &Snapshot,
+    width: Width,
+    cube: Cube,
+    (from, until): (Time, Time),
+    streams: Option<&[u64]>,
+    key: Option<&str>,
+) -> Result<Vec<Rolled>> {
+    Ok(match key {
+        Some(key) => snapshot.rollups_with_key(width, cube, from, until, streams, key)?,
+        None => snapshot.rollups(width, cube, from, until, streams)?,
+    })
+}
+
 fn rolled(snapshot: &Snapshot, scope: &Scope, cube: Cube, key: Option<&str>) -> Result<Breakdown> {
     let mut groups: AHashMap<String, (Group, AHashMap<Traffic, Window>)> = AHashMap::new();
     let streams = streams(snapshot, scope);
     // Nothing can be later than the last row: the open end of a window costs nothing.
     let until = scope.until.min(latest(snapshot).plus(Time::HOUR));
     for (width, from, until) in pieces(scope.since, until, cube, std::iter::empty()) {
-        for rolled in snapshot.rollups(width, cube, from, until, streams.as_deref())? {
-            if key.is_some_and(|key| rolled.key != key) {
-                continue;
-            }
+        for rolled in cells(snapshot, width, cube, (from, until), streams.as_deref(), key)? {
             let name = if key.is_some() { "" } else { rolled.key.as_str() };
             let (group, windows) = groups.entry(name.to_owned()).or_default();
             for (traffic, figures) in rolled.cell.parts() {

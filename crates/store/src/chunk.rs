@@ -103,7 +103,7 @@ pub(crate) fn decode(bytes: &[u8], range: &Range<'_>, cells: &mut Cells) -> Resu
     }
     for (time, stream, key) in places {
         let cell = input.run()?;
-        if time >= range.from && time < range.until && range.has_stream(stream) {
+        if time >= range.from && time < range.until && range.has(stream, key) {
             let cell = Cell::decode(cell).map_err(|error| Error::format(format!("a rollup ({error})")))?;
             add(cells, (time, stream, key.to_owned()), &cell);
         }
@@ -167,7 +167,7 @@ mod tests {
         cell
     }
 
-    const EVER: Range<'static> = Range { from: Time(i64::MIN), until: Time(i64::MAX), streams: None };
+    const EVER: Range<'static> = Range { from: Time(i64::MIN), until: Time(i64::MAX), streams: None, key: None };
 
     #[test]
     fn cells_come_back() {
@@ -182,7 +182,7 @@ mod tests {
         decode(&bytes, &EVER, &mut found).unwrap();
         assert_eq!(found, cells);
         let mut part = Cells::new();
-        let range = Range { from: Time(Time::MINUTE), until: Time(4 * Time::MINUTE), streams: Some(&[7]) };
+        let range = Range { from: Time(Time::MINUTE), until: Time(4 * Time::MINUTE), streams: Some(&[7]), key: None };
         decode(&bytes, &range, &mut part).unwrap();
         assert_eq!(part.len(), 3);
         assert!(decode(&bytes[..bytes.len() / 2], &EVER, &mut part).is_err());

@@ -50,7 +50,7 @@ impl Folded {
         let Some(all) = self.cubes.get(&(width, cube)) else { return };
         let start = all.partition_point(|rolled| rolled.time < range.from);
         for rolled in all[start..].iter().take_while(|rolled| rolled.time < range.until) {
-            if range.has_stream(rolled.stream) {
+            if range.has(rolled.stream, &rolled.key) {
                 add(cells, (rolled.time, rolled.stream, rolled.key.clone()), &rolled.cell);
             }
         }
@@ -73,10 +73,13 @@ pub(crate) struct Range<'a> {
     pub(crate) from: Time,
     pub(crate) until: Time,
     pub(crate) streams: Option<&'a [u64]>,
+    /// One key of the cube; `None` for all.
+    pub(crate) key: Option<&'a str>,
 }
 
 impl Range<'_> {
-    pub(crate) fn has_stream(&self, stream: u64) -> bool {
-        self.streams.is_none_or(|streams| streams.contains(&stream))
+    /// Whether a cell of this stream and key is wanted.
+    pub(crate) fn has(&self, stream: u64, key: &str) -> bool {
+        self.streams.is_none_or(|streams| streams.contains(&stream)) && self.key.is_none_or(|wanted| wanted == key)
     }
 }

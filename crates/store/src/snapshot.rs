@@ -113,11 +113,27 @@ impl Snapshot {
     /// The cells of a cube whose step begins between `from` and `until` (not included), sorted by time, stream and key,
     /// pending rows included. `streams` are stream keys; `None` means all.
     pub fn rollups(&self, width: Width, cube: Cube, from: Time, until: Time, streams: Option<&[u64]>) -> Result<Vec<Rolled>> {
-        let range = Range { from, until, streams };
+        self.rollups_of(width, cube, &Range { from, until, streams, key: None })
+    }
+
+    /// The same of one key: cells of others are not even read.
+    pub fn rollups_with_key(
+        &self,
+        width: Width,
+        cube: Cube,
+        from: Time,
+        until: Time,
+        streams: Option<&[u64]>,
+        key: &str,
+    ) -> Result<Vec<Rolled>> {
+        self.rollups_of(width, cube, &Range { from, until, streams, key: Some(key) })
+    }
+
+    fn rollups_of(&self, width: Width, cube: Cube, range: &Range<'_>) -> Result<Vec<Rolled>> {
         let mut cells = Cells::new();
-        self.inner.backing.rollups(self.inner.generation.0, width, cube, &range, &mut cells)?;
+        self.inner.backing.rollups(self.inner.generation.0, width, cube, range, &mut cells)?;
         for pending in &self.inner.pending {
-            pending.folded().add_to(&mut cells, width, cube, &range);
+            pending.folded().add_to(&mut cells, width, cube, range);
         }
         let filled = cells.into_iter().filter(|(_, cell)| !cell.is_empty());
         Ok(filled.map(|((time, stream, key), cell)| Rolled { time, stream, key, cell }).collect())

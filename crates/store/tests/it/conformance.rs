@@ -106,11 +106,16 @@ fn rollups_add_up(store: &mut dyn Store) {
     let snapshot = store.snapshot().unwrap();
     let far = fixture::START.plus(Time::DAY);
     let all = snapshot.rollups(Width::Minute, Cube::Provider, Time(0), far, None).unwrap();
-    let found: Vec<_> = all.into_iter().map(|rolled| (rolled.time, rolled.stream, rolled.key, rolled.cell)).collect();
+    let found: Vec<_> = all.iter().map(|rolled| (rolled.time, rolled.stream, rolled.key.clone(), rolled.cell.clone())).collect();
     assert_eq!(found, expected);
     assert!(expected.len() >= 4, "two streams, two minutes");
     let one = [fixture::stream(1).key()];
     let second_minute = fixture::START.plus(Time::MINUTE);
+    for rolled in &all {
+        let one = snapshot.rollups_with_key(Width::Minute, Cube::Provider, Time(0), far, None, &rolled.key).unwrap();
+        let of_all: Vec<_> = all.iter().filter(|other| other.key == rolled.key).collect();
+        assert_eq!(one.iter().collect::<Vec<_>>(), of_all, "{}", rolled.key);
+    }
     let part = snapshot.rollups(Width::Minute, Cube::Provider, second_minute, second_minute.plus(1), Some(&one)).unwrap();
     assert_eq!(part.len(), 1);
 }
