@@ -286,9 +286,7 @@ fn attempt<'b>(row: &AttemptRow<'b>, stream: u64, places: &mut Places<'b>) {
             let (time, marks) = &steps[usize::from(finest.code())];
             let figures = places.cell(finest, At { cube, time: *time, stream, key }).figures_mut(traffic);
             marks.apply(&mut figures.counts, 1);
-            if cube != Cube::Reason {
-                count::attempt_gap(row, figures);
-            }
+            count::attempt_gap(row, figures);
             if cube.has_delay_parts() {
                 count::attempt_delays(row, figures);
             }

@@ -86,7 +86,8 @@ impl Engine {
     /// and stay so; of the log nothing was known ([`Book::is_empty`]), so nothing is lost.
     pub fn begin_anew(&mut self) {
         let findings = std::mem::take(&mut self.facts.findings);
-        self.facts = Facts { findings, ..Facts::default() };
+        self.facts = Facts::default();
+        self.facts.findings = findings;
         let rules = Arc::clone(&self.rules);
         let is_finding = |name: &str| rules.get(name).is_some_and(|rule| matches!(rule.condition, Condition::Finding(_)));
         self.alerts.retain(|(rule, _), alert| is_finding(rule) && alert.state != State::Resolved);

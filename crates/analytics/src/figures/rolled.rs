@@ -1,0 +1,453 @@
+//! Sums out of rollups: whole steps from the store's cells, what lies beside them from rows.
+
+use std::collections::HashMap;
+
+use ahash::AHashMap;
+use mailvane_metric::window::Window;
+use mailvane_metric::{Cell, Cube, Figure, Traffic, Width};
+use mailvane_model::Time;
+use mailvane_model::word::Reason;
+use mailvane_store::{Rolled, Snapshot};
+
+use super::folded::{folded, series_folded};
+use super::{Breakdown, Group, OTHER, Step, step_of};
+use crate::Result;
+use crate::scope::{Dimension, Scope, instance};
+
+/// The rollup that answers a scope.
+pub(super) struct Source {
+    cube: Cube,
+    /// The only key that is meant; all when there is none.
+    key: Option<String>,
+    by: Option<Dimension>,
+}
+
+impl Source {
+    /// `None` where no rollup tells enough, and rows are to be folded.
+    pub(super) fn of(scope: &Scope, by: Option<Dimension>) -> Option<Self> {
+        // No sum by time and one dimension tells whose mail it is.
+        if scope.filters.within.is_some() {
+            return None;
+        }
+        let filters: Vec<_> = scope.filters.wanted.iter().filter(|wanted| wanted.0 != Dimension::Instance).collect();
+        let (cube, key) = match (filters.as_slice(), by) {
+            ([], None | Some(Dimension::Instance)) => (if scope.by_arrival { Cube::Cohort } else { Cube::Total }, None),
+            ([], Some(by)) if !scope.by_arrival => (cube_of(by)?, None),
+            ([(dimension, value)], None) if !scope.by_arrival => (cube_of(*dimension)?, Some(value.clone())),
+            _ => return None,
+        };
+        let source = Source { cube, key, by };
+        // The view by arrival counts attempts of other times: no rows can stand in for a part of a step.
+        (!scope.by_arrival || source.finest().floor(scope.since) == scope.since).then_some(source)
+    }
+
+    /// Whether its steps can be added up to steps with these borders.
+    pub(super) fn has_borders(&self, borders: &[Time]) -> bool {
+        borders.iter().all(|border| self.finest().floor(*border) == *border)
+    }
+
+    fn finest(&self) -> Width {
+        Width::ALL.iter().copied().find(|width| self.cube.at(*width)).unwrap_or(Width::Hour)
+    }
+
+    /// Cuts a window.
+    fn cut(&self, snapshot: &Snapshot, scope: &Scope) -> Cut {
+        let finest = self.finest();
+        let ceiling = |time: Time| finest.floor(time.plus(finest.micros() - 1));
+        // Nothing is later than the last row: the open end of a window costs nothing.
+        let latest = latest(snapshot);
+        let (since, until) = (scope.since, if scope.until > latest { ceiling(latest.plus(1)) } else { scope.until });
+        if scope.by_arrival {
+            return Cut { whole: (since, ceiling(until)), beside: Vec::new() };
+        }
+        let (from, to) = (ceiling(since), finest.floor(until));
+        if from >= to {
+            return Cut { whole: (since, since), beside: vec![(since, until)] };
+        }
+        let beside = [(since, from), (to, until)].into_iter().filter(|(from, until)| from < until).collect();
+        Cut { whole: (from, to), beside }
+    }
+
+    /// Stored cells of a span.
+    fn cells(&self, snapshot: &Snapshot, width: Width, (from, until): (Time, Time), streams: Option<&[u64]>) -> Result<Vec<Rolled>> {
+        Ok(match &self.key {
+            Some(key) => snapshot.rollups_with_key(width, self.cube, from, until, streams, key)?,
+            None => snapshot.rollups(width, self.cube, from, until, streams)?,
+        })
+    }
+}
+
+/// A window as its rollup has it.
+struct Cut {
+    /// Whole steps.
+    whole: (Time, Time),
+    /// What lies before and after them: of this rows are folded.
+    beside: Vec<(Time, Time)>,
+}
+
+fn cube_of(dimension: Dimension) -> Option<Cube> {
+    match dimension {
+        Dimension::Provider => Some(Cube::Provider),
+        Dimension::Domain => Some(Cube::Domain),
+        Dimension::SenderDomain => Some(Cube::SenderDomain),
+        Dimension::Relay => Some(Cube::Relay),
+        Dimension::Reason => Some(Cube::Reason),
+        Dimension::User => Some(Cube::User),
+        // The cube of clients is about our door: what their mail came to is not in it.
+        Dimension::Client | Dimension::Sender | Dimension::Instance => None,
+    }
+}
+
+/// The keys of the streams that an instance filter names; `None` when all are meant.
+fn streams(snapshot: &Snapshot, scope: &Scope) -> Option<Vec<u64>> {
+    let wanted = scope.filters.get(Dimension::Instance)?;
+    Some(snapshot.streams().iter().filter(|state| instance(&state.stream) == wanted).map(|state| state.key).collect())
+}
+
+/// Cuts a span into the widest steps a cube has, none of them over one of the `borders`.
+fn pieces(since: Time, until: Time, cube: Cube, borders: impl Iterator<Item = Time>) -> Vec<(Width, Time, Time)> {
+    let widths: Vec<Width> = [Width::Hour, Width::Quarter, Width::Minute].into_iter().filter(|width| cube.at(*width)).collect();
+    let borders: Vec<Time> = borders.collect();
+    // A border that is no border of the wide step makes narrow steps necessary everywhere.
+    let fits = |width: Width| borders.iter().all(|border| width.floor(*border) == *border);
+    let widest = widths.iter().copied().find(|width| fits(*width)).or(widths.last().copied());
+    let Some(widest) = widest else { return Vec::new() };
+    let narrow: Vec<Width> = widths.into_iter().filter(|width| width.micros() <= widest.micros()).collect();
+    let mut found = Vec::new();
+    let mut at = since;
+    while at < until {
+        let step = narrow.iter().copied().find(|width| width.floor(at) == at && at.plus(width.micros()) <= until);
+        let width = step.or(narrow.last().copied()).unwrap_or(widest);
+        let mut end = at.plus(width.micros());
+        // Runs of the same width are one piece.
+        while end < until
+            && narrow.iter().copied().find(|other| other.floor(end) == end && end.plus(other.micros()) <= until) == Some(width)
+        {
+            end = end.plus(width.micros());
+        }
+        found.push((width, at, end));
+        at = end;
+    }
+    found
+}
+
+/// Sums by group out of rollups.
+pub(super) fn rolled(snapshot: &Snapshot, scope: &Scope, source: &Source) -> Result<Breakdown> {
+    let cut = source.cut(snapshot, scope);
+    let (mut groups, mut exact) = (summed(snapshot, scope, source, cut.whole)?, true);
+    for (since, until) in cut.beside {
+        let part = folded(snapshot, &Scope { since, until, ..scope.clone() }, source.by, scope.since)?;
+        exact &= part.exact;
+        for found in part.groups {
+            let group = groups.entry(found.key.clone()).or_insert_with(|| Group { key: found.key.clone(), ..Group::default() });
+            group.cell.merge(&found.cell);
+            found.first.into_iter().chain(found.last).for_each(|time| group.seen(time));
+            for (reason, count) in found.reasons {
+                *group.reasons.entry(reason).or_default() += count;
+            }
+        }
+    }
+    exact &= !groups.contains_key(OTHER);
+    let mut groups: Vec<Group> = groups.into_values().filter(|group| !group.cell.is_empty()).collect();
+    for group in &mut groups {
+        // Of a part of the window alone they would mislead.
+        group.reasons.clear();
+        if source.cube == Cube::Reason {
+            group.reasons.extend(Reason::from_word(&group.key).map(|reason| (reason, 1)));
+        }
+    }
+    Ok(Breakdown { groups, exact })
+}
+
+/// The sums of whole steps by group.
+fn summed(snapshot: &Snapshot, scope: &Scope, source: &Source, (since, until): (Time, Time)) -> Result<AHashMap<String, Group>> {
+    let mut groups: AHashMap<String, (Group, AHashMap<Traffic, Window>)> = AHashMap::new();
+    let streams = streams(snapshot, scope);
+    let instances: HashMap<u64, String> = match source.by {
+        Some(Dimension::Instance) => snapshot.streams().iter().map(|state| (state.key, instance(&state.stream))).collect(),
+        _ => HashMap::new(),
+    };
+    for (width, from, until) in pieces(since, until, source.cube, std::iter::empty()) {
+        for rolled in source.cells(snapshot, width, (from, until), streams.as_deref())? {
+            let name = match source.by {
+                Some(Dimension::Instance) => instances.get(&rolled.stream).map_or("", String::as_str),
+                Some(_) => rolled.key.as_str(),
+                None => "",
+            };
+            let (group, windows) = groups.entry(name.to_owned()).or_default();
+            for (traffic, figures) in rolled.cell.parts() {
+                windows.entry(traffic).or_insert_with(|| Window::new(scope.since)).add(rolled.time, width, figures);
+            }
+            group.cell.merge(&rolled.cell);
+            group.seen(rolled.time);
+        }
+    }
+    let groups = groups.into_iter().map(|(name, (mut group, windows))| {
+        for (traffic, window) in windows {
+            set_recipients(&mut group.cell, traffic, &window);
+        }
+        keep_traffic(&mut group.cell, scope);
+        group.key.clone_from(&name);
+        (name, group)
+    });
+    Ok(groups.collect())
+}
+
+/// Sums by step out of rollups.
+pub(super) fn series_rolled(snapshot: &Snapshot, scope: &Scope, source: &Source, steps: &mut [Step]) -> Result<()> {
+    let mut windows: AHashMap<(usize, Traffic), Window> = AHashMap::new();
+    let (cut, streams) = (source.cut(snapshot, scope), streams(snapshot, scope));
+    for (width, from, until) in pieces(cut.whole.0, cut.whole.1, source.cube, steps.iter().map(|step| step.start)) {
+        for rolled in source.cells(snapshot, width, (from, until), streams.as_deref())? {
+            if let Some(at) = step_of(steps, rolled.time) {
+                for (traffic, figures) in rolled.cell.parts() {
+                    windows.entry((at, traffic)).or_insert_with(|| Window::new(steps[at].start)).add(rolled.time, width, figures);
+                }
+                steps[at].cell.merge(&rolled.cell);
+            }
+        }
+    }
+    for ((at, traffic), window) in windows {
+        set_recipients(&mut steps[at].cell, traffic, &window);
+    }
+    for step in &mut *steps {
+        keep_traffic(&mut step.cell, scope);
+    }
+    for (since, until) in cut.beside {
+        series_folded(snapshot, &Scope { since, until, ..scope.clone() }, steps)?;
+    }
+    Ok(())
+}
+
+/// The latest time of any row.
+fn latest(snapshot: &Snapshot) -> Time {
+    let segments = snapshot.all_segments().iter().map(|segment| segment.time_max);
+    let pending = snapshot.pending().iter().flat_map(|pending| {
+        let rows = &pending.rows;
+        [
+            rows.attempts.time.0.iter().max(),
+            rows.outcomes.time.0.iter().max(),
+            rows.messages.time.0.iter().max(),
+            rows.rejections.time.0.iter().max(),
+            rows.auths.time.0.iter().max(),
+            rows.sessions.time.0.iter().max(),
+            rows.notices.time.0.iter().max(),
+        ]
+    });
+    segments.chain(pending.flatten().copied()).max().unwrap_or(Time(0))
+}
+
+fn set_recipients(cell: &mut Cell, traffic: Traffic, window: &Window) {
+    let figures = cell.figures_mut(traffic);
+    for (figure, value) in [
+        (Figure::Recipients, window.recipients()),
+        (Figure::RecipientsDeferred, window.deferred()),
+        (Figure::RecipientsGreylisted, window.greylisted()),
+    ] {
+        figures.counts[usize::from(figure.code())] = value;
+    }
+}
+
+/// Leaves only the traffic of the scope in a cell.
+fn keep_traffic(cell: &mut Cell, scope: &Scope) {
+    let mut rest = Cell::default();
+    for (traffic, figures) in cell.parts().filter(|(traffic, _)| !scope.has(*traffic)) {
+        rest.figures_mut(traffic).merge(figures, 1);
+    }
+    cell.subtract(&rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use mailvane_metric::Figure;
+    use mailvane_model::word::{Direction, Outcome, Population, Status};
+    use mailvane_model::{Address, AttemptRow, Batch, MessageRow, OutcomeRow, Sink, Stream};
+    use mailvane_store::{Commit, Memory, Store};
+
+    use super::*;
+    use crate::scope::Filters;
+
+    /// 2026-03-01T07:20:00Z.
+    const BEGIN: Time = Time::from_seconds(1_772_349_600);
+    const MESSAGES: u64 = 4000;
+    const PROVIDERS: [&str; 4] = ["google", "microsoft", "", "yahoo"];
+    const BY: [Dimension; 7] = [
+        Dimension::Provider,
+        Dimension::Domain,
+        Dimension::SenderDomain,
+        Dimension::Relay,
+        Dimension::Reason,
+        Dimension::User,
+        Dimension::Instance,
+    ];
+    /// What is exact by rollups too.
+    const INEXACT: [Figure; 3] = [Figure::Recipients, Figure::RecipientsDeferred, Figure::RecipientsGreylisted];
+
+    /// A message every five seconds; every fourth waits seven minutes, every twelfth fifty more.
+    fn put(number: u64, batch: &mut Batch) {
+        let stream = Stream { host: format!("mx{}", number % 2), instance: "postfix".into(), ..Stream::default() };
+        let domain = format!("domain{}.example", number % 9);
+        let sender = Address { local: "news", domain: if number.is_multiple_of(5) { "example.org" } else { "example.com" } };
+        let recipient = Address { local: "joe", domain: &domain };
+        let arrived = BEGIN.plus(number as i64 * 5 * Time::SECOND);
+        let user = if number.is_multiple_of(3) { "ann" } else { "" };
+        let (provider, direction) =
+            (PROVIDERS[number as usize % 4], if number.is_multiple_of(7) { Direction::Inbound } else { Direction::Outbound });
+        let message =
+            MessageRow { id: number + 1, time: arrived, stream: &stream, sender, direction, sasl_user: user, ..MessageRow::default() };
+        batch.message(&message, None);
+        let waits: &[i64] = if number.is_multiple_of(12) {
+            &[0, 7, 57]
+        } else if number.is_multiple_of(4) {
+            &[0, 7]
+        } else {
+            &[0]
+        };
+        let mut previous = None;
+        for (index, wait) in waits.iter().enumerate() {
+            let time = arrived.plus(wait * Time::MINUTE);
+            let is_last = index + 1 == waits.len();
+            let bounced = number.is_multiple_of(11);
+            let attempt = AttemptRow {
+                id: number * 10 + index as u64 + 1,
+                time,
+                arrived,
+                previous,
+                stream: &stream,
+                sender,
+                recipient,
+                provider,
+                direction,
+                relay_host: provider,
+                sasl_user: user,
+                attempt: index as u32 + 1,
+                status: if !is_last {
+                    Status::Deferred
+                } else if bounced {
+                    Status::Bounced
+                } else {
+                    Status::Delivered
+                },
+                reason: (!is_last || bounced).then_some(if index == 0 { Reason::Greylisted } else { Reason::MailboxFull }),
+                contacted: true,
+                ..AttemptRow::default()
+            };
+            batch.attempt(&attempt);
+            previous = Some(time);
+        }
+        let outcome = OutcomeRow {
+            id: number * 10 + 9,
+            time: arrived.plus(waits[waits.len() - 1] * Time::MINUTE),
+            arrived,
+            stream: &stream,
+            sender,
+            recipient,
+            provider,
+            direction,
+            relay_host: provider,
+            sasl_user: user,
+            outcome: if number.is_multiple_of(11) { Outcome::Bounced } else { Outcome::Delivered },
+            reason: number.is_multiple_of(11).then_some(Reason::MailboxFull),
+            deferrals: waits.len() as u32 - 1,
+            size: Some(1000),
+            delay_ms: Some(waits[waits.len() - 1] as u64 * 60_000),
+            ..OutcomeRow::default()
+        };
+        batch.outcome(&outcome, None);
+    }
+
+    fn stored() -> Snapshot {
+        let mut batch = Batch::default();
+        (0..MESSAGES).for_each(|number| put(number, &mut batch));
+        let mut store = Memory::default();
+        store.commit(&Commit::of(&batch)).unwrap();
+        store.snapshot().unwrap()
+    }
+
+    fn scope(from: i64, to: i64) -> Scope {
+        let scope = Scope::between(BEGIN.plus(from), BEGIN.plus(to));
+        Scope { population: Some(Population::Ordinary), direction: Some(Direction::Outbound), ..scope }
+    }
+
+    /// Windows that begin and end anywhere: at a step, beside one, within one.
+    fn windows() -> Vec<Scope> {
+        let minute = Time::MINUTE;
+        let pairs = [(40 * minute, 220 * minute), (40 * minute, 400 * minute), (13 * minute, 291 * minute + 7), (1, 999 * minute)];
+        pairs.into_iter().chain([(41 * minute, 55 * minute), (30 * minute, 130 * minute)]).map(|(from, to)| scope(from, to)).collect()
+    }
+
+    fn assert_like(rolled: &Cell, folded: &Cell, about: &str) {
+        for (traffic, figures) in folded.parts() {
+            for figure in Figure::ALL.iter().filter(|figure| !INEXACT.contains(figure)) {
+                assert_eq!(rolled.get(traffic, *figure), figures.get(*figure), "{figure:?} {about}");
+            }
+            for figure in INEXACT {
+                let (rolled, folded) = (rolled.get(traffic, figure), figures.get(figure));
+                assert!((rolled - folded).abs() * 20 <= folded + 60, "{figure:?} {rolled} {folded} {about}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_breakdown_by_rollups_is_that_of_rows_wherever_the_window_begins_and_ends() {
+        let snapshot = stored();
+        for scope in windows() {
+            for by in BY {
+                let about = format!("{by:?} {:?} {:?}", scope.since, scope.until);
+                let source = Source::of(&scope, Some(by)).unwrap();
+                let sort = |mut all: Vec<Group>| {
+                    all.retain(|group| group.cell.parts().next().is_some());
+                    all.sort_by(|left, right| left.key.cmp(&right.key));
+                    all
+                };
+                let fast = sort(rolled(&snapshot, &scope, &source).unwrap().groups);
+                let slow = sort(folded(&snapshot, &scope, Some(by), scope.since).unwrap().groups);
+                let keys = |all: &[Group]| all.iter().map(|group| group.key.clone()).collect::<Vec<_>>();
+                assert_eq!(keys(&fast), keys(&slow), "{about}");
+                for (fast, slow) in fast.iter().zip(&slow) {
+                    assert_like(&fast.cell, &slow.cell, &format!("{about} {}", slow.key));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_filtered_sum_and_a_series_by_rollups_are_those_of_rows() {
+        let snapshot = stored();
+        for whole in windows() {
+            for (dimension, value) in
+                [(Dimension::Provider, "google"), (Dimension::Domain, "domain3.example"), (Dimension::SenderDomain, "example.org")]
+            {
+                let filters = Filters { wanted: vec![(dimension, value.to_owned())], ..Filters::default() };
+                let scope = Scope { filters, ..whole.clone() };
+                let about = format!("{dimension:?} {:?} {:?}", scope.since, scope.until);
+                let source = Source::of(&scope, None).unwrap();
+                let sum = |groups: Vec<Group>| groups.into_iter().next().map(|group| group.cell).unwrap_or_default();
+                let fast = sum(rolled(&snapshot, &scope, &source).unwrap().groups);
+                assert_like(&fast, &sum(folded(&snapshot, &scope, None, scope.since).unwrap().groups), &about);
+                let first = scope.since.floor(Time::HOUR);
+                let borders: Vec<Time> = (0..18).map(|hour| first.plus(hour * Time::HOUR)).collect();
+                assert!(source.has_borders(&borders));
+                let empty = || borders[..17].iter().map(|start| Step { start: *start, cell: Cell::default() }).collect::<Vec<_>>();
+                let (mut fast, mut slow) = (empty(), empty());
+                series_rolled(&snapshot, &scope, &source, &mut fast).unwrap();
+                series_folded(&snapshot, &scope, &mut slow).unwrap();
+                for (fast, slow) in fast.iter().zip(&slow) {
+                    assert_like(&fast.cell, &slow.cell, &format!("{about} step {:?}", slow.start));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn steps_narrower_than_those_of_a_rollup_are_not_its() {
+        let by_domain = Scope {
+            filters: Filters { wanted: vec![(Dimension::Domain, "a.example".into())], ..Filters::default() },
+            ..scope(0, Time::DAY)
+        };
+        let source = Source::of(&by_domain, None).unwrap();
+        let hour = BEGIN.floor(Time::HOUR);
+        assert!(!source.has_borders(&[hour, hour.plus(15 * Time::MINUTE)]));
+        assert!(source.has_borders(&[hour, hour.plus(Time::HOUR)]));
+    }
+}
