@@ -324,8 +324,8 @@ export function alertRules(now) {
   const rule = { why: 'It does not go away by waiting.', hold_s: 0, resolve_after_s: 900, notify: [], muted_by: ['outbound_stopped'], runbook: '1. Read the reply.', text: 'title = "A provider blocks us"\nseverity = "page"\n' };
   return {
     rules: [
-      { ...rule, name: 'provider_block', title: 'A provider blocks us', severity: 'page', kind: 'provider_block', state: 'firing', alerts: [blocked(now)] },
-      { ...rule, name: 'log_gap', title: 'Lines of the log are missing', severity: 'ticket', kind: 'log_gap', state: 'quiet', alerts: [] },
+      { ...rule, name: 'provider_block', title: 'A provider blocks us', severity: 'page', kind: 'provider_block', state: 'firing', alerts: [blocked(now)], nearest: null },
+      { ...rule, name: 'log_gap', title: 'Lines of the log are missing', severity: 'ticket', kind: 'log_gap', state: 'quiet', alerts: [], nearest: { group: null, value: 0, limit: 0, usual: null, count: 0, of: 0, window_s: 86_400, text: 'no gap in 1d' } },
     ],
   };
 }

@@ -195,6 +195,23 @@ export interface AlertRule {
   text: string;
   state: 'quiet' | 'pending' | 'firing';
   alerts: Alert[];
+  /** The group that is nearest to firing, with its numbers; null where there was nothing to look at. */
+  nearest: AlertReading | null;
+}
+
+export interface AlertReading {
+  /** Null is the whole server. */
+  group: AlertGroup | null;
+  /** What was compared: a share, a count or seconds, by the kind of rule. */
+  value: number | null;
+  limit: number | null;
+  usual: number | null;
+  count: number | null;
+  /** 0 when it is a count. */
+  of: number | null;
+  window_s: number;
+  /** One sentence with the numbers. */
+  text: string;
 }
 
 export interface AlertRules {

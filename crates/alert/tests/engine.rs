@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use mailvane_alert::condition::Verdict;
 use mailvane_alert::event::NoticeKind;
 use mailvane_alert::input::{Dimension, Finding, FindingState, Sample};
 use mailvane_alert::state::{Settings, Silence, State};
@@ -250,6 +251,29 @@ fn a_restart_in_the_middle_repeats_nothing_and_gives_the_same_ids() {
         let changes = |step: &Step| step.transitions.iter().map(|transition| transition.id.clone()).collect::<Vec<_>>();
         assert_eq!(changes(&step), changes(&expected), "stopped at {stop}");
     }
+}
+
+#[test]
+fn a_survey_names_for_each_rule_what_is_nearest_to_its_limit() {
+    let mut engine = engine(false);
+    assert_eq!(engine.survey(), []);
+    // One in twenty is refused: nothing fires, and everybody can see how far it is from that.
+    play(&mut engine, 0..3 * DAY + 60, |at| at % 20 == 0, live);
+    let survey = engine.survey();
+    let of = |rule: &str| survey.iter().find(|found| found.0 == rule).map(|found| &found.1);
+    let block = of("provider_block").unwrap();
+    assert_eq!(block.group.key, "google");
+    assert_eq!(block.verdict, Verdict::Clear);
+    assert!(block.value < block.limit && block.count > 0.0, "{block:?}");
+    assert!(block.text.starts_with("refused "), "{}", block.text);
+    assert!(of("mail_not_going_out").is_some_and(|silence| silence.usual.is_some()), "{survey:#?}");
+    assert!(of("log_gap").is_some_and(|gap| gap.text.starts_with("no gap")));
+    // What fires comes before all that does not.
+    let mut step = play(&mut engine, 3 * DAY + 60..3 * DAY + 120, |_| true, live);
+    assert!(step.notices.pop().is_some());
+    let survey = engine.survey();
+    let block = &survey.iter().find(|found| found.0 == "provider_block").unwrap().1;
+    assert_eq!((block.group.key.as_str(), block.verdict), ("google", Verdict::Holds));
 }
 
 #[test]

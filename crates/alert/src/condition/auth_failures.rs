@@ -67,7 +67,7 @@ impl AuthFailures {
     pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
         // Without new logins nothing begins, and what is over shows by the open groups.
         let is_new = scene.facts.logins.back().is_some_and(|login| login.time >= scene.from.floor(Time::MINUTE).0);
-        if !is_new && scene.open.is_empty() {
+        if !is_new && scene.open.is_empty() && !scene.surveys {
             return;
         }
         let from = scene.now.0 - self.window;
@@ -92,7 +92,7 @@ impl AuthFailures {
         }
         for (key, tally) in tallies {
             let reading = self.judge(Group::of(label, key), &tally);
-            if reading.verdict != Verdict::Clear || scene.is_open(label, key) {
+            if scene.wants(&reading, scene.is_open(label, key)) {
                 out.push(reading);
             }
         }
@@ -111,11 +111,11 @@ impl AuthFailures {
             window: self.window,
             ..Reading::clear(group)
         };
+        let (users, clients) = (tally.users.len(), tally.clients.len());
+        reading.text = format!("{} failed logins in {}: {users} users, {clients} clients", tally.failures, span_text(self.window));
         if value >= limit && tally.failures >= self.min_failures {
             reading.verdict = Verdict::Holds;
             reading.since = Some(tally.since);
-            let (users, clients) = (tally.users.len(), tally.clients.len());
-            reading.text = format!("{} failed logins in {}: {users} users, {clients} clients", tally.failures, span_text(self.window));
         }
         reading
     }

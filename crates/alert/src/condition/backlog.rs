@@ -77,7 +77,7 @@ impl Backlog {
             Of::Depth | Of::Growth | Of::Drain => self.waiting(scene, &mut reading),
             Of::Oldest | Of::Active | Of::Expiry => self.look(scene, &mut reading),
         }
-        if reading.verdict != Verdict::Clear || !scene.open.is_empty() {
+        if scene.wants(&reading, !scene.open.is_empty()) {
             out.push(reading);
         }
     }
@@ -94,6 +94,7 @@ impl Backlog {
         (reading.value, reading.limit, reading.count, reading.usual) = (depth, limit, depth, Some(usual));
         reading.window = self.window;
         let span = span_text(self.window);
+        reading.text = format!("{depth:.0} recipients wait; limit {limit:.0}, usual {usual:.0}");
         if depth < limit || destinations < self.min_destinations {
             if depth > limit / 2.0 && !scene.open.is_empty() {
                 reading.verdict = Verdict::Between;
@@ -170,9 +171,9 @@ impl Backlog {
                 )
             }
         };
-        (reading.value, reading.limit, reading.count) = (value, limit, value);
+        (reading.value, reading.limit, reading.count, reading.text) = (value, limit, value, text);
         if value >= limit && enough {
-            (reading.verdict, reading.text) = (Verdict::Holds, text);
+            reading.verdict = Verdict::Holds;
         }
     }
 }

@@ -61,8 +61,11 @@ impl Burst {
                 if is_open && count > limit / 2.0 {
                     reading.verdict = Verdict::Between;
                 }
+                if scene.surveys {
+                    reading.approach((count, 0.0), limit, *window, self.measure.word());
+                }
             }
-            if is_open || reading.verdict != Verdict::Clear {
+            if scene.wants(&reading, is_open) {
                 out.push(reading);
             }
         }

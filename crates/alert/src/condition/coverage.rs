@@ -33,12 +33,12 @@ impl CoverageBelow {
         if lines > 0.0 {
             reading.value = unparsed / lines;
         }
+        let (share, span) = (percent(reading.value), span_text(self.window));
+        reading.text = format!("{unparsed} of {lines} lines ({share}) were not understood in {span}");
         if lines >= self.min_lines && reading.value > self.unparsed {
             reading.verdict = Verdict::Holds;
-            let (share, span) = (percent(reading.value), span_text(self.window));
-            reading.text = format!("{unparsed} of {lines} lines ({share}) were not understood in {span}");
         }
-        if reading.verdict == Verdict::Holds || !scene.open.is_empty() {
+        if scene.wants(&reading, !scene.open.is_empty()) {
             out.push(reading);
         }
     }

@@ -47,12 +47,19 @@ impl Deadman {
         let longest = scene.facts.longest_silence.0;
         let limit = (self.at_least as f64).max(longest as f64 * self.times_longest) as i64;
         // Before two days have been seen nobody knows how long this log is silent at night.
-        if silent > limit && scene.learned() > 2 * Time::DAY {
-            let (silent, longest) = (span_text(silent / Time::MINUTE * Time::MINUTE), span_text(longest / Time::MINUTE * Time::MINUTE));
+        let holds = silent > limit && scene.learned() > 2 * Time::DAY;
+        if holds || scene.surveys {
+            let words = |span: i64| span_text(span / Time::MINUTE * Time::MINUTE);
             out.push(Reading {
-                verdict: Verdict::Holds,
-                since: Some(alive),
-                text: format!("nothing was written to the log for {silent}; the longest silence before was {longest}"),
+                verdict: if holds { Verdict::Holds } else { Verdict::Clear },
+                value: silent.max(0) as f64,
+                limit: limit as f64,
+                since: holds.then_some(alive),
+                text: format!(
+                    "nothing was written to the log for {}; the longest silence before was {}",
+                    words(silent.max(0)),
+                    words(longest)
+                ),
                 ..Reading::clear(Group::default())
             });
         }

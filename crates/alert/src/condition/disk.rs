@@ -34,15 +34,15 @@ impl DiskFilling {
             let megabytes = now.1 / 1_000_000;
             let (span, lost) = (now.0 - from.0, from.1.saturating_sub(now.1) as f64);
             let left = if lost > 0.0 { now.1 as f64 / lost * span as f64 } else { f64::INFINITY };
+            reading.text = format!("{megabytes} MB free ({})", percent(reading.value));
             if reading.value < self.free {
                 reading.verdict = Verdict::Holds;
-                reading.text = format!("{megabytes} MB free ({})", percent(reading.value));
             } else if span >= self.window / 4 && left < self.full_within as f64 && reading.value < 0.5 {
                 reading.verdict = Verdict::Holds;
                 let hours = span_text(((left / Time::HOUR as f64).ceil() as i64).max(1) * Time::HOUR);
                 reading.text = format!("{megabytes} MB free ({}), full in about {hours} at this pace", percent(reading.value));
             }
-            if reading.verdict == Verdict::Holds || scene.is_open("disk", path) {
+            if scene.wants(&reading, scene.is_open("disk", path)) {
                 out.push(reading);
             }
         }

@@ -62,7 +62,9 @@ impl FindingOf {
             (reading.value, reading.count) = (f64::from(fact.times), f64::from(fact.times));
             reading.since = Some(fact.since);
             reading.text.clone_from(&finding.text);
-            if reading.verdict == Verdict::Holds || scene.is_open("check", key) {
+            reading.limit = f64::from(self.times);
+            let is_bad = matches!(reading.verdict, Verdict::Holds | Verdict::Between);
+            if reading.verdict == Verdict::Holds || scene.is_open("check", key) || (scene.surveys && is_bad) {
                 out.push(reading);
             }
         }

@@ -4,6 +4,7 @@ use mailvane_model::Time;
 
 use super::{Group, Reading, Scene, Verdict};
 use crate::rule::read::Reader;
+use crate::rule::span_text;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -25,7 +26,10 @@ impl LogGap {
             reading.since = Some(*since);
             reading.text = format!("{} gaps; the first in {source}: {text}", recent.len());
         }
-        if !recent.is_empty() || !scene.open.is_empty() {
+        if recent.is_empty() {
+            reading.text = format!("no gap in {}", span_text(self.window));
+        }
+        if scene.wants(&reading, !scene.open.is_empty()) {
             out.push(reading);
         }
     }

@@ -98,6 +98,21 @@ kinds! {
 }
 
 impl Condition {
+    /// How near a reading is to firing: 1 at the limit.
+    pub(crate) fn nearness(&self, reading: &Reading) -> f64 {
+        let is_low = match self {
+            Condition::Silence(_) | Condition::Disk(_) => true,
+            Condition::Threshold(threshold) => threshold.is_low(),
+            _ => false,
+        };
+        match (is_low, reading.value, reading.limit) {
+            (true, value, limit) if value > 0.0 => limit / value,
+            (true, _, limit) => limit,
+            (false, value, limit) if limit > 0.0 => value / limit,
+            (false, value, _) => value,
+        }
+    }
+
     /// Whether it compares with a learned past, so that for its first days it may only be a ticket.
     pub const fn learns(&self) -> bool {
         matches!(self, Condition::RateSpike(_) | Condition::Surge(_) | Condition::Burst(_) | Condition::Silence(_))

@@ -52,6 +52,9 @@ impl ProviderBlock {
             let mut reading = Reading::clear(self.scope.group(series));
             for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
                 let (refused, of) = self.refused(series, scene, *window, is_open);
+                if scene.surveys && of > 0.0 {
+                    reading.approach((refused, of), self.share, *window, "refused");
+                }
                 if of < self.min_of && !(is_open && of >= 1.0) {
                     continue;
                 }
@@ -73,7 +76,7 @@ impl ProviderBlock {
                     reading.verdict = Verdict::Between;
                 }
             }
-            if is_open || reading.verdict != Verdict::Clear {
+            if scene.wants(&reading, is_open) {
                 out.push(reading);
             }
         }

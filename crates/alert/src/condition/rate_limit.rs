@@ -63,11 +63,11 @@ impl RateLimit {
             }
             let count = self.measure.of(&series.window(scene.now, self.per)).count as f64;
             let mut reading = Reading { value: count, count, limit, window: self.per, ..Reading::clear(self.scope.group(series)) };
+            reading.text = format!("{count} recipients in {}; its limit is {limit:.0}", span_text(self.per));
             if count > limit {
                 reading.verdict = Verdict::Holds;
-                reading.text = format!("{count} recipients in {}; its limit is {limit}", span_text(self.per));
             }
-            if is_open || reading.verdict != Verdict::Clear {
+            if scene.wants(&reading, is_open) {
                 out.push(reading);
             }
         }

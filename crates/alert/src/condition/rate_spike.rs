@@ -81,7 +81,12 @@ impl RateSpike {
             {
                 reading.verdict = Verdict::Between;
             }
-            if is_open || reading.verdict != Verdict::Clear {
+            if scene.surveys {
+                for look in &looks {
+                    reading.approach((look.count, look.of), look.limit, look.window, self.measure.word());
+                }
+            }
+            if scene.wants(&reading, is_open) {
                 out.push(reading);
             }
         }

@@ -3,7 +3,7 @@
 use mailvane_model::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::rule::Severity;
+use crate::rule::{Severity, span_text};
 
 /// What an alert is about: a label and its value; both empty for the whole server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,6 +78,22 @@ impl Reading {
     /// Nothing to complain about.
     pub fn clear(group: Group) -> Self {
         Reading { group, ..Reading::default() }
+    }
+
+    /// While nothing holds: takes over numbers that are nearer to their limit than those it has. `of` is 0 for a count.
+    pub(crate) fn approach(&mut self, (count, of): (f64, f64), limit: f64, window: i64, name: &str) {
+        let value = if of > 0.0 { count / of } else { count };
+        let nearness = |value: f64, limit: f64| if limit > 0.0 { value / limit } else { 0.0 };
+        if self.verdict != Verdict::Clear || (!self.text.is_empty() && nearness(value, limit) <= nearness(self.value, self.limit)) {
+            return;
+        }
+        (self.value, self.limit, self.count, self.of, self.window) = (value, limit, count, of, window);
+        let span = span_text(window);
+        self.text = if of > 0.0 {
+            format!("{name} {} ({count} of {of}) in {span}; limit {}", percent(value), percent(limit))
+        } else {
+            format!("{count} {name} in {span}; limit {limit:.0}")
+        };
     }
 
     /// When it began.

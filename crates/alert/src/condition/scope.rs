@@ -4,7 +4,7 @@ use mailvane_metric::Traffic;
 use mailvane_model::Time;
 use mailvane_model::word::{Direction, Population};
 
-use super::Group;
+use super::{Group, Reading, Verdict};
 use crate::fact::Facts;
 use crate::input::Dimension;
 use crate::measure::Measure;
@@ -26,6 +26,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) facts: &'a Facts,
     /// The groups of this rule that are pending or firing: they are looked at even when nothing new happened there.
     pub(crate) open: Vec<Group>,
+    /// Every group is looked at and told with its numbers, near its limit or not ([`crate::Engine::survey`]).
+    pub(crate) surveys: bool,
 }
 
 impl Scene<'_> {
@@ -33,11 +35,16 @@ impl Scene<'_> {
     /// every minute, unless it is what keeps an alert firing.
     pub(crate) fn is_due(&self, length: i64, is_open: bool) -> bool {
         let crossed = |width: i64| self.from.floor(width) < self.now.floor(width);
-        is_open || length <= Time::HOUR || (length <= Time::DAY && crossed(15 * Time::MINUTE)) || crossed(Time::HOUR)
+        is_open || self.surveys || length <= Time::HOUR || (length <= Time::DAY && crossed(15 * Time::MINUTE)) || crossed(Time::HOUR)
     }
 
     pub(crate) fn is_open(&self, label: &str, key: &str) -> bool {
         self.open.iter().any(|group| (group.label == label && group.key == key) || (label == "all" && group.is_whole()))
+    }
+
+    /// Whether a reading is to be told.
+    pub(crate) fn wants(&self, reading: &Reading, is_open: bool) -> bool {
+        is_open || self.surveys || reading.verdict != Verdict::Clear
     }
 
     /// For how long there has been something to learn from.
@@ -104,10 +111,11 @@ impl Scope {
     /// The series with something new, and those of groups that are pending or firing, with whether they are.
     pub(crate) fn series<'a>(&'a self, scene: &'a Scene<'_>) -> impl Iterator<Item = (&'a Series, bool)> {
         let word = self.group_by.word();
-        let active = scene.book.active(self.class, self.group_by);
-        let active =
-            active.filter(|series| self.takes(&series.name.key)).map(move |series| (series, scene.is_open(word, &series.name.key)));
-        let is_active = |key: &str| scene.book.active(self.class, self.group_by).any(|series| &*series.name.key == key);
+        let news = (!scene.surveys).then(|| scene.book.active(self.class, self.group_by)).into_iter().flatten();
+        let all = scene.surveys.then(|| scene.book.all(self.class, self.group_by)).into_iter().flatten();
+        let looked_at = news.chain(all).filter(|series| self.takes(&series.name.key));
+        let active = looked_at.map(move |series| (series, scene.is_open(word, &series.name.key)));
+        let is_active = |key: &str| scene.surveys || scene.book.active(self.class, self.group_by).any(|series| &*series.name.key == key);
         let quiet = scene.open.iter().filter(move |group| !is_active(&group.key));
         active.chain(quiet.filter_map(|group| scene.book.get(self.class, self.group_by, &group.key)).map(|series| (series, true)))
     }

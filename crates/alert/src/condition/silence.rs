@@ -66,7 +66,7 @@ impl Silence {
         for series in &all {
             let group = self.scope.group(series);
             let is_open = scene.is_open(&group.label, &group.key);
-            if all.len() > OFTEN && !is_quarter && !is_open {
+            if all.len() > OFTEN && !is_quarter && !is_open && !scene.surveys {
                 continue;
             }
             let mut reading = Reading::clear(group);
@@ -75,7 +75,7 @@ impl Silence {
                     break;
                 }
             }
-            if is_open || reading.verdict != Verdict::Clear {
+            if scene.wants(&reading, is_open) {
                 out.push(reading);
             }
         }
@@ -83,7 +83,7 @@ impl Silence {
 
     /// Windows of whole hours change with the hour only.
     fn is_due(&self, scene: &Scene<'_>, window: i64, is_open: bool) -> bool {
-        is_open || window < LONG || scene.from.floor(Time::HOUR) < scene.now.floor(Time::HOUR)
+        is_open || scene.surveys || window < LONG || scene.from.floor(Time::HOUR) < scene.now.floor(Time::HOUR)
     }
 
     /// What a window usually brings. Of a short one: the least of this hour and those beside it, since nobody knows in which part
@@ -106,6 +106,12 @@ impl Silence {
         let steady = if window < LONG { series.least(self.measure, from, until) } else { 0.0 };
         let is_steady = steady >= self.min_expected && lack_chance(count, steady, LEAST_DISPERSION) < self.chance;
         let mean = if is_steady { steady } else { self.usual(series, from, until, window) };
+        if scene.surveys && mean >= self.min_expected && reading.text.is_empty() {
+            (reading.value, reading.limit, reading.count, reading.window) = (count, mean * self.drop_to, count, window);
+            reading.usual = Some(mean);
+            reading.text =
+                format!("{count} {} in {}; usual {mean:.0}, silent below {:.0}", self.measure.word(), span_text(window), reading.limit);
+        }
         if mean < self.min_expected || count > mean * self.drop_to {
             return count > mean * self.drop_to && mean >= self.min_expected;
         }

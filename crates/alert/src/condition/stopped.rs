@@ -40,6 +40,9 @@ impl Stopped {
             for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
                 let rate = REFUSAL.of(&series.window(scene.now, *window));
                 let (count, of) = (rate.count as f64, rate.of as f64);
+                if scene.surveys && of > 0.0 {
+                    reading.approach((count, of), self.share, *window, REFUSAL.word());
+                }
                 if of < self.min_of {
                     continue;
                 }
@@ -64,7 +67,7 @@ impl Stopped {
                     reading.verdict = Verdict::Between;
                 }
             }
-            if is_open || reading.verdict != Verdict::Clear {
+            if scene.wants(&reading, is_open) {
                 out.push(reading);
             }
         }

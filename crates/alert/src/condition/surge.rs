@@ -47,7 +47,7 @@ impl Surge {
                     break;
                 }
             }
-            if is_open || reading.verdict != Verdict::Clear {
+            if scene.wants(&reading, is_open) {
                 out.push(reading);
             }
         }
@@ -56,6 +56,9 @@ impl Surge {
     fn judge(&self, series: &Series, scene: &Scene<'_>, window: i64, is_open: bool, reading: &mut Reading) -> bool {
         let count = self.measure.of(&series.window(scene.now, window)).count as f64;
         if count < self.min_count {
+            if scene.surveys {
+                reading.approach((count, 0.0), self.min_count, window, self.measure.word());
+            }
             return false;
         }
         let (mut mean, _) = series.expected(self.measure, scene.now.plus(-window), scene.now);
@@ -75,6 +78,9 @@ impl Surge {
         }
         if is_open && count > limit / 2.0 {
             reading.verdict = Verdict::Between;
+        }
+        if scene.surveys {
+            reading.approach((count, 0.0), limit, window, self.measure.word());
         }
         false
     }

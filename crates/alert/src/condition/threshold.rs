@@ -47,6 +47,11 @@ impl Threshold {
         }
     }
 
+    /// Whether it is the low values that fire.
+    pub(crate) fn is_low(&self) -> bool {
+        self.below.is_some()
+    }
+
     pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
         for (series, is_open) in self.scope.series(scene) {
             let mut reading = Reading::clear(self.scope.group(series));
@@ -59,9 +64,12 @@ impl Threshold {
                     (reading.value, reading.count, reading.of, reading.window) = (value, count, of, *window);
                     reading.limit = self.above.or(self.below).unwrap_or_default();
                     reading.text = self.text(&reading);
+                } else if scene.surveys && reading.verdict == Verdict::Clear && (!self.measure.is_ratio() || of > 0.0) {
+                    let of = if self.measure.is_ratio() { of } else { 0.0 };
+                    reading.approach((count, of), self.above.or(self.below).unwrap_or_default(), *window, self.measure.word());
                 }
             }
-            if is_open || reading.verdict != Verdict::Clear {
+            if scene.wants(&reading, is_open) {
                 out.push(reading);
             }
         }

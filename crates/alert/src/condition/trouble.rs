@@ -38,7 +38,10 @@ impl TroubleHere {
 
     pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
         let from = scene.now.0 - self.window;
-        if scene.open.is_empty() && scene.facts.troubles.back().is_none_or(|last| last.time < scene.from.floor(Time::MINUTE).0) {
+        if scene.open.is_empty()
+            && !scene.surveys
+            && scene.facts.troubles.back().is_none_or(|last| last.time < scene.from.floor(Time::MINUTE).0)
+        {
             return;
         }
         let mut daemons: BTreeMap<&str, (f64, i64, &str)> = BTreeMap::new();
@@ -58,12 +61,12 @@ impl TroubleHere {
         for (daemon, (count, since, sample)) in daemons {
             let mut reading =
                 Reading { value: count, count, limit: self.min_count, window: self.window, ..Reading::clear(Group::of("daemon", daemon)) };
+            reading.text = format!("{count} times in {}: {sample}", span_text(self.window));
             if count >= self.min_count {
                 reading.verdict = Verdict::Holds;
                 reading.since = Some(since);
-                reading.text = format!("{count} times in {}: {sample}", span_text(self.window));
             }
-            if reading.verdict == Verdict::Holds || scene.is_open("daemon", daemon) {
+            if scene.wants(&reading, scene.is_open("daemon", daemon)) {
                 out.push(reading);
             }
         }

@@ -1,6 +1,7 @@
 //! The engine: minutes in, changes of state and notices out. No clock, no file, no socket.
 
 mod saved;
+mod survey;
 mod tell;
 
 use std::collections::BTreeMap;
@@ -223,7 +224,7 @@ impl Engine {
                 continue;
             }
             let open = self.open(&rule.name);
-            let scene = Scene { from, now, wall: seen, first, book: &self.book, facts: &self.facts, open };
+            let scene = Scene { from, now, wall: seen, first, book: &self.book, facts: &self.facts, open, surveys: false };
             readings.clear();
             rule.condition.evaluate(&scene, &mut readings);
             // A group of which nothing is known any more is fine again.

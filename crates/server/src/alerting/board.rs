@@ -1,9 +1,11 @@
 //! What the alerts show: the latest state for the API, and the way in for orders.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use mailvane_alert::condition::Reading;
 use mailvane_alert::input::{Dimension, QueueSample};
 use mailvane_alert::notify::Delivery;
 use mailvane_alert::series::Series;
@@ -18,6 +20,10 @@ use crate::queue::list::Look;
 
 /// How long the API waits for the thread of alerts.
 const WAIT: Duration = Duration::from_secs(20);
+
+/// How often rules are surveyed, and of how much time a survey may take one part.
+const SURVEY_EVERY: Duration = Duration::from_secs(30);
+const SURVEY_SHARE: u32 = 100;
 
 /// The alerts as of one step.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +50,8 @@ pub(crate) struct State {
     pub(crate) dropped: u64,
     /// The live queue, where this host can be asked for it.
     pub(crate) queue: Arc<LiveQueue>,
+    /// How near every rule is to firing, as of the last survey.
+    pub(crate) nearest: Arc<BTreeMap<String, Reading>>,
     /// What was learned of outbound mail, as a whole and by provider.
     pub(crate) usual: Arc<Usual>,
 }
@@ -79,6 +87,28 @@ impl Usual {
         let (dimension, key) = provider.map_or((Dimension::All, ""), |key| (Dimension::Provider, key));
         let known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().find(|series| series.name.dimension == dimension && &*series.name.key == key).map(question)
+    }
+}
+
+/// How near every rule is to firing, looked at now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// Of each rule the nearest group.
+    pub(crate) shown: Arc<BTreeMap<String, Reading>>,
+    /// The log time of the last survey, when it was made, and what it cost.
+    made: Option<(Time, Instant, Duration)>,
+}
+
+impl Survey {
+    /// Looks again when there is something new, at most twice a minute and for at most a hundredth of the time.
+    pub(crate) fn renew(&mut self, engine: &Engine) {
+        let Some(through) = engine.through() else { return };
+        let is_due = self.made.is_none_or(|(seen, made, cost)| seen != through && made.elapsed() >= SURVEY_EVERY.max(cost * SURVEY_SHARE));
+        if is_due {
+            let begun = Instant::now();
+            self.shown = Arc::new(engine.survey().into_iter().collect());
+            self.made = Some((through, begun, begun.elapsed()));
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use mailvane_model::{Sink, Time};
 use mailvane_store::CommitNumber;
 use mailvane_store::alerts::{AlertChanges, Alerts, KeptIncident};
 
-use super::board::{Board, State, Usual};
+use super::board::{Board, State, Survey, Usual};
 use super::lister::Lister;
 use super::order::{Message, Order};
 use super::post::Post;
@@ -77,6 +77,7 @@ pub(crate) struct Watch {
     saved: Instant,
     ticked: Instant,
     beaten: Option<Instant>,
+    nearest: Survey,
     /// What a fold or the outbox had no room for.
     dropped: u64,
     failed: bool,
@@ -123,6 +124,7 @@ impl Watch {
             saved: instant,
             ticked: instant,
             beaten: None,
+            nearest: Survey::default(),
             dropped: 0,
             failed: false,
         })
@@ -415,7 +417,8 @@ impl Watch {
         }
     }
 
-    fn show(&self) {
+    fn show(&mut self) {
+        self.nearest.renew(&self.engine);
         let mut deliveries: Vec<Delivery> = self.outbox.all().cloned().collect();
         deliveries.sort_by_key(|delivery| std::cmp::Reverse(delivery.made));
         deliveries.truncate(SHOWN);
@@ -437,6 +440,7 @@ impl Watch {
             routes: if is_first { Arc::new(routes(&self.plan)) } else { Arc::clone(&last.routes) },
             dropped: self.dropped + self.engine.dropped() + self.outbox.dropped,
             queue: Arc::clone(&self.lister.shown),
+            nearest: Arc::clone(&self.nearest.shown),
             usual: Usual::of(&self.engine, &last.usual),
         });
     }

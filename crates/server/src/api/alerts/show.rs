@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
-use mailvane_alert::condition::Group;
+use mailvane_alert::condition::{Group, Reading};
 use mailvane_alert::event::IncidentRow;
 use mailvane_alert::notify::Delivery;
 use mailvane_alert::notify::outbox::Standing;
@@ -38,15 +38,9 @@ fn number(value: f64) -> Value {
     if value.is_finite() { json!(value) } else { Value::Null }
 }
 
-fn alert(alert: &Alert) -> Value {
-    let reading = &alert.reading;
+fn reading(reading: &Reading) -> Value {
     json!({
-        "rule": alert.rule,
-        "group": group(&alert.group),
-        "state": alert.state,
-        "severity": alert.severity.word(),
-        "began": moment(Time(alert.began)),
-        "since": moment(Time(alert.since)),
+        "group": group(&reading.group),
         "value": number(reading.value),
         "limit": number(reading.limit),
         "usual": reading.usual.map_or(Value::Null, number),
@@ -55,6 +49,21 @@ fn alert(alert: &Alert) -> Value {
         "window_s": reading.window / Time::SECOND,
         "text": reading.text,
     })
+}
+
+fn alert(alert: &Alert) -> Value {
+    let mut value = reading(&alert.reading);
+    for (name, part) in [
+        ("rule", json!(alert.rule)),
+        ("group", group(&alert.group)),
+        ("state", json!(alert.state)),
+        ("severity", json!(alert.severity.word())),
+        ("began", moment(Time(alert.began))),
+        ("since", moment(Time(alert.since))),
+    ] {
+        value[name] = part;
+    }
+    value
 }
 
 fn incident(incident: &Incident, board: &Board) -> Value {
@@ -194,6 +203,7 @@ pub(crate) async fn rules(State(api): State<Arc<Api>>, _: Reader, uri: Uri) -> R
             "text": rule.text,
             "state": state,
             "alerts": alerts.into_iter().take(20).map(alert).collect::<Vec<_>>(),
+            "nearest": board.nearest.get(&rule.name).map(reading),
         })
     };
     Ok(Json(json!({"rules": board.rules.rules().iter().map(write).collect::<Vec<_>>()})))
