@@ -73,12 +73,14 @@ coded! {
         Quarter = 1 "quarter",
         /// One hour.
         Hour = 2 "hour",
+        /// One day of UTC.
+        Day = 3 "day",
     }
 }
 
 impl Width {
     /// Every width, at the place of its code: from the finest to the widest.
-    pub const ALL_BY_CODE: [Width; 3] = [Width::Minute, Width::Quarter, Width::Hour];
+    pub const ALL_BY_CODE: [Width; 4] = [Width::Minute, Width::Quarter, Width::Hour, Width::Day];
 
     /// Its microseconds.
     pub const fn micros(self) -> i64 {
@@ -86,6 +88,7 @@ impl Width {
             Width::Minute => Time::MINUTE,
             Width::Quarter => 15 * Time::MINUTE,
             Width::Hour => Time::HOUR,
+            Width::Day => Time::DAY,
         }
     }
 
@@ -96,12 +99,12 @@ impl Width {
 }
 
 impl Cube {
-    /// Whether the cube is kept in steps of this width: the wide ones (domains, clients) only by the hour.
+    /// Whether the cube is kept in steps of this width: the wide ones (domains, clients) only by the hour and the day.
     pub const fn at(self, width: Width) -> bool {
         match self {
             Cube::Total | Cube::Provider | Cube::Reason => true,
             Cube::Relay | Cube::User | Cube::Cohort | Cube::CohortProvider => !matches!(width, Width::Minute),
-            Cube::Domain | Cube::SenderDomain | Cube::Client => matches!(width, Width::Hour),
+            Cube::Domain | Cube::SenderDomain | Cube::Client => matches!(width, Width::Hour | Width::Day),
         }
     }
 

@@ -304,7 +304,7 @@ fn attempt<'b>(row: &AttemptRow<'b>, stream: u64, places: &mut Places<'b>) {
 }
 
 /// Takes away from each wider step what a retry adds to the finer one and not to it: there the recipient is counted already.
-fn set_right(places: &mut Places<'_>, (cube, key): (Cube, Key), traffic: Traffic, steps: &[(Time, Marks); 3], stream: u64) {
+fn set_right(places: &mut Places<'_>, (cube, key): (Cube, Key), traffic: Traffic, steps: &[(Time, Marks); 4], stream: u64) {
     for pair in places.widths.windows(2) {
         let (fine, wide) = (&steps[usize::from(pair[0].code())], &steps[usize::from(pair[1].code())]);
         let too_much = fine.1.without(&wide.1);

@@ -89,6 +89,17 @@ impl Window {
         self.greylisted += step.recipients_greylisted.min(deferred_first + deferred_reaching);
     }
 
+    /// Puts what it counted in the place of figures that were added up over its steps.
+    pub fn set(&self, figures: &mut Figures) {
+        for (figure, value) in [
+            (Figure::Recipients, self.recipients),
+            (Figure::RecipientsDeferred, self.deferred),
+            (Figure::RecipientsGreylisted, self.greylisted),
+        ] {
+            figures.counts[usize::from(figure.code())] = value;
+        }
+    }
+
     /// Recipients with an attempt in the window.
     pub fn recipients(&self) -> i64 {
         self.recipients

@@ -21,6 +21,7 @@ pub(crate) const fn span(width: Width) -> i64 {
     match width {
         Width::Minute => 4 * Time::HOUR,
         Width::Quarter | Width::Hour => Time::DAY,
+        Width::Day => 7 * Time::DAY,
     }
 }
 
@@ -30,6 +31,7 @@ pub(crate) const fn keys_max(width: Width) -> usize {
         Width::Minute => 100,
         Width::Quarter => 300,
         Width::Hour => 1000,
+        Width::Day => 2000,
     }
 }
 

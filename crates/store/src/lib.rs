@@ -59,7 +59,7 @@ mod sizes;
 mod snapshot;
 
 pub use commit::{Commit, CommitNumber, KeptLine, StatePairs, Store};
-pub use disk::{Disk, Merge, Merged, Options, Rewritten, StateChange, Ticked};
+pub use disk::{Disk, MINUTES_KEEP, Merge, Merged, Options, Rewritten, StateChange, Ticked};
 pub use error::{Error, Result};
 pub use filter::Probe;
 pub use kind::Kind;

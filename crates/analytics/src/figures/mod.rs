@@ -105,7 +105,7 @@ pub fn series(snapshot: &Snapshot, scope: &Scope, borders: &[Time]) -> Result<Ve
     let mut steps: Vec<Step> = borders.windows(2).map(|pair| Step { start: pair[0], cell: Cell::default() }).collect();
     let whole = Scope { since: borders.first().map_or(scope.since, |first| scope.since.max(*first)), ..scope.clone() };
     if is_large(snapshot, &whole)
-        && let Some(source) = Source::of(&whole, None).filter(|source| source.has_borders(borders))
+        && let Some(source) = Source::of(&whole, None).filter(|source| source.has_borders(snapshot, borders))
     {
         series_rolled(snapshot, &whole, &source, &mut steps)?;
     } else {

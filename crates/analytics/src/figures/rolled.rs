@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use mailvane_metric::window::Window;
-use mailvane_metric::{Cell, Cube, Figure, Traffic, Width};
+use mailvane_metric::{Cell, Cube, Traffic, Width};
 use mailvane_model::Time;
 use mailvane_model::word::Reason;
-use mailvane_store::{Rolled, Snapshot};
+use mailvane_store::{MINUTES_KEEP, Rolled, Snapshot};
 
 use super::folded::{folded, series_folded};
 use super::{Breakdown, Group, OTHER, Step, step_of};
@@ -38,24 +38,28 @@ impl Source {
         };
         let source = Source { cube, key, by };
         // The view by arrival counts attempts of other times: no rows can stand in for a part of a step.
-        (!scope.by_arrival || source.finest().floor(scope.since) == scope.since).then_some(source)
+        (!scope.by_arrival || Width::Quarter.floor(scope.since) == scope.since).then_some(source)
     }
 
     /// Whether its steps can be added up to steps with these borders.
-    pub(super) fn has_borders(&self, borders: &[Time]) -> bool {
-        borders.iter().all(|border| self.finest().floor(*border) == *border)
+    pub(super) fn has_borders(&self, snapshot: &Snapshot, borders: &[Time]) -> bool {
+        let finest = self.finest(borders.first().copied().unwrap_or_default(), latest(snapshot));
+        borders.iter().all(|border| finest.floor(*border) == *border)
     }
 
-    fn finest(&self) -> Width {
-        Width::ALL.iter().copied().find(|width| self.cube.at(*width)).unwrap_or(Width::Hour)
+    /// The finest steps that are there for the whole window: those of minutes are kept for a while only.
+    fn finest(&self, since: Time, latest: Time) -> Width {
+        let has_minutes = since >= latest.plus(Time::DAY - MINUTES_KEEP);
+        let is_kept = |width: &Width| self.cube.at(*width) && (has_minutes || *width != Width::Minute);
+        Width::ALL.iter().copied().find(is_kept).unwrap_or(Width::Hour)
     }
 
     /// Cuts a window.
     fn cut(&self, snapshot: &Snapshot, scope: &Scope) -> Cut {
-        let finest = self.finest();
-        let ceiling = |time: Time| finest.floor(time.plus(finest.micros() - 1));
         // Nothing is later than the last row: the open end of a window costs nothing.
         let latest = latest(snapshot);
+        let finest = self.finest(scope.since, latest);
+        let ceiling = |time: Time| finest.floor(time.plus(finest.micros() - 1));
         let (since, until) = (scope.since, if scope.until > latest { ceiling(latest.plus(1)) } else { scope.until });
         if scope.by_arrival {
             return Cut { whole: (since, ceiling(until)), beside: Vec::new() };
@@ -106,7 +110,7 @@ fn streams(snapshot: &Snapshot, scope: &Scope) -> Option<Vec<u64>> {
 
 /// Cuts a span into the widest steps a cube has, none of them over one of the `borders`.
 fn pieces(since: Time, until: Time, cube: Cube, borders: impl Iterator<Item = Time>) -> Vec<(Width, Time, Time)> {
-    let widths: Vec<Width> = [Width::Hour, Width::Quarter, Width::Minute].into_iter().filter(|width| cube.at(*width)).collect();
+    let widths: Vec<Width> = [Width::Day, Width::Hour, Width::Quarter, Width::Minute].into_iter().filter(|width| cube.at(*width)).collect();
     let borders: Vec<Time> = borders.collect();
     // A border that is no border of the wide step makes narrow steps necessary everywhere.
     let fits = |width: Width| borders.iter().all(|border| width.floor(*border) == *border);
@@ -141,7 +145,11 @@ pub(super) fn rolled(snapshot: &Snapshot, scope: &Scope, source: &Source) -> Res
         for found in part.groups {
             let group = groups.entry(found.key.clone()).or_insert_with(|| Group { key: found.key.clone(), ..Group::default() });
             group.cell.merge(&found.cell);
-            found.first.into_iter().chain(found.last).for_each(|time| group.seen(time));
+            let (is_leading, is_alone) = (until <= cut.whole.0, group.first.is_none() && group.last.is_none());
+            if is_leading || is_alone {
+                group.first = found.first;
+            }
+            group.last = if is_leading { group.last.or(found.last) } else { found.last };
             for (reason, count) in found.reasons {
                 *group.reasons.entry(reason).or_default() += count;
             }
@@ -162,6 +170,7 @@ pub(super) fn rolled(snapshot: &Snapshot, scope: &Scope, source: &Source) -> Res
 /// The sums of whole steps by group.
 fn summed(snapshot: &Snapshot, scope: &Scope, source: &Source, (since, until): (Time, Time)) -> Result<AHashMap<String, Group>> {
     let mut groups: AHashMap<String, (Group, AHashMap<Traffic, Window>)> = AHashMap::new();
+    let mut days: AHashSet<String> = AHashSet::new();
     let streams = streams(snapshot, scope);
     let instances: HashMap<u64, String> = match source.by {
         Some(Dimension::Instance) => snapshot.streams().iter().map(|state| (state.key, instance(&state.stream))).collect(),
@@ -179,12 +188,20 @@ fn summed(snapshot: &Snapshot, scope: &Scope, source: &Source, (since, until): (
                 windows.entry(traffic).or_insert_with(|| Window::new(scope.since)).add(rolled.time, width, figures);
             }
             group.cell.merge(&rolled.cell);
-            group.seen(rolled.time);
+            if width == Width::Day {
+                // A day is too long to say when.
+                days.insert(name.to_owned());
+                group.last = None;
+            } else if days.contains(name) {
+                group.last = Some(rolled.time);
+            } else {
+                group.seen(rolled.time);
+            }
         }
     }
     let groups = groups.into_iter().map(|(name, (mut group, windows))| {
         for (traffic, window) in windows {
-            set_recipients(&mut group.cell, traffic, &window);
+            window.set(group.cell.figures_mut(traffic));
         }
         keep_traffic(&mut group.cell, scope);
         group.key.clone_from(&name);
@@ -208,7 +225,7 @@ pub(super) fn series_rolled(snapshot: &Snapshot, scope: &Scope, source: &Source,
         }
     }
     for ((at, traffic), window) in windows {
-        set_recipients(&mut steps[at].cell, traffic, &window);
+        window.set(steps[at].cell.figures_mut(traffic));
     }
     for step in &mut *steps {
         keep_traffic(&mut step.cell, scope);
@@ -235,17 +252,6 @@ fn latest(snapshot: &Snapshot) -> Time {
         ]
     });
     segments.chain(pending.flatten().copied()).max().unwrap_or(Time(0))
-}
-
-fn set_recipients(cell: &mut Cell, traffic: Traffic, window: &Window) {
-    let figures = cell.figures_mut(traffic);
-    for (figure, value) in [
-        (Figure::Recipients, window.recipients()),
-        (Figure::RecipientsDeferred, window.deferred()),
-        (Figure::RecipientsGreylisted, window.greylisted()),
-    ] {
-        figures.counts[usize::from(figure.code())] = value;
-    }
 }
 
 /// Leaves only the traffic of the scope in a cell.
@@ -427,7 +433,7 @@ mod tests {
                 assert_like(&fast, &sum(folded(&snapshot, &scope, None, scope.since).unwrap().groups), &about);
                 let first = scope.since.floor(Time::HOUR);
                 let borders: Vec<Time> = (0..18).map(|hour| first.plus(hour * Time::HOUR)).collect();
-                assert!(source.has_borders(&borders));
+                assert!(source.has_borders(&snapshot, &borders));
                 let empty = || borders[..17].iter().map(|start| Step { start: *start, cell: Cell::default() }).collect::<Vec<_>>();
                 let (mut fast, mut slow) = (empty(), empty());
                 series_rolled(&snapshot, &scope, &source, &mut fast).unwrap();
@@ -445,9 +451,10 @@ mod tests {
             filters: Filters { wanted: vec![(Dimension::Domain, "a.example".into())], ..Filters::default() },
             ..scope(0, Time::DAY)
         };
+        let snapshot = stored();
         let source = Source::of(&by_domain, None).unwrap();
         let hour = BEGIN.floor(Time::HOUR);
-        assert!(!source.has_borders(&[hour, hour.plus(15 * Time::MINUTE)]));
-        assert!(source.has_borders(&[hour, hour.plus(Time::HOUR)]));
+        assert!(!source.has_borders(&snapshot, &[hour, hour.plus(15 * Time::MINUTE)]));
+        assert!(source.has_borders(&snapshot, &[hour, hour.plus(Time::HOUR)]));
     }
 }

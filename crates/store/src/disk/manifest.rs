@@ -16,7 +16,7 @@ use crate::segment::Segment;
 use crate::snapshot::StreamState;
 
 /// The version of everything on disk. A higher one is refused.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -35,7 +35,7 @@ CREATE INDEX line_place ON line (file, offset_max);
 
 /// Opens the manifest for writing, and makes it when there is none.
 pub(crate) fn open(path: &Path, sync: bool) -> Result<Connection> {
-    let connection = Connection::open(path)?;
+    let mut connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     // Only takes effect before the first table: lets the room of sealed batches go back to the disk.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -51,6 +51,7 @@ pub(crate) fn open(path: &Path, sync: bool) -> Result<Connection> {
             connection.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
         }
         FORMAT => {}
+        1 => super::upgrade::add_days(&mut connection)?,
         _ => return Err(Error::Version { found, known: FORMAT }),
     }
     Ok(connection)
@@ -299,6 +300,13 @@ pub(crate) fn chunks(connection: &Connection, width: Width, cube: Cube, spans: (
         all.push(row.get(1)?);
     }
     Ok(all)
+}
+
+/// The spans of which a cube has chunks.
+pub(crate) fn spans(connection: &Connection, width: Width, cube: Cube) -> Result<Vec<Time>> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT span FROM rollup WHERE width = ?1 AND cube = ?2 ORDER BY span")?;
+    let found = statement.query_map(params![width.code(), cube.code()], |row| row.get(0).map(Time))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Forgets the generations of a chunk before one.

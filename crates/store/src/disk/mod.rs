@@ -10,6 +10,7 @@ mod reader;
 mod rewrite;
 mod seal;
 mod tick;
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -27,7 +28,7 @@ use crate::snapshot::{Backing, Generation, Inner, Snapshot, StreamState};
 use lock::Lock;
 use manifest::ChunkKey;
 pub use merge::{Merge, Merged};
-pub use options::Options;
+pub use options::{MINUTES_KEEP, Options};
 use reader::Reader;
 pub use rewrite::{Rewritten, StateChange};
 pub use tick::Ticked;

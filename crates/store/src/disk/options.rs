@@ -2,6 +2,9 @@
 
 use mailvane_model::Time;
 
+/// Rollups by the minute are kept for so long unless told otherwise.
+pub const MINUTES_KEEP: i64 = 35 * Time::DAY;
+
 /// How a store is kept. Times are in microseconds, as everywhere.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -47,7 +50,7 @@ impl Default for Options {
             rows_keep: None,
             rows_bytes: None,
             rollups_keep: 730 * Time::DAY,
-            minutes_keep: 35 * Time::DAY,
+            minutes_keep: MINUTES_KEEP,
             lines_keep: 30 * Time::DAY,
             sync: true,
         }

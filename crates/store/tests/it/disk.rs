@@ -210,6 +210,29 @@ fn rollups_of_segments_and_pending_rows_are_one() {
 }
 
 #[test]
+fn a_store_of_the_first_format_gets_its_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let days = |disk: &Disk| {
+        let snapshot = disk.snapshot().unwrap();
+        let of = |cube: &Cube| snapshot.rollups(Width::Day, *cube, EVER.0, EVER.1, None).unwrap();
+        Cube::ALL.iter().flat_map(of).collect::<Vec<_>>()
+    };
+    let mut disk = open(folder.path());
+    disk.commit(&Commit::of(&fixture::batch(0..8000))).unwrap();
+    disk.seal().unwrap();
+    disk.commit(&Commit::of(&fixture::batch(8000..8100))).unwrap();
+    let whole = days(&disk);
+    assert!(whole.len() > 50);
+    drop(disk);
+    let manifest = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    manifest.execute("DELETE FROM rollup WHERE width = 3", []).unwrap();
+    manifest.pragma_update(None, "user_version", 1).unwrap();
+    drop(manifest);
+    assert_eq!(days(&open(folder.path())), whole);
+    assert_eq!(days(&open(folder.path())), whole, "and once only");
+}
+
+#[test]
 fn a_second_process_is_told_who_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let disk = open(folder.path());
