@@ -165,5 +165,5 @@ export function plain(word: string): string {
 
 /** Rules begin what they say with the name of their number. */
 export function measured(text: string): string {
-  return text.replace(/^[a-z]+(_[a-z]+)+/, (name) => name.replaceAll('_', ' '));
+  return text.replace(/^(?:\d+ )?[a-z]+(_[a-z]+)+/, (name) => name.replaceAll('_', ' '));
 }

@@ -57,7 +57,7 @@ describe('incidents behind a chart', () => {
   const incident = (since: string, until: string | null) => ({ kind: 'incident' as const, since, until, title: 'x', severity: 'page' as const, page: '/alerts' });
   it('are one stretch where they overlap, and open ended while they go on', () => {
     const at = (hour: number) => `2026-03-02T${String(hour).padStart(2, '0')}:00:00Z`;
-    const found = stretches([incident(at(9), null), incident(at(1), at(3)), incident(at(2), at(5)), incident(at(7), at(8)), { ...incident(at(4), null), kind: 'change' as const }]);
+    const found = stretches([incident(at(9), null), incident(at(1), at(3)), incident(at(2), at(5)), incident(at(7), at(8)), { ...incident(at(4), null), kind: 'change' as const }, { ...incident(at(0), null), severity: 'ticket' as const }]);
     expect(found).toEqual([[Date.parse(at(1)), Date.parse(at(5))], [Date.parse(at(7)), Date.parse(at(8))], [Date.parse(at(9)), Infinity]]);
   });
 });

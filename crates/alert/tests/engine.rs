@@ -116,6 +116,21 @@ fn what_follows_from_a_block_is_a_part_of_its_incident() {
 }
 
 #[test]
+fn what_happens_at_one_provider_is_no_cause_of_what_happens_at_another() {
+    let mut engine = engine(false);
+    play(&mut engine, 0..2 * DAY, |_| false, live);
+    let mut step = Step::default();
+    for at in 2 * DAY..2 * DAY + 60 {
+        let mut minute = minute(at, true);
+        let yahoo = minute.cells.iter_mut().find(|cell| &*cell.1 == "yahoo").unwrap();
+        yahoo.2 = cell(10, 5);
+        step.extend(engine.step(&minute, live(at)));
+    }
+    let told: BTreeSet<&str> = step.notices.iter().flat_map(|notice| notice.lines.iter().map(|line| line.group.key.as_str())).collect();
+    assert!(told.contains("google") && told.contains("yahoo"), "{:#?}", step.notices);
+}
+
+#[test]
 fn what_outlives_its_cause_is_told_by_itself() {
     let mut engine = engine(false);
     let mut step = Step::default();
@@ -213,6 +228,8 @@ fn what_still_holds_after_the_history_is_told_once_with_its_true_beginning() {
     step.extend(play(&mut engine, DAY..DAY + 60, |_| true, live));
     assert_eq!(kinds(&step), [NoticeKind::Fired]);
     assert_eq!(step.notices[0].began, time(DAY - 120).0);
+    let rows: Vec<bool> = step.incidents.iter().filter(|row| row.id == step.notices[0].incident).map(|row| row.history).collect();
+    assert_eq!((rows.first(), rows.last()), (Some(&true), Some(&false)), "its row says that it was told");
 }
 
 #[test]

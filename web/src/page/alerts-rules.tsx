@@ -80,7 +80,7 @@ export function Rules() {
                   <th scope="row"><button type="button" class="as-link" aria-expanded={open === rule.name} onClick={() => setOpen(open === rule.name ? null : rule.name)}>{rule.title}</button><div class="muted small">{rule.name} ({rule.kind.replaceAll('_', ' ')})</div></th>
                   <td><Severity word={rule.severity} /></td>
                   <td><span class={`badge ${look.tone}`}><span class="glyph" aria-hidden="true">{look.glyph}</span>{look.label}</span></td>
-                  <td class="wide">{worst ? <>{groupText(worst.group)}: {measured(worst.text)}</> : <span class="muted">{rule.nearest ? <>{rule.nearest.group && <>{groupText(rule.nearest.group)}: </>}{measured(rule.nearest.text)}</> : 'nothing to look at yet'}</span>}</td>
+                  <td class="wide">{worst ? <>{groupText(worst.group)}: {measured(worst.text)}</> : <span class="muted">{rule.nearest ? <>{rule.nearest.group && <>{groupText(rule.nearest.group)}: </>}{measured(rule.nearest.text)}</> : 'nothing of this kind'}</span>}</td>
                 </tr>,
                 open === rule.name && <tr key={`${rule.name}-more`}><td colSpan={4}><Rule rule={rule} /></td></tr>,
               ];

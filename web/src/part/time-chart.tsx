@@ -64,9 +64,12 @@ interface Behind {
   markers: readonly SeriesMarker[];
 }
 
-/** When something went on: incidents that overlap are one stretch, since tints over each other would hide the values. */
+/** What nobody was woken for: a dead destination may go on for days, and must not tint them. */
+const isSmall = (marker: SeriesMarker) => marker.kind === 'incident' && marker.severity !== 'page';
+
+/** When something grave went on: incidents that overlap are one stretch, since tints over each other would hide the values. */
 export function stretches(markers: readonly SeriesMarker[]): Array<[since: number, until: number]> {
-  const incidents = markers.filter((marker) => marker.kind === 'incident');
+  const incidents = markers.filter((marker) => marker.kind === 'incident' && !isSmall(marker));
   const spans = incidents.map((marker): [number, number] => [Date.parse(marker.since), marker.until ? Date.parse(marker.until) : Infinity]);
   const joined: Array<[number, number]> = [];
   for (const [since, until] of spans.sort((left, right) => left[0] - right[0])) {
@@ -77,7 +80,7 @@ export function stretches(markers: readonly SeriesMarker[]): Array<[since: numbe
   return joined;
 }
 
-/** Incidents as tinted stretches, changes as lines, what is usual as a grey band. */
+/** Grave incidents as tinted stretches, smaller ones and changes as lines where they begin, what is usual as a grey band. */
 function drawBehind(plot: uPlot, { band, markers }: Behind, stepSeconds: number): void {
   const { ctx, bbox } = plot;
   ctx.save();
@@ -91,9 +94,12 @@ function drawBehind(plot: uPlot, { band, markers }: Behind, stepSeconds: number)
     const left = x(since);
     ctx.fillRect(left, bbox.top, Math.max((until === Infinity ? bbox.left + bbox.width : x(until)) - left, devicePixelRatio * 1.5), bbox.height);
   }
+  const line = (marker: SeriesMarker) => ctx.fillRect(x(Date.parse(marker.since)), bbox.top, devicePixelRatio * 1.5, bbox.height);
+  ctx.globalAlpha = 0.5;
+  markers.filter(isSmall).forEach(line);
   ctx.fillStyle = colour('--expired');
   ctx.globalAlpha = 0.8;
-  for (const marker of markers) if (marker.kind === 'change') ctx.fillRect(x(Date.parse(marker.since)), bbox.top, devicePixelRatio * 1.5, bbox.height);
+  for (const marker of markers) if (marker.kind === 'change') line(marker);
   if (band) {
     ctx.fillStyle = colour('--muted');
     ctx.globalAlpha = 0.18;

@@ -34,6 +34,9 @@ impl CoverageBelow {
             reading.value = unparsed / lines;
         }
         let (share, span) = (percent(reading.value), span_text(self.window));
+        if lines == 0.0 && scene.open.is_empty() {
+            return;
+        }
         reading.text = format!("{unparsed} of {lines} lines ({share}) were not understood in {span}");
         if lines >= self.min_lines && reading.value > self.unparsed {
             reading.verdict = Verdict::Holds;

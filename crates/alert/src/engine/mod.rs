@@ -390,7 +390,7 @@ impl Engine {
             began: incident.began,
             fired: incident.fired,
             ended,
-            history: incident.history,
+            history: incident.history && incident.told.is_none(),
             rules: incident.alerts.iter().chain(&incident.followers).map(|alert| alert.0.clone()).collect(),
             text: gravest.map(|alert| alert.worst.text.clone()).unwrap_or_default(),
         })

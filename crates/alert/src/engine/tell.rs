@@ -14,6 +14,12 @@ use crate::trend;
 /// How far back the samples of a notice reach before the beginning of the incident.
 const BEFORE: i64 = 5 * Time::MINUTE;
 
+/// Whether one alert can be what another follows from: what happens at one provider is no cause of what happens at another, but can be one
+/// of what a sender meets.
+fn is_possible_cause(cause: &Alert, alert: &Alert) -> bool {
+    if cause.group == alert.group { cause.rule != alert.rule } else { cause.group.label != alert.group.label }
+}
+
 impl Engine {
     /// Ends incidents that are over and says what is due.
     pub(super) fn tell(&mut self, wall: Time, step: &mut Step) {
@@ -67,7 +73,8 @@ impl Engine {
         lines.sort_by_key(|line| std::cmp::Reverse(line.severity));
         let mut notice = self.notice(&mut incident, kind, severity, lines);
         notice.receivers = receivers;
-        if incident.told.is_none() {
+        let is_first = incident.told.is_none();
+        if is_first {
             incident.first_notice = Some(notice.id.clone());
             incident.first_told_at = wall.0;
         }
@@ -75,6 +82,10 @@ impl Engine {
         incident.told_at = wall.0;
         step.notices.push(notice);
         self.incidents.insert(key.to_owned(), incident);
+        if is_first {
+            // Its row says from now on that it was told.
+            step.incidents.extend(self.row(key, None));
+        }
     }
 
     /// Whether an incident says that nothing is read: then what is read lies behind for good.
@@ -99,7 +110,7 @@ impl Engine {
         let names = self.rules.get(&alert.rule).map_or(&[][..], |rule| &rule.muted_by);
         names.iter().flat_map(move |name| {
             let firing = self.alerts.values().filter(move |other| other.rule == *name && other.state == State::Firing);
-            firing.filter(move |other| other.group != alert.group || other.rule != alert.rule)
+            firing.filter(move |other| is_possible_cause(other, alert))
         })
     }
 

@@ -104,7 +104,8 @@ pub(crate) fn chart(answer: &Answer, kind: Kind, size: (u32, u32)) -> Chart {
     let end = answer.borders.last().copied();
     let markers = context.into_iter().flat_map(|context| &context.markers).map(|marker| Marker {
         from: marker.from,
-        until: if marker.is_incident() { marker.until.or(end) } else { None },
+        // What nobody was woken for may go on for days: a line where it begins says enough.
+        until: if marker.is_page() { marker.until.or(end) } else { None },
         hue: if marker.is_incident() { Hue::Bad } else { Hue::Other },
     });
     Chart {

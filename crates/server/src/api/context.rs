@@ -44,9 +44,14 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    /// Whether it has a length.
+    /// Whether it is an incident.
     pub(crate) fn is_incident(&self) -> bool {
         self.kind == "incident"
+    }
+
+    /// Whether it is an incident that somebody was woken for.
+    pub(crate) fn is_page(&self) -> bool {
+        self.is_incident() && self.severity == "page"
     }
 }
 

@@ -155,7 +155,7 @@ pub(crate) async fn tick(api: &Arc<Api>, within: Option<&Within>, known: &mut Ar
         "now": moment(now()),
         "complete_to": optional_moment(view.complete_to),
         "revision": view.revision,
-        "lines_per_s": if within.is_none() { view.lines_per_s } else { 0.0 },
+        "lines_per_s": if within.is_none() { view.lines_per_s(now()) } else { 0.0 },
         "minutes": news,
     }))
 }

@@ -119,7 +119,7 @@ fn reading(page: &mut Page, view: &View) {
         "Log lines read, by what became of them.",
         lines.map(|(word, count)| (label("result", word), count as f64)),
     );
-    page.one("lines_per_second", "gauge", "Log lines read a second, over the last seconds.", view.lines_per_s);
+    page.one("lines_per_second", "gauge", "Log lines read a second, over the last seconds.", view.lines_per_s(now()));
     if let Some(complete) = view.complete_to {
         page.one(
             "complete_to_seconds",

@@ -111,7 +111,7 @@ fn of_view(view: &View, about: &About) -> Value {
         "progress": if view.first_read { progress(&view.sources) } else { 1.0 },
         "messages": messages,
         "lines": view.coverage.total.lines(),
-        "lines_per_s": view.lines_per_s,
+        "lines_per_s": view.lines_per_s(now()),
         "streams": view.snapshot.streams().len(),
         "store": {
             "bytes": view.snapshot.all_segments().iter().map(|segment| segment.bytes).sum::<u64>(),

@@ -16,6 +16,9 @@ use crate::pipeline::coverage::Coverage;
 use crate::probing::board::Board;
 use crate::probing::learning::Learning;
 
+/// For so many seconds a view says how much is read; then that fades by half each second.
+const FRESH: f64 = 5.0;
+
 /// What never changes while the daemon runs.
 #[derive(Clone, Debug)]
 pub(crate) struct About {
@@ -93,10 +96,19 @@ pub(crate) struct View {
     pub(crate) complete_to: Option<Time>,
     /// The earliest log time in the store.
     pub(crate) data_from: Option<Time>,
-    /// Lines read a second, over the last seconds.
+    /// Lines read a second when it was made.
     pub(crate) lines_per_s: f64,
     /// What stops ingest right now (a full disk), in words.
     pub(crate) stopped: Option<String>,
+}
+
+impl View {
+    /// Lines read a second as of `now`: where nothing is read no view is made, and what was read once fades.
+    pub(crate) fn lines_per_s(&self, now: Time) -> f64 {
+        let idle = now.0.saturating_sub(self.made.0) as f64 / Time::SECOND as f64 - FRESH;
+        let faded = if idle > 0.0 { self.lines_per_s * 0.5_f64.powf(idle) } else { self.lines_per_s };
+        if faded < 0.01 { 0.0 } else { faded }
+    }
 }
 
 /// What the engine and the API share.
