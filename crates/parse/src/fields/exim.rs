@@ -1,6 +1,6 @@
 //! The fields of Exim's lines.
 
-use super::See;
+use super::{Field, See};
 use crate::mta::exim::{Arrival, Delivery, Event, Flag, Host, Line, Rejection, Tags, duration};
 use crate::syntax::{number, split_at};
 
@@ -77,12 +77,11 @@ fn arrival(see: &mut See<'_>, arrival: &Arrival<'_>) {
         see.number("size", i64::try_from(size).unwrap_or(i64::MAX));
     }
     see.text("message_id", arrival.header_id);
-    tags(see, arrival.tags, b"P");
-    see.text("recipients", arrival.recipients);
+    tags(see, arrival.tags, &[b"P", b"S", b"A"]);
     if arrival.recipients.contains(&b' ') {
-        for recipient in arrival.recipients.split(|byte| *byte == b' ') {
-            see.text("recipient", recipient);
-        }
+        (see.see)("recipients", Field::Words(arrival.recipients));
+    } else {
+        see.text("recipient", arrival.recipients);
     }
 }
 
@@ -109,7 +108,7 @@ fn delivery(see: &mut See<'_>, delivery: &Delivery<'_>) {
         see.number("errno", errno);
     }
     see.text("tls", delivery.tls);
-    tags(see, delivery.tags, b"T");
+    tags(see, delivery.tags, &[b"T"]);
     let seconds = |milliseconds: u32| f64::from(milliseconds) / 1000.0;
     if let Some(milliseconds) = delivery.queue_ms {
         see.decimal("queue_time", seconds(milliseconds));
@@ -139,10 +138,10 @@ fn remote_error(see: &mut See<'_>, text: &[u8]) {
     }
 }
 
-/// The tags that no field above has told. A letter has two meanings: `told` is the one that this kind of line uses for something told above
-/// (the protocol of an arrival, the transport of a delivery).
-fn tags(see: &mut See<'_>, text: &[u8], told: &[u8]) {
-    for tag in Tags::of(text).filter(|tag| tag.key != told) {
+/// The tags that no field above has told. A letter has two meanings: `told` are those that this kind of line uses for something told above
+/// (the protocol of an arrival, the transport of a delivery). A name is told once: readers of JSON keep one of two.
+fn tags(see: &mut See<'_>, text: &[u8], told: &[&[u8]]) {
+    for tag in Tags::of(text).filter(|tag| !told.contains(&tag.key)) {
         let name = match tag.key {
             b"CV" => "certificate_verified",
             b"DN" => "certificate",

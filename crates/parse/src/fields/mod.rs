@@ -24,6 +24,8 @@ pub enum Field<'a> {
     Decimal(f64),
     /// Several texts: the recipients of one line.
     Texts(Recipients<'a>),
+    /// Several texts with a blank between each two.
+    Words(&'a [u8]),
 }
 
 /// Where fields go. Empty texts are left out: absent and empty are the same to a reader.

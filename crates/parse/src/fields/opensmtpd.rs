@@ -57,7 +57,7 @@ fn delivery(see: &mut See<'_>, delivery: &Delivery<'_>) {
     see.text("route", if delivery.local { b"local" } else { b"remote" });
     see.text("user", delivery.user);
     see.text("method", delivery.method);
-    see.text("source", delivery.source);
+    see.text("source_ip", delivery.source);
     peer::relay(see, &delivery.relay);
     if let Some(delay) = delivery.delay_ms {
         see.decimal("delay", f64::from(delay) / 1000.0);

@@ -64,14 +64,22 @@ fn delivery(see: &mut See<'_>, delivery: &Delivery<'_>) {
     see.text("dsn", delivery.dsn);
     see.text("quarantine", delivery.quarantine);
     reply::reply(see, delivery.reply);
-    let (status, detail) = match split_at(delivery.stat, b"Sent (") {
-        Some((b"", reply)) => (&b"Sent"[..], reply.strip_suffix(b")").unwrap_or(reply)),
-        _ => split_at(delivery.stat, b": ").unwrap_or((delivery.stat, b"")),
-    };
+    let (status, detail) = result(delivery.stat);
     see.text("status", status);
     see.text("detail", detail);
     if let Some(id) = detail.strip_suffix(b" Message accepted for delivery") {
         see.text("next_queue_id", id);
+    }
+}
+
+/// The result and what it says of itself: `Deferred: detail`, `Sent (detail)`, `Host unknown (Name server: detail)`.
+fn result(stat: &[u8]) -> (&[u8], &[u8]) {
+    let colon = split_at(stat, b": ");
+    match split_at(stat, b" (") {
+        Some((status, detail)) if colon.is_none_or(|(before, _)| status.len() < before.len()) => {
+            (status, detail.strip_suffix(b")").unwrap_or(detail))
+        }
+        _ => colon.unwrap_or((stat, b"")),
     }
 }
 

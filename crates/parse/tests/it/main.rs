@@ -163,3 +163,57 @@ fn every_line_is_known() {
         read(line.as_bytes());
     }
 }
+
+/// Names that `mailvane records` gives to every line.
+const OF_EVERY_LINE: &[&str] = &["line", "time", "source", "host", "program", "pid", "queue_id", "record", "raw"];
+
+#[test]
+fn a_name_stands_for_one_field_of_a_line() {
+    for line in lines::LINES {
+        let mut names: Vec<&str> = Vec::new();
+        record(line.as_bytes()).visit(&mut |name, _| names.push(name));
+        for (place, name) in names.iter().enumerate() {
+            assert!(!names[..place].contains(name), "{name} stands twice: {line}");
+            assert!(!OF_EVERY_LINE.contains(name), "{name} is taken: {line}");
+        }
+    }
+}
+
+/// The field of that name, as text; several are joined by commas.
+fn field(line: &str, wanted: &str) -> Option<String> {
+    let mut found = None;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    record(line.as_bytes()).visit(&mut |name, field| {
+        if name == wanted {
+            found = Some(match field {
+                Field::Text(value) => text(value),
+                Field::Number(value) => value.to_string(),
+                Field::Decimal(value) => value.to_string(),
+                Field::Words(value) => text(value).replace(' ', ","),
+                Field::Texts(value) => value.into_iter().map(text).collect::<Vec<_>>().join(","),
+            });
+        }
+    });
+    found
+}
+
+#[test]
+fn fields_are_told_by_name() {
+    let exim = "2026-11-22 14:00:00 1rABCD-0005MB-00 <= a@example.org H=h.example [192.0.2.7] P=esmtpa A=plain:a S=1234 for b@example.com c@example.com";
+    assert_eq!(field(exim, "recipients").as_deref(), Some("b@example.com,c@example.com"));
+    assert_eq!((field(exim, "auth").as_deref(), field(exim, "size").as_deref()), (Some("plain:a"), Some("1234")));
+    assert_eq!(field(exim.strip_suffix(" c@example.com").unwrap(), "recipient").as_deref(), Some("b@example.com"));
+    let smtpd = "Nov  2 08:15:01 mx1 smtpd[75]: 00000000c0ffee01 mta delivery evpid=8a1b2c3dd4e5f607 from=<a@example.org> to=<u@example.net> rcpt=<-> source=\"203.0.113.1\" relay=\"198.51.100.5 (mx.example.net)\" delay=1s result=\"Ok\" stat=\"250 2.0.0 OK\"";
+    assert_eq!(field(smtpd, "source_ip").as_deref(), Some("203.0.113.1"));
+    for (stat, status, detail) in [
+        ("Host unknown (Name server: example.net: host not found)", "Host unknown", Some("Name server: example.net: host not found")),
+        ("Sent (5AN8F1aB005133 Message accepted for delivery)", "Sent", Some("5AN8F1aB005133 Message accepted for delivery")),
+        ("Deferred: Connection refused by mx (10)", "Deferred", Some("Connection refused by mx (10)")),
+        ("User unknown", "User unknown", None),
+    ] {
+        let line = format!(
+            "Nov  2 08:15:01 mx1 sm-mta[1]: 5AN8F1aB005132: to=<a@example.net>, delay=00:00:01, mailer=esmtp, dsn=5.1.2, stat={stat}"
+        );
+        assert_eq!((field(&line, "status").as_deref(), field(&line, "detail").as_deref()), (Some(status), detail), "{stat}");
+    }
+}

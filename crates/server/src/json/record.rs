@@ -57,6 +57,13 @@ fn owned(field: &Field<'_>) -> Value {
         Field::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
         Field::Number(number) => Value::Number(*number),
         Field::Decimal(decimal) => Value::Decimal(*decimal),
+        Field::Words(texts) => Value::Texts(
+            texts
+                .split(|byte| *byte == b' ')
+                .filter(|text| !text.is_empty())
+                .map(|text| String::from_utf8_lossy(text).into_owned())
+                .collect(),
+        ),
         Field::Texts(texts) => Value::Texts(texts.into_iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()),
     }
 }
