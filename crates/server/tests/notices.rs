@@ -230,6 +230,52 @@ fn history_is_learned_from_and_nobody_is_told() {
 }
 
 #[test]
+fn edited_rules_are_taken_up_and_a_typo_is_named_while_the_others_go_on() {
+    let place = Place::new("notices-reload", "");
+    log(&place.log(), ago(20), ago(0), (ago(20), ago(20)));
+    let daemon = place.serve();
+    let rules = |answer: &serde_json::Value| answer["rules"].as_array().cloned().unwrap_or_default();
+    let before = rules(&daemon.until("/alerts/rules", |answer| !rules(answer).is_empty())).len();
+    let file = place.folder.join("rules/much_mail.toml");
+    let rule = "title = \"Much mail\"\nwhy = \"It is much.\"\nseverity = \"ticket\"\nrunbook = \"Look.\"\n[condition]\nkind = \"threshold\"\nmetric = \"attempts\"\nabove = 5\nwindow = \"15m\"\n";
+    std::fs::write(&file, rule.replace("above", "abovee")).unwrap();
+    let warned = daemon.until("/alerts", |answer| answer["warnings"].as_array().is_some_and(|all| !all.is_empty()));
+    let warning = warned["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("much_mail.toml") && warning.contains("above"), "{warning}");
+    assert_eq!(rules(&daemon.ask("/alerts/rules")).len(), before);
+    std::fs::write(&file, rule).unwrap();
+    let found = daemon.until("/alerts/rules", |answer| rules(answer).len() == before + 1);
+    assert!(rules(&found).iter().any(|rule| rule["title"] == "Much mail"));
+    assert_eq!(daemon.until("/alerts", |answer| answer["warnings"] == serde_json::json!([]))["warnings"], serde_json::json!([]));
+    daemon.until("/alerts/rules", |answer| rules(answer).iter().any(|rule| rule["name"] == "much_mail" && rule["state"] == "firing"));
+    daemon.stop();
+}
+
+#[test]
+fn a_heartbeat_says_that_we_are_alive() {
+    let ear = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = ear.local_addr().unwrap();
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in ear.incoming().map_while(Result::ok) {
+            let mut line = String::new();
+            if BufReader::new(&stream).read_line(&mut line).is_ok() && said.send(line).is_err() {
+                return;
+            }
+            // Whoever beats may have gone.
+            let _ = std::io::Write::write_all(&mut &stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    let place = Place::new("notices-heartbeat", &format!("heartbeat = \"http://{address}/ping/secret\"\nheartbeat_every = \"10s\"\n"));
+    log(&place.log(), ago(20), ago(0), (ago(20), ago(20)));
+    let daemon = place.serve();
+    for _ in 0..2 {
+        assert!(heard.recv_timeout(LONGEST).unwrap().contains(" /ping/secret HTTP/1.1"));
+    }
+    daemon.stop();
+}
+
+#[test]
 fn a_test_notice_says_what_each_server_answered() {
     let (mailbox, broken) = (Mailbox::open(), Mailbox::with(Arc::new(|_| "550 5.7.1 we do not relay".to_owned())));
     let notify = format!(

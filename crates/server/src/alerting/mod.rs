@@ -1,8 +1,9 @@
 //! Alerts at work: rules over what is committed, notices on their way.
 //!
-//! * [`rules`]: rules from a folder.
+//! * [`rules`]: rules from a folder; [`reload`]: again when they change.
 //! * [`settings`]: what the configuration says of rules and receivers.
 //! * [`rows`]: what is committed, from one time to another.
+//! * `look`: rows through the fold into the engine.
 //! * [`watch`]: the thread that judges, keeps and tells. It looks at the store as readers do, so that ingest never waits for it, and what was
 //!   judged when is the same after a crash.
 //! * [`order`], [`board`]: what people ask of it, and what it shows them.
@@ -17,9 +18,13 @@ pub(crate) mod exchanges;
 #[cfg(feature = "daemon")]
 pub(crate) mod lister;
 #[cfg(feature = "daemon")]
+mod look;
+#[cfg(feature = "daemon")]
 pub(crate) mod order;
 #[cfg(feature = "daemon")]
 pub(crate) mod post;
+#[cfg(feature = "daemon")]
+pub(crate) mod reload;
 #[cfg(feature = "daemon")]
 pub(crate) mod report;
 #[cfg(feature = "daemon")]

@@ -84,6 +84,8 @@ pub(crate) const QUIET: &[&str] = &["up_to", "from", "until", "timezone"];
 pub(crate) struct Plan {
     /// The rules in force.
     pub(crate) rules: RuleSet,
+    /// Where rules of one's own are.
+    pub(crate) folder: Option<PathBuf>,
     /// What is wrong with the rules of the folder.
     pub(crate) problems: Vec<Problem>,
     /// When and how often something is told.
@@ -109,6 +111,7 @@ impl Plan {
     pub(crate) fn silent(zone: Tz) -> Self {
         Plan {
             rules: RuleSet::embedded(),
+            folder: None,
             problems: Vec::new(),
             settings: Settings::default(),
             receivers: Vec::new(),
@@ -129,11 +132,9 @@ impl Plan {
             receivers.push(Receiver::read(name, section, &own)?);
         }
         let (rules, problems) = super::rules::load(section.rules.as_deref())?;
-        let named = section.escalation.iter().flatten().chain(rules.rules().iter().flat_map(|rule| &rule.notify));
-        for name in named {
-            if !notify.contains_key(name) {
-                bail!("there is no receiver `{name}`: name it in [notify.{name}]");
-            }
+        let escalated = section.escalation.iter().flatten().find(|name| !notify.contains_key(*name)).cloned();
+        if let Some(name) = escalated.or_else(|| unknown_receiver(&rules, &receivers)) {
+            bail!("there is no receiver `{name}`: name it in [notify.{name}]");
         }
         let usual = Settings::default();
         let settings = Settings {
@@ -148,7 +149,18 @@ impl Plan {
         let heartbeat = section.heartbeat.clone().map(|url| (url, every.max(10 * Time::SECOND)));
         let link = section.link.clone().unwrap_or_default().trim_end_matches('/').to_owned();
         let lists_queue = section.list_queue.unwrap_or_else(|| crate::queue::list::program().is_some());
-        Ok(Plan { rules, problems, settings, receivers, own, link, zone, heartbeat, lists_queue, report: None })
+        let folder = section.rules.clone();
+        Ok(Plan { rules, folder, problems, settings, receivers, own, link, zone, heartbeat, lists_queue, report: None })
+    }
+
+    /// Puts the rules that a folder has now in force, for the plan; the former ones stay when it cannot be read.
+    pub(crate) fn reload(&mut self, folder: &Path) -> Result<()> {
+        let (rules, problems) = super::rules::load(Some(folder))?;
+        if let Some(name) = unknown_receiver(&rules, &self.receivers) {
+            bail!("there is no receiver `{name}`: name it in [notify.{name}], and start again");
+        }
+        (self.rules, self.problems) = (rules, problems);
+        Ok(())
     }
 
     /// What is to be said about rules and routes before they are needed.
@@ -165,6 +177,12 @@ impl Plan {
         senders.dedup();
         senders
     }
+}
+
+/// A receiver that a rule names and that is none.
+fn unknown_receiver(rules: &RuleSet, receivers: &[Receiver]) -> Option<String> {
+    let mut named = rules.rules().iter().flat_map(|rule| &rule.notify);
+    named.find(|name| !receivers.iter().any(|receiver| receiver.name == **name)).cloned()
 }
 
 fn time(key: &str, text: Option<&str>, usual: i64) -> Result<i64> {

@@ -4,7 +4,6 @@
 //! the same step and gives the same incidents and notices, by the same ids. What a step says and the state after it are kept in one
 //! transaction; only then is anything sent.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver as Inbox, RecvTimeoutError};
@@ -12,14 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use mailvane_alert::event::{IncidentRow, Notice};
-use mailvane_alert::fold::Fold;
-use mailvane_alert::notify::outbox::{Logged, Outbox};
+use mailvane_alert::notify::outbox::Outbox;
 use mailvane_alert::notify::{Delivery, Tried};
 use mailvane_alert::state::State as AlertState;
 use mailvane_alert::{Engine, Severity, Step};
-use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
-use mailvane_model::word::Status;
-use mailvane_model::{Sink, Time};
+use mailvane_model::Time;
 use mailvane_store::CommitNumber;
 use mailvane_store::alerts::{AlertChanges, Alerts, KeptIncident};
 
@@ -27,25 +23,15 @@ use super::board::{Board, State, Survey, Usual};
 use super::lister::Lister;
 use super::order::{Message, Order};
 use super::post::Post;
+use super::reload::Reload;
 use super::report::{Report, notice_of};
-use super::rows;
 use super::settings::Plan;
 use super::trial::{self, Trial};
-use crate::live::view::{Shared, View};
+use crate::live::view::Shared;
 use crate::reporting::Due;
 
 /// How often is looked at what is new.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A step of log time, near the clock and further behind.
-const STEP: (i64, i64) = (10 * Time::SECOND, Time::MINUTE);
-/// Nearer to the clock than this, steps are short.
-const NEAR: i64 = 2 * Time::HOUR;
-/// Where every log is read to its end, log time is this much behind the clock: lines on their way are not missed.
-const LAG: i64 = 5 * Time::SECOND;
-/// While logs are being read, so much must be new before it is worth a look.
-const ENOUGH: i64 = 6 * Time::HOUR;
-/// Longer ago than this teaches nothing at the first start.
-const LEARN: i64 = 45 * Time::DAY;
 /// The state is kept at least so often.
 const SAVE_EVERY: Duration = Duration::from_mins(5);
 /// How often time is let pass without anything new.
@@ -58,18 +44,18 @@ const VERSION: u8 = 1;
 /// The thread's work.
 pub(crate) struct Watch {
     plan: Plan,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     board: Arc<Board>,
     kept: Arc<Alerts>,
     inbox: Inbox<Message>,
     post: Post,
-    lister: Lister,
-    engine: Engine,
-    outbox: Outbox,
+    pub(super) lister: Lister,
+    pub(super) engine: Engine,
+    pub(super) outbox: Outbox,
     /// The last commit that was looked at.
-    number: CommitNumber,
+    pub(super) number: CommitNumber,
     /// Lines of the log, and those that were not understood, as far as counted.
-    lines: Option<(u64, u64)>,
+    pub(super) lines: Option<(u64, u64)>,
     /// Incidents that could not be kept yet.
     unkept: Vec<IncidentRow>,
     /// The last report on a schedule, and whether it has to be kept.
@@ -78,8 +64,11 @@ pub(crate) struct Watch {
     ticked: Instant,
     beaten: Option<Instant>,
     nearest: Survey,
+    reload: Option<Reload>,
+    /// What the last reading of the rules folder failed of, and whether rules are others than those shown.
+    rules_news: (Option<String>, bool),
     /// What a fold or the outbox had no room for.
-    dropped: u64,
+    pub(super) dropped: u64,
     failed: bool,
 }
 
@@ -107,6 +96,7 @@ impl Watch {
         let report = Report::read(&kept)?;
         let outbox = Outbox::restore(deliveries, now().0);
         let instant = Instant::now();
+        let reload = plan.folder.as_deref().map(Reload::new);
         Ok(Watch {
             plan,
             shared,
@@ -125,6 +115,8 @@ impl Watch {
             ticked: instant,
             beaten: None,
             nearest: Survey::default(),
+            reload,
+            rules_news: (None, true),
             dropped: 0,
             failed: false,
         })
@@ -145,6 +137,7 @@ impl Watch {
             let mut step = Step::default();
             if self.ticked.elapsed() >= TICK_EVERY {
                 self.ticked = Instant::now();
+                self.reload();
                 step = self.engine.tick(wall);
                 let engine = &self.engine;
                 let is_open = |id: &str| engine.incidents().any(|incident| incident.id == id && incident.acknowledged.is_none());
@@ -157,6 +150,23 @@ impl Watch {
             self.show();
         }
         self.say(Step::default(), true, Vec::new(), now());
+    }
+
+    /// Takes up rules that were edited.
+    fn reload(&mut self) {
+        let Some(folder) = self.reload.as_mut().and_then(Reload::changed) else { return };
+        match self.plan.reload(folder) {
+            Ok(()) => {
+                tracing::info!("rules of {} are read again", folder.display());
+                self.plan.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+                self.engine.set_rules(self.plan.rules.clone());
+                self.rules_news = (None, true);
+            }
+            Err(error) => {
+                tracing::warn!("the rules stay as they were: {error:#}");
+                self.rules_news = (Some(format!("the rules stay as they were: {error:#}")), true);
+            }
+        }
     }
 
     /// Waits for orders and answers, and carries them out; the numbers of those that came through the file.
@@ -262,85 +272,8 @@ impl Watch {
         self.outbox.answered(delivery, tried, receiver, &self.plan.own, now().0);
     }
 
-    /// Judges what is new in the store.
-    fn look(&mut self, wall: Time, stop: &AtomicBool) -> Result<()> {
-        let Some(view) = self.shared.view() else { return Ok(()) };
-        let Some((watermark, caught_up)) = watermark(&view, wall) else { return Ok(()) };
-        let Some(begin) = self.begin(&view, watermark, caught_up) else { return Ok(()) };
-        if !caught_up && watermark.0.saturating_sub(begin.0) < ENOUGH {
-            return Ok(());
-        }
-        if self.engine.through().is_some_and(|through| begin < through) {
-            tracing::info!("rules begin anew with the log from {}", begin.to_chrono());
-            self.engine.begin_anew();
-        }
-        let mut from = begin;
-        while from < watermark && !stop.load(Ordering::Relaxed) {
-            let width = if watermark.0 - from.0 > NEAR { STEP.1 } else { STEP.0 };
-            let until = watermark.min(from.floor(Time::DAY).plus(Time::DAY)).floor(width);
-            if until <= from {
-                break;
-            }
-            let followed = self.outbox.followed();
-            let mut sink = Looked { fold: Fold::starting(width, from), outbox: &mut self.outbox, followed, wall };
-            if from == begin {
-                rows::late(&view.snapshot, self.number, from, &mut sink);
-            }
-            rows::between(&view.snapshot, from, until, &mut sink)?;
-            let mut fold = sink.fold;
-            if until.plus(width) > watermark {
-                self.count_lines(&view, until.plus(-width), &mut fold);
-            }
-            let (engine, mut step) = (&mut self.engine, Step::default());
-            let is_last = until.plus(width) > watermark;
-            let mut queue = if is_last { self.lister.take_fresh() } else { None };
-            let probes = self.shared.probes.get().filter(|_| is_last);
-            let mut findings = probes.map(|board| board.take_findings()).unwrap_or_default();
-            fold.take(until, &mut |mut minute| {
-                if minute.end >= until {
-                    minute.queue = queue.take();
-                    minute.findings.append(&mut findings);
-                }
-                step.extend(engine.step(&minute, wall));
-            });
-            self.dropped += fold.dropped;
-            from = until;
-            self.say(step, until.0 - begin.0 > Time::DAY, Vec::new(), wall);
-        }
-        self.number = view.snapshot.number();
-        Ok(())
-    }
-
-    /// Where judging goes on, or begins: with the history that is there, or now, when everything was read and there is none. History that is
-    /// found later (a log that could not be read until then) is begun with all the same.
-    fn begin(&self, view: &View, watermark: Time, caught_up: bool) -> Option<Time> {
-        let (through, first) = (self.engine.through(), self.engine.first());
-        if through.is_some() && !self.engine.book().is_empty() {
-            return through;
-        }
-        let history = rows::earliest(&view.snapshot).map(|first| first.max(watermark.plus(-LEARN)).floor(Time::MINUTE));
-        match (history, first) {
-            (Some(history), Some(first)) if first <= history => through,
-            (None, Some(_)) => through,
-            (None, None) => caught_up.then(|| watermark.plus(-Time::MINUTE).floor(Time::MINUTE)),
-            (Some(history), _) => Some(history),
-        }
-    }
-
-    /// Tells how many lines there were since the last look.
-    fn count_lines(&mut self, view: &View, time: Time, fold: &mut Fold) {
-        let total = view.coverage.total;
-        let seen = (total.lines(), total.unparsed);
-        let before = self.lines.replace(seen).unwrap_or(seen);
-        let (lines, unparsed) = (seen.0.saturating_sub(before.0), seen.1.saturating_sub(before.1));
-        if lines > 0 {
-            let short = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-            fold.lines(time, short(lines), short(unparsed));
-        }
-    }
-
     /// Keeps what a step said, and then sends what is due.
-    fn say(&mut self, step: Step, save: bool, done: Vec<i64>, wall: Time) {
+    pub(super) fn say(&mut self, step: Step, save: bool, done: Vec<i64>, wall: Time) {
         let Step { incidents, notices, .. } = step;
         let avoid_own = !notices.is_empty() && self.is_stuck();
         for notice in &notices {
@@ -424,6 +357,8 @@ impl Watch {
         deliveries.truncate(SHOWN);
         let last = self.board.state();
         let is_first = last.through.is_none() && last.rules.rules().is_empty();
+        let is_news = std::mem::take(&mut self.rules_news.1);
+        let warnings = || self.plan.warnings().into_iter().chain(self.rules_news.0.clone()).collect::<Vec<_>>();
         let routes = |plan: &Plan| {
             let of = |receiver: &mailvane_alert::notify::Receiver| receiver.routes.iter().map(|route| route.name.clone()).collect();
             plan.receivers.iter().map(|receiver| (receiver.name.clone(), of(receiver))).collect()
@@ -431,8 +366,8 @@ impl Watch {
         self.board.show(State {
             through: self.engine.through(),
             learning: self.engine.is_learning(),
-            rules: if is_first { Arc::new(self.engine.rules().clone()) } else { Arc::clone(&last.rules) },
-            warnings: if is_first { Arc::new(self.plan.warnings()) } else { Arc::clone(&last.warnings) },
+            rules: if is_news { Arc::new(self.engine.rules().clone()) } else { Arc::clone(&last.rules) },
+            warnings: if is_news { Arc::new(warnings()) } else { Arc::clone(&last.warnings) },
             alerts: self.engine.alerts().cloned().collect(),
             incidents: self.engine.incidents().cloned().collect(),
             silences: self.engine.silences().to_vec(),
@@ -468,58 +403,5 @@ fn engine(plan: &Plan, state: Option<Vec<u8>>) -> Result<(Engine, CommitNumber)>
             tracing::error!("{error}; learning anew from the store");
             Ok(fresh())
         }
-    }
-}
-
-/// Up to which log time everything is committed, and whether every log is read to its end.
-fn watermark(view: &View, wall: Time) -> Option<(Time, bool)> {
-    let complete = view.complete_to.map(|time| time.min(wall));
-    let caught_up = view.caught_up && view.stopped.is_none() && view.sources.iter().all(|source| source.bytes_behind == 0);
-    let moved = wall.plus(-LAG);
-    if caught_up {
-        Some((complete.map_or(moved, |complete| complete.max(moved)), true))
-    } else {
-        complete.map(|complete| (complete, false))
-    }
-}
-
-/// Rows on their way into the fold; those of our own mail tell the outbox what became of it.
-struct Looked<'a> {
-    fold: Fold,
-    outbox: &'a mut Outbox,
-    followed: BTreeSet<String>,
-    wall: Time,
-}
-
-impl Sink for Looked<'_> {
-    fn attempt(&mut self, row: &AttemptRow<'_>) {
-        if self.followed.contains(row.queue_id) {
-            match row.status {
-                Status::Delivered => self.outbox.logged(row.queue_id, Logged::Delivered, row.reply_text, self.wall.0),
-                Status::Deferred | Status::Bounced | Status::Expired => {
-                    self.outbox.logged(row.queue_id, Logged::Failed, row.reply_text, self.wall.0);
-                }
-                _ => {}
-            }
-        }
-        self.fold.attempt(row);
-    }
-    fn message(&mut self, row: &MessageRow<'_>, replaced: Option<&MessageRow<'_>>) {
-        self.fold.message(row, replaced);
-    }
-    fn outcome(&mut self, row: &OutcomeRow<'_>, replaced: Option<&OutcomeRow<'_>>) {
-        self.fold.outcome(row, replaced);
-    }
-    fn rejection(&mut self, row: &RejectionRow<'_>) {
-        self.fold.rejection(row);
-    }
-    fn auth(&mut self, row: &AuthRow<'_>) {
-        self.fold.auth(row);
-    }
-    fn session(&mut self, row: &SessionRow<'_>) {
-        self.fold.session(row);
-    }
-    fn notice(&mut self, row: &NoticeRow<'_>) {
-        self.fold.notice(row);
     }
 }
