@@ -357,5 +357,5 @@ export function liveQueue(now) {
     lifetime_s: 432_000, notice_lifetime_s: 432_000, frozen_lifetime_s: null, complete: true, took_s: 0.02, not_understood: 0,
   };
   const history = Array.from({ length: 60 }, (_, place) => ({ time: iso(now - (60 - place) * 60_000), deferred: 200 + place * 10, active: 12, held: 3, recipients: 400 + place * 13 }));
-  return { as_of: iso(now - 20_000), problem: null, listed, drain_per_s: -0.22, empty_in_s: null, history };
+  return { as_of: iso(now - 20_000), problem: null, listed, drain_per_s: -0.22, empty_in_s: null, history, forecast: [{ domain: 'dead.example', expiring: 5, acceptance: { value: 0.2, numerator: 4, n: 20 }, expected: 4 }] };
 }

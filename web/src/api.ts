@@ -95,6 +95,17 @@ export interface LiveQueue {
   drain_per_s: number | null;
   empty_in_s: number | null;
   history: QueueLook[];
+  /** Destinations with most messages that expire within a day. */
+  forecast: Forecast[];
+}
+
+export interface Forecast {
+  domain: string;
+  /** Messages that reach their lifetime within a day. */
+  expiring: number;
+  acceptance: Ratio;
+  /** How many of them come back if that share of recipients is accepted from now on, as in the last hour; all where fewer than five were tried. */
+  expected: number;
 }
 
 export interface AlertGroup {

@@ -1,7 +1,7 @@
 // The queue: as the mail server lists it, as the log tells it, how it has been, and what will expire.
 import type { ListedQueue, LiveQueue } from '../api';
 import { address } from '../client';
-import { bytes, count, dateTime, duration } from '../format';
+import { bytes, count, dateTime, duration, percent } from '../format';
 import { now, refresh } from '../live';
 import { link } from '../location';
 import { Card, Copy, Empty, Failure, Meter } from '../part/pieces';
@@ -68,7 +68,7 @@ function Ages({ listed }: { listed: ListedQueue }) {
   );
 }
 
-function Forecast({ listed }: { listed: ListedQueue }) {
+function Forecast({ listed, forecast }: { listed: ListedQueue; forecast: LiveQueue['forecast'] }) {
   const last = listed.expiring.at(-1);
   return (
     <Card title="What will come back" note={`Mail goes back to its sender after ${duration(listed.lifetime_s)}`} flush>
@@ -76,6 +76,19 @@ function Forecast({ listed }: { listed: ListedQueue }) {
         <Scroll label="What will come back"><table>
           <thead><tr><th scope="col">Unless accepted within</th><th scope="col" class="end">Messages</th></tr></thead>
           <tbody>{listed.expiring.map((each) => <tr key={each.within_s}><th scope="row">{duration(each.within_s)}</th><td class="end number"><a href={arrived(null, Math.max(0, listed.lifetime_s - each.within_s))}>{count(each.messages)}</a></td></tr>)}</tbody>
+        </table></Scroll>
+      )}
+      {forecast.length > 0 && (
+        <Scroll label="For whom"><table>
+          <thead><tr><th scope="col">Within a day, for</th><th scope="col" class="end">Messages</th><th scope="col" class="end">Accepted in the last hour</th><th scope="col" class="end">Come back if that stays</th></tr></thead>
+          <tbody>{forecast.map((each) => (
+            <tr key={each.domain}>
+              <th scope="row"><a href={waiting(each.domain)}>{each.domain}</a></th>
+              <td class="end number">{count(each.expiring)}</td>
+              <td class="end number">{each.acceptance.value === null ? '–' : <>{percent(each.acceptance.value)} <span class="muted small">of {count(each.acceptance.n)}</span></>}</td>
+              <td class="end number">{count(each.expected)}</td>
+            </tr>
+          ))}</tbody>
         </table></Scroll>
       )}
     </Card>
@@ -122,7 +135,7 @@ export function Queue() {
         {data?.listed && (
           <>
             <Depth live={data} listed={data.listed} />
-            <div class="halves"><Ages listed={data.listed} /><Forecast listed={data.listed} /></div>
+            <div class="halves"><Ages listed={data.listed} /><Forecast listed={data.listed} forecast={data.forecast} /></div>
             <Destinations listed={data.listed} />
           </>
         )}

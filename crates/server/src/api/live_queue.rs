@@ -6,18 +6,31 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use mailvane_alert::input::QueueSample;
+use mailvane_analytics::figures::breakdown;
+use mailvane_analytics::{Dimension, Scope};
+use mailvane_metric::{Rate, Rates};
 use mailvane_model::Time;
+use mailvane_model::word::Population;
 use serde_json::{Value, json};
 
-use super::Api;
-use super::json::{moment, optional_moment};
+use super::json::{moment, optional_moment, ratio};
 use super::problem::Problem;
 use super::question::Question;
 use super::reader::Reader;
+use super::{Api, figures};
+use crate::alerting::board::LiveQueue;
 use crate::command::queue::json as listed;
+use crate::live::view::View;
+use crate::queue::depths::Depths;
 
 /// How far back the drain rate looks.
 const DRAIN: i64 = 30 * Time::MINUTE;
+/// What is accepted "now" is of so much time.
+const PRESENT: i64 = Time::HOUR;
+/// Fewer recipients tried say nothing of what is accepted.
+const ENOUGH: u64 = 5;
+/// Destinations of the forecast.
+const FORECAST: usize = 20;
 /// Points of the history.
 const POINTS: usize = 300;
 
@@ -33,24 +46,72 @@ fn drain(history: &[(Time, QueueSample)]) -> Option<f64> {
 pub(crate) async fn get(State(api): State<Arc<Api>>, _: Reader, uri: Uri) -> Result<Json<Value>, Problem> {
     Question::read(&uri, &[])?;
     let live = Arc::clone(&api.board.state().queue);
+    api.answer(move |view, _| answer(view, &live)).await
+}
+
+fn answer(view: &View, live: &LiveQueue) -> Result<Value, Problem> {
     let rate = drain(&live.history);
     let now = live.history.last().map_or(0, |look| look.1.recipients);
     let empty_in = rate.filter(|rate| *rate > 0.0 && now > 0).map(|rate| (now as f64 / rate).round());
     let every = live.history.len().div_ceil(POINTS).max(1);
     let point = |(time, sample): &(Time, QueueSample)| json!({"time": moment(*time), "deferred": sample.deferred, "active": sample.active, "held": sample.held, "recipients": sample.recipients});
-    Ok(Json(json!({
+    let forecast = live.look.as_ref().map_or_else(|| Ok(Vec::new()), |(time, look)| forecast(view, *time, &look.depths))?;
+    Ok(json!({
         "as_of": optional_moment(live.look.as_ref().map(|look| look.0)),
         "problem": live.problem,
         "listed": live.look.as_ref().map(|(_, look)| listed(look)),
         "drain_per_s": rate,
         "empty_in_s": empty_in,
         "history": live.history.iter().rev().step_by(every).map(point).rev().collect::<Vec<_>>(),
-    })))
+        "forecast": forecast,
+    }))
+}
+
+/// Where most messages expire within a day: how many, what share of recipients is accepted there now, and how many come back if that stays.
+fn forecast(view: &View, time: Time, depths: &Depths) -> Result<Vec<Value>, Problem> {
+    let mut ending: Vec<(&str, u64)> =
+        depths.destinations.iter().map(|(domain, known)| (domain.as_str(), known.expiring)).filter(|(_, expiring)| *expiring > 0).collect();
+    if ending.is_empty() {
+        return Ok(Vec::new());
+    }
+    ending.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(right.0)));
+    ending.truncate(FORECAST);
+    let scope = Scope { population: Some(Population::Ordinary), ..Scope::between(time.plus(-PRESENT), time) };
+    let groups = breakdown(&view.snapshot, &scope, Dimension::Domain)?.groups;
+    let accepted = |domain: &str| {
+        let group = groups.iter().find(|group| group.key == domain);
+        group.map_or(Rate::default(), |group| Rates::of(&figures::sum(&group.cell, |traffic| scope.has(traffic))).acceptance)
+    };
+    let row = |(domain, expiring): (&str, u64)| {
+        let acceptance = accepted(domain);
+        json!({
+            "domain": domain,
+            "expiring": expiring,
+            "acceptance": ratio(acceptance),
+            "expected": expected(expiring, acceptance),
+        })
+    };
+    Ok(ending.into_iter().map(row).collect())
+}
+
+/// Messages that come back. Of a few recipients nothing follows for many messages.
+fn expected(expiring: u64, acceptance: Rate) -> u64 {
+    if acceptance.of < ENOUGH {
+        return expiring;
+    }
+    (expiring as f64 * (1.0 - acceptance.count as f64 / acceptance.of as f64)).round() as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_accepted_now_does_not_come_back() {
+        assert_eq!(expected(100, Rate { count: 30, of: 40 }), 25);
+        assert_eq!(expected(100, Rate { count: 0, of: 40 }), 100);
+        assert_eq!(expected(100, Rate { count: 4, of: 4 }), 100, "too few to say");
+    }
 
     #[test]
     fn what_drains_and_what_grows_is_told_from_half_an_hour() {
