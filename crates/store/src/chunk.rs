@@ -9,7 +9,7 @@ use mailvane_model::Time;
 
 use crate::column::bytes::{Bytes, put_run, put_signed, put_varint};
 use crate::error::{Error, Result};
-use crate::rollup::{Cells, OTHER, Range, add};
+use crate::rollup::{Cells, OTHER, Range, Rolled, add};
 
 /// The version of the form, its first byte.
 const VERSION: u8 = 1;
@@ -74,6 +74,19 @@ pub(crate) fn encode(cells: &Cells, level: i32) -> Result<Vec<u8>> {
 
 /// Adds the cells of a chunk that are in range.
 pub(crate) fn decode(bytes: &[u8], range: &Range<'_>, cells: &mut Cells) -> Result<()> {
+    decode_each(bytes, range, &mut |time, stream, key, cell| add(cells, (time, stream, key.to_owned()), &cell))
+}
+
+/// All cells of a chunk, sorted by time, stream and key.
+pub(crate) fn all(bytes: &[u8]) -> Result<Vec<Rolled>> {
+    let range = Range { from: Time(i64::MIN), until: Time(i64::MAX), streams: None, key: None };
+    let mut cells = Vec::new();
+    decode_each(bytes, &range, &mut |time, stream, key, cell| cells.push(Rolled { time, stream, key: key.to_owned(), cell }))?;
+    Ok(cells)
+}
+
+/// Hands out the cells of a chunk that are in range, sorted by time, stream and key.
+pub(crate) fn decode_each(bytes: &[u8], range: &Range<'_>, see: &mut dyn FnMut(Time, u64, &str, Cell)) -> Result<()> {
     let wrong = || Error::format("a rollup");
     let mut input = Bytes::new(bytes);
     if input.byte()? != VERSION {
@@ -107,7 +120,7 @@ pub(crate) fn decode(bytes: &[u8], range: &Range<'_>, cells: &mut Cells) -> Resu
         let cell = input.run()?;
         if time >= range.from && time < range.until && range.has(stream, key) {
             let cell = Cell::decode(cell).map_err(|error| Error::format(format!("a rollup ({error})")))?;
-            add(cells, (time, stream, key.to_owned()), &cell);
+            see(time, stream, key, cell);
         }
     }
     Ok(())

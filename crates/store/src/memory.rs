@@ -10,8 +10,8 @@ use crate::commit::{Commit, CommitNumber, StatePairs, Store};
 use crate::error::Result;
 use crate::pending::Pending;
 use crate::revise::Revisions;
-use crate::rollup::{Cells, Range};
-use crate::snapshot::{Backing, Generation, Inner, Snapshot, StreamState};
+use crate::rollup::Range;
+use crate::snapshot::{Backing, Generation, Inner, See, Snapshot, StreamState};
 
 type States = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -48,7 +48,7 @@ impl Backing for Shared {
         Ok(positions.iter().map(|position| lines.get(position).cloned()).collect())
     }
 
-    fn rollups(&self, _: u64, _: Width, _: Cube, _: &Range<'_>, _: &mut Cells) -> Result<()> {
+    fn rollups(&self, _: u64, _: Width, _: Cube, _: &Range<'_>, _: &mut See<'_>) -> Result<()> {
         Ok(())
     }
 }

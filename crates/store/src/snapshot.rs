@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use mailvane_metric::{Cube, Width};
+use mailvane_metric::{Cell, Cube, Width};
 use mailvane_model::{Position, Stream, Time};
 
 use crate::commit::{CommitNumber, StatePairs};
@@ -24,12 +24,15 @@ pub struct StreamState {
     pub watermark: Option<Time>,
 }
 
+/// Takes one cell of a rollup: time, stream, key.
+pub(crate) type See<'a> = dyn FnMut(Time, u64, &str, &Cell) + 'a;
+
 /// Where a snapshot finds what is not in memory.
 pub(crate) trait Backing: Send + Sync {
     /// State by prefix, as of the latest commit.
     fn state(&self, prefix: &[u8]) -> Result<StatePairs>;
-    /// Adds the stored cells of a generation.
-    fn rollups(&self, generation: u64, width: Width, cube: Cube, range: &Range<'_>, cells: &mut Cells) -> Result<()>;
+    /// Hands out the stored cells of a generation, each place once.
+    fn rollups(&self, generation: u64, width: Width, cube: Cube, range: &Range<'_>, see: &mut See<'_>) -> Result<()>;
     /// The kept line of each position.
     fn lines(&self, positions: &[Position]) -> Result<Vec<Option<Vec<u8>>>>;
     /// Bytes by table.
@@ -113,30 +116,44 @@ impl Snapshot {
     /// The cells of a cube whose step begins between `from` and `until` (not included), sorted by time, stream and key,
     /// pending rows included. `streams` are stream keys; `None` means all.
     pub fn rollups(&self, width: Width, cube: Cube, from: Time, until: Time, streams: Option<&[u64]>) -> Result<Vec<Rolled>> {
-        self.rollups_of(width, cube, &Range { from, until, streams, key: None })
+        let mut cells = Cells::new();
+        self.each_rollup(width, cube, (from, until), streams, None, &mut |time, stream, key, cell| {
+            cells.insert((time, stream, key.to_owned()), cell.clone());
+        })?;
+        Ok(cells.into_iter().map(|((time, stream, key), cell)| Rolled { time, stream, key, cell }).collect())
     }
 
-    /// The same of one key: cells of others are not even read.
-    pub fn rollups_with_key(
+    /// Hands out the same cells as [`Snapshot::rollups`], in no order and without a copy of them; of one `key`, or of all.
+    pub fn each_rollup(
         &self,
         width: Width,
         cube: Cube,
-        from: Time,
-        until: Time,
+        (from, until): (Time, Time),
         streams: Option<&[u64]>,
-        key: &str,
-    ) -> Result<Vec<Rolled>> {
-        self.rollups_of(width, cube, &Range { from, until, streams, key: Some(key) })
-    }
-
-    fn rollups_of(&self, width: Width, cube: Cube, range: &Range<'_>) -> Result<Vec<Rolled>> {
-        let mut cells = Cells::new();
-        self.inner.backing.rollups(self.inner.generation.0, width, cube, range, &mut cells)?;
-        for pending in &self.inner.pending {
-            pending.folded().add_to(&mut cells, width, cube, range);
+        key: Option<&str>,
+        see: &mut dyn FnMut(Time, u64, &str, &Cell),
+    ) -> Result<()> {
+        let range = Range { from, until, streams, key };
+        let mut pending = Cells::new();
+        for batch in &self.inner.pending {
+            batch.folded().add_to(&mut pending, width, cube, &range);
         }
-        let filled = cells.into_iter().filter(|(_, cell)| !cell.is_empty());
-        Ok(filled.map(|((time, stream, key), cell)| Rolled { time, stream, key, cell }).collect())
+        self.inner.backing.rollups(self.inner.generation.0, width, cube, &range, &mut |time, stream, key, cell| {
+            let delta = if pending.is_empty() { None } else { pending.remove(&(time, stream, key.to_owned())) };
+            let whole = delta.map(|delta| {
+                let mut whole = cell.clone();
+                whole.merge(&delta);
+                whole
+            });
+            let cell = whole.as_ref().unwrap_or(cell);
+            if !cell.is_empty() {
+                see(time, stream, key, cell);
+            }
+        })?;
+        for ((time, stream, key), cell) in pending.iter().filter(|(_, cell)| !cell.is_empty()) {
+            see(*time, *stream, key, cell);
+        }
+        Ok(())
     }
 }
 

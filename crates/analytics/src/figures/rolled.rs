@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use ahash::{AHashMap, AHashSet};
+use ahash::AHashMap;
 use mailvane_metric::window::Window;
 use mailvane_metric::{Cell, Cube, Traffic, Width};
 use mailvane_model::Time;
 use mailvane_model::word::Reason;
-use mailvane_store::{MINUTES_KEEP, Rolled, Snapshot};
+use mailvane_store::{MINUTES_KEEP, Snapshot};
 
 use super::folded::{folded, series_folded};
 use super::{Breakdown, Group, OTHER, Step, step_of};
@@ -72,12 +72,16 @@ impl Source {
         Cut { whole: (from, to), beside }
     }
 
-    /// Stored cells of a span.
-    fn cells(&self, snapshot: &Snapshot, width: Width, (from, until): (Time, Time), streams: Option<&[u64]>) -> Result<Vec<Rolled>> {
-        Ok(match &self.key {
-            Some(key) => snapshot.rollups_with_key(width, self.cube, from, until, streams, key)?,
-            None => snapshot.rollups(width, self.cube, from, until, streams)?,
-        })
+    /// Hands out the cells of a span.
+    fn cells(
+        &self,
+        snapshot: &Snapshot,
+        width: Width,
+        span: (Time, Time),
+        streams: Option<&[u64]>,
+        see: &mut dyn FnMut(Time, u64, &str, &Cell),
+    ) -> Result<()> {
+        Ok(snapshot.each_rollup(width, self.cube, span, streams, self.key.as_deref(), see)?)
     }
 }
 
@@ -167,39 +171,57 @@ pub(super) fn rolled(snapshot: &Snapshot, scope: &Scope, source: &Source) -> Res
     Ok(Breakdown { groups, exact })
 }
 
+/// A group while its steps are added up.
+#[derive(Default)]
+struct Summed {
+    group: Group,
+    windows: AHashMap<Traffic, Window>,
+    /// Whether days were among its steps.
+    has_days: bool,
+}
+
+impl Summed {
+    fn add(&mut self, time: Time, width: Width, cell: &Cell, since: Time) {
+        for (traffic, figures) in cell.parts() {
+            self.windows.entry(traffic).or_insert_with(|| Window::new(since)).add(time, width, figures);
+        }
+        self.group.cell.merge(cell);
+        if width == Width::Day {
+            // A day is too long to say when.
+            self.has_days = true;
+            self.group.last = None;
+        } else if self.has_days {
+            self.group.last = self.group.last.max(Some(time));
+        } else {
+            self.group.seen(time);
+        }
+    }
+}
+
 /// The sums of whole steps by group.
 fn summed(snapshot: &Snapshot, scope: &Scope, source: &Source, (since, until): (Time, Time)) -> Result<AHashMap<String, Group>> {
-    let mut groups: AHashMap<String, (Group, AHashMap<Traffic, Window>)> = AHashMap::new();
-    let mut days: AHashSet<String> = AHashSet::new();
+    let mut groups: AHashMap<String, Summed> = AHashMap::new();
     let streams = streams(snapshot, scope);
     let instances: HashMap<u64, String> = match source.by {
         Some(Dimension::Instance) => snapshot.streams().iter().map(|state| (state.key, instance(&state.stream))).collect(),
         _ => HashMap::new(),
     };
     for (width, from, until) in pieces(since, until, source.cube, std::iter::empty()) {
-        for rolled in source.cells(snapshot, width, (from, until), streams.as_deref())? {
+        source.cells(snapshot, width, (from, until), streams.as_deref(), &mut |time, stream, key, cell| {
             let name = match source.by {
-                Some(Dimension::Instance) => instances.get(&rolled.stream).map_or("", String::as_str),
-                Some(_) => rolled.key.as_str(),
+                Some(Dimension::Instance) => instances.get(&stream).map_or("", String::as_str),
+                Some(_) => key,
                 None => "",
             };
-            let (group, windows) = groups.entry(name.to_owned()).or_default();
-            for (traffic, figures) in rolled.cell.parts() {
-                windows.entry(traffic).or_insert_with(|| Window::new(scope.since)).add(rolled.time, width, figures);
+            if !groups.contains_key(name) {
+                groups.insert(name.to_owned(), Summed::default());
             }
-            group.cell.merge(&rolled.cell);
-            if width == Width::Day {
-                // A day is too long to say when.
-                days.insert(name.to_owned());
-                group.last = None;
-            } else if days.contains(name) {
-                group.last = Some(rolled.time);
-            } else {
-                group.seen(rolled.time);
+            if let Some(summed) = groups.get_mut(name) {
+                summed.add(time, width, cell, scope.since);
             }
-        }
+        })?;
     }
-    let groups = groups.into_iter().map(|(name, (mut group, windows))| {
+    let groups = groups.into_iter().map(|(name, Summed { mut group, windows, .. })| {
         for (traffic, window) in windows {
             window.set(group.cell.figures_mut(traffic));
         }
@@ -215,14 +237,14 @@ pub(super) fn series_rolled(snapshot: &Snapshot, scope: &Scope, source: &Source,
     let mut windows: AHashMap<(usize, Traffic), Window> = AHashMap::new();
     let (cut, streams) = (source.cut(snapshot, scope), streams(snapshot, scope));
     for (width, from, until) in pieces(cut.whole.0, cut.whole.1, source.cube, steps.iter().map(|step| step.start)) {
-        for rolled in source.cells(snapshot, width, (from, until), streams.as_deref())? {
-            if let Some(at) = step_of(steps, rolled.time) {
-                for (traffic, figures) in rolled.cell.parts() {
-                    windows.entry((at, traffic)).or_insert_with(|| Window::new(steps[at].start)).add(rolled.time, width, figures);
+        source.cells(snapshot, width, (from, until), streams.as_deref(), &mut |time, _, _, cell| {
+            if let Some(at) = step_of(steps, time) {
+                for (traffic, figures) in cell.parts() {
+                    windows.entry((at, traffic)).or_insert_with(|| Window::new(steps[at].start)).add(time, width, figures);
                 }
-                steps[at].cell.merge(&rolled.cell);
+                steps[at].cell.merge(cell);
             }
-        }
+        })?;
     }
     for ((at, traffic), window) in windows {
         window.set(steps[at].cell.figures_mut(traffic));

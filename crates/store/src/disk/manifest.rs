@@ -8,6 +8,7 @@ use mailvane_model::word::Mta;
 use mailvane_model::{Stream, Time};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
+use super::decoded::ChunkName;
 use crate::column::bytes::{Bytes, put_varint};
 use crate::commit::{CommitNumber, StatePairs};
 use crate::error::{Error, Result};
@@ -300,6 +301,34 @@ pub(crate) fn chunks(connection: &Connection, width: Width, cube: Cube, spans: (
         all.push(row.get(1)?);
     }
     Ok(all)
+}
+
+/// The chunks of a cube whose spans begin between `from` and `until` (included), each as of a generation.
+pub(crate) fn chunk_names(
+    connection: &Connection,
+    width: Width,
+    cube: Cube,
+    spans: (Time, Time),
+    generation: u64,
+) -> Result<Vec<ChunkName>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT span, max(generation) FROM rollup WHERE width = ?1 AND cube = ?2 AND span >= ?3 AND span <= ?4 AND generation <= ?5
+         GROUP BY span ORDER BY span",
+    )?;
+    let read = |row: &rusqlite::Row<'_>| {
+        let (span, generation): (i64, i64) = (row.get(0)?, row.get(1)?);
+        Ok(ChunkName { width, cube, span: Time(span), generation: generation as u64 })
+    };
+    let found = statement.query_map(params![width.code(), cube.code(), spans.0.0, spans.1.0, generation as i64], read)?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The bytes of a chunk.
+pub(crate) fn named_chunk(connection: &Connection, name: ChunkName) -> Result<Vec<u8>> {
+    let mut statement =
+        connection.prepare_cached("SELECT cells FROM rollup WHERE width = ?1 AND cube = ?2 AND span = ?3 AND generation = ?4")?;
+    let at = params![name.width.code(), name.cube.code(), name.span.0, name.generation as i64];
+    Ok(statement.query_row(at, |row| row.get(0))?)
 }
 
 /// The spans of which a cube has chunks.

@@ -1,5 +1,6 @@
 //! The embedded store: a folder with a manifest (SQLite) and segments (Parquet). One writer.
 
+mod decoded;
 mod find;
 mod lock;
 mod manifest;
