@@ -61,6 +61,7 @@ impl Lifetimes {
     }
 
     /// In words, for the first screen.
+    #[cfg(any(feature = "daemon", test))]
     pub(crate) fn words(&self) -> String {
         let length = |seconds: i64| match seconds {
             seconds if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
