@@ -139,7 +139,9 @@ impl Snapshot {
             batch.folded().add_to(&mut pending, width, cube, &range);
         }
         self.inner.backing.rollups(self.inner.generation.0, width, cube, &range, &mut |time, stream, key, cell| {
-            let delta = if pending.is_empty() { None } else { pending.remove(&(time, stream, key.to_owned())) };
+            // What is pending is mostly later than what is stored.
+            let has_pending = pending.first_key_value().is_some_and(|(place, _)| place.0 <= time);
+            let delta = if has_pending { pending.remove(&(time, stream, key.to_owned())) } else { None };
             let whole = delta.map(|delta| {
                 let mut whole = cell.clone();
                 whole.merge(&delta);

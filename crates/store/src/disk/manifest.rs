@@ -284,26 +284,6 @@ pub(crate) fn chunk(connection: &Connection, key: ChunkKey) -> Result<Option<Vec
 }
 
 /// The chunks of a cube whose spans begin between `from` and `until` (included), each as of a generation.
-pub(crate) fn chunks(connection: &Connection, width: Width, cube: Cube, spans: (Time, Time), generation: u64) -> Result<Vec<Vec<u8>>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT span, cells FROM rollup WHERE width = ?1 AND cube = ?2 AND span >= ?3 AND span <= ?4 AND generation <= ?5
-         ORDER BY span, generation",
-    )?;
-    let mut rows = statement.query(params![width.code(), cube.code(), spans.0.0, spans.1.0, generation as i64])?;
-    let mut all: Vec<Vec<u8>> = Vec::new();
-    let mut last = None;
-    while let Some(row) = rows.next()? {
-        let span: i64 = row.get(0)?;
-        if last == Some(span) {
-            all.pop();
-        }
-        last = Some(span);
-        all.push(row.get(1)?);
-    }
-    Ok(all)
-}
-
-/// The chunks of a cube whose spans begin between `from` and `until` (included), each as of a generation.
 pub(crate) fn chunk_names(
     connection: &Connection,
     width: Width,

@@ -26,8 +26,8 @@ pub(crate) fn add_days(connection: &mut Connection) -> Result<()> {
             let until = span.plus(chunk::span(Width::Day) - 1);
             let mut cells = Cells::new();
             let range = Range { from: span, until: until.plus(1), streams: None, key: None };
-            for bytes in manifest::chunks(&transaction, Width::Hour, *cube, (span, until), generation)? {
-                chunk::decode(&bytes, &range, &mut cells)?;
+            for name in manifest::chunk_names(&transaction, Width::Hour, *cube, (span, until), generation)? {
+                chunk::decode(&manifest::named_chunk(&transaction, name)?, &range, &mut cells)?;
             }
             let mut days = Cells::new();
             chunk::merge(&mut days, by_day(cells), chunk::keys_max(Width::Day));
