@@ -506,10 +506,15 @@ pub(crate) struct AlertsCheck {
 
 #[derive(Args, Debug)]
 pub(crate) struct AlertsBacktest {
+    /// Log files, plain or compressed, in any order; `-` is standard input. Without files: what the store of `serve` holds
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) reading: Reading,
+    pub(crate) clock: Clock,
     #[command(flatten)]
     pub(crate) span: Span,
+    #[command(flatten)]
+    pub(crate) store: Stored,
     /// A folder of rules that override those that ship, by file name
     #[arg(long, value_name = "DIR")]
     pub(crate) rules: Option<PathBuf>,

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use mailvane_model::Time;
 use mailvane_simulate::{Host, Incident, IncidentKind, Options};
+use mailvane_store::Disk;
 use serde_json::Value;
 
 const START: Time = Time::from_seconds(1_793_577_600);
@@ -71,6 +72,34 @@ fn a_backtest_names_the_provider_that_refused() {
     assert_eq!(pages, 1, "nothing else wakes anybody: {incidents:#?}");
     let text = String::from_utf8(mailvane(&clock, Some(&path)).stdout).unwrap();
     assert!(text.contains("A provider") && text.contains("provider google") && text.contains("1 of them pages"), "{text}");
+    let data = folder("backtest").join("store");
+    let _ = std::fs::remove_dir_all(&data);
+    let data = data.to_str().unwrap().to_owned();
+    let imported = mailvane(&["import", "--data-dir", &data, "--year", "2026", "--timezone", "+01:00"], Some(&path));
+    assert_eq!(imported.status.code(), Some(0), "{}", String::from_utf8_lossy(&imported.stderr));
+    // As `serve` does: the store has an owner while it is replayed.
+    let owner = Disk::open(Path::new(&data), mailvane_store::Options::default()).unwrap();
+    let output = mailvane(&["alerts", "backtest", "--timezone", "+01:00", "--json", "--data-dir", &data], None);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    drop(owner);
+    let stored: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = |value: &Value| -> Vec<String> {
+        let rows = value["incidents"].as_array().unwrap().iter();
+        let mut told: Vec<String> =
+            rows.map(|row| format!("{} {} {} {}", row["group"], row["severity"], row["began"], row["ended"])).collect();
+        told.sort();
+        told
+    };
+    assert_eq!(told(&stored), told(&value), "the store tells what the log tells");
+}
+
+#[test]
+fn a_backtest_without_log_and_store_says_what_to_name() {
+    let nowhere = folder("nowhere");
+    let output = mailvane(&["alerts", "backtest", "--data-dir", nowhere.to_str().unwrap()], None);
+    assert_eq!(output.status.code(), Some(2));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("there is no store in") && words.contains("name log files"), "{words}");
 }
 
 #[test]

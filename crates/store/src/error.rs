@@ -59,6 +59,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a file that the manifest named is not there any more: its owner has merged or dropped it.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// An I/O error at a path; a full disk has its own words.
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         if source.kind() == io::ErrorKind::StorageFull || source.kind() == io::ErrorKind::QuotaExceeded {

@@ -15,7 +15,7 @@
 //! [`Snapshot::segments`] (Parquet files, one a kind and day and group). **A row of either may be superseded** by one of
 //! the same id with a higher `rev` (messages and outcomes only): skip the row numbers in [`Pending::dead`] and
 //! [`Segment::dead`]. Whoever does this sees each row once, in its highest revision. Batches from [`Snapshot::read`],
-//! [`Snapshot::life`] and [`Snapshot::lives`] have done it already.
+//! [`Snapshot::read_between`], [`Snapshot::life`] and [`Snapshot::lives`] have done it already.
 //!
 //! [`schema`] says what a Parquet file holds: nearly every field of the row under its own name, and which fields are
 //! left out because they follow from others ([`Snapshot::read`] puts those back).
@@ -39,6 +39,7 @@ pub mod alerts;
 mod chunk;
 mod column;
 mod commit;
+mod detail;
 mod disk;
 mod error;
 mod filter;
@@ -59,6 +60,7 @@ mod sizes;
 mod snapshot;
 
 pub use commit::{Commit, CommitNumber, KeptLine, StatePairs, Store};
+pub use detail::Detail;
 pub use disk::{Disk, MINUTES_KEEP, Merge, Merged, Options, Rewritten, StateChange, Ticked};
 pub use error::{Error, Result};
 pub use filter::Probe;

@@ -11,7 +11,8 @@ use mailvane_model::row::{AttemptColumns, Batch, MessageColumns, OutcomeColumns,
 use mailvane_model::{Address, Time};
 
 use crate::column::Table;
-use crate::error::Result;
+use crate::detail::Detail;
+use crate::error::{Error, Result};
 use crate::filter::{self, Probe, bare_message_id};
 use crate::kind::Kind;
 use crate::part::file::{self, Wanted};
@@ -38,8 +39,25 @@ impl Snapshot {
             None if segment.dead.is_empty() => None,
             None => Some((0..segment.rows as u32).filter(|row| !segment.is_dead(*row)).collect()),
         };
+        self.read_rows(segment, alive.as_deref(), Detail::Whole)
+    }
+
+    /// The rows of a segment with a time between two (`until` not included), without superseded ones, as far as is wanted of them.
+    pub fn read_between(&self, segment: &Segment, from: Time, until: Time, detail: Detail) -> Result<Batch> {
+        let is_inside = segment.time_min >= from && segment.time_max < until;
+        if is_inside && segment.dead.is_empty() {
+            return self.read_rows(segment, None, detail);
+        }
+        let mut rows: Vec<u32> = if is_inside { (0..segment.rows as u32).collect() } else { timed_rows(segment, from, until)? };
+        rows.retain(|row| !segment.is_dead(*row));
+        self.read_rows(segment, Some(&rows), detail)
+    }
+
+    fn read_rows(&self, segment: &Segment, rows: Option<&[u32]>, detail: Detail) -> Result<Batch> {
         let mut batch = Batch::default();
-        self.with_part(&self.part(segment.part), |reader| read_kind(reader, segment.kind, alive.as_deref(), &mut batch))?;
+        let part: Vec<&Segment> = self.part(segment.part).into_iter().map(|segment| &**segment).collect();
+        let reader = PartReader { segments: &part, streams: &|key| stream_of(self.streams(), key), detail };
+        read_kind(&reader, segment.kind, rows, &mut batch)?;
         Ok(batch)
     }
 
@@ -158,8 +176,17 @@ impl Snapshot {
 
     fn with_part<T>(&self, part: &[&Arc<Segment>], work: impl FnOnce(&PartReader<'_>) -> Result<T>) -> Result<T> {
         let segments: Vec<&Segment> = part.iter().map(|segment| &***segment).collect();
-        work(&PartReader { segments: &segments, streams: &|key| stream_of(self.streams(), key) })
+        work(&PartReader { segments: &segments, streams: &|key| stream_of(self.streams(), key), detail: Detail::Whole })
     }
+}
+
+/// The rows of a segment with a time between two.
+fn timed_rows(segment: &Segment, from: Time, until: Time) -> Result<Vec<u32>> {
+    let batch = file::read(segment.path(), Wanted { columns: file::Columns::Only(&["time"]), rows: None })?;
+    let times = batch.column_by_name("time").and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
+    let times = times.ok_or_else(|| Error::format("a segment without times"))?.values();
+    let is_wanted = |(row, time): (usize, &i64)| (*time >= from.0 && *time < until.0).then_some(row as u32);
+    Ok(times.iter().enumerate().filter_map(is_wanted).collect())
 }
 
 fn read_kind(reader: &PartReader<'_>, kind: Kind, rows: Option<&[u32]>, batch: &mut Batch) -> Result<()> {
@@ -304,7 +331,7 @@ impl Columns {
 
 fn columns(reader: &PartReader<'_>, kind: Kind, names: &[&str]) -> Result<Option<Columns>> {
     let Some(segment) = reader.segments.iter().find(|segment| segment.kind == kind) else { return Ok(None) };
-    Ok(Some(Columns(file::read(segment.path(), Wanted { columns: Some(names), rows: None })?)))
+    Ok(Some(Columns(file::read(segment.path(), Wanted { columns: file::Columns::Only(names), rows: None })?)))
 }
 
 fn part_hits(reader: &PartReader<'_>, probe: Probe<'_>, hits: &mut Hits) -> Result<()> {

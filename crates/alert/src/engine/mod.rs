@@ -288,19 +288,20 @@ impl Engine {
         } else if state == State::Firing {
             self.fires(rule, &key, change == Some(State::Firing), Time(began), step);
         } else if change == Some(State::Resolved) && before == Some(State::Firing) {
-            self.mark(rule, &key.1, Time(began));
+            self.mark_on(rule, &key.1, Time(began));
         }
     }
 
     /// A firing alert belongs to an incident, and what is not as usual teaches nothing.
     fn fires(&mut self, rule: &Rule, key: &(String, Group), is_new: bool, began: Time, step: &mut Step) {
         let Some(now) = self.through else { return };
-        if is_new || now.0.rem_euclid(Time::HOUR) < Time::MINUTE {
-            self.mark(rule, &key.1, began);
-        }
         if !is_new {
+            if now.0.rem_euclid(Time::HOUR) < Time::MINUTE {
+                self.mark_on(rule, &key.1, began);
+            }
             return;
         }
+        self.mark(rule, &key.1, began, began);
         let Some(alert) = self.alerts.get(key) else { return };
         if let Some(cause) = self.cause_of(alert)
             && let Some(incident) = self.incidents.get_mut(&cause)
@@ -361,19 +362,27 @@ impl Engine {
         incident.alerts.iter().filter_map(|key| self.alerts.get(key)).any(|alert| alert.state == State::Firing)
     }
 
-    /// What began at `began` was not as usual. What mutes others is behind what they would tell of: they need not tell it later.
-    fn mark(&mut self, rule: &Rule, group: &Group, began: Time) {
+    /// Marks what came since the last hour was marked, of what began at `began`.
+    fn mark_on(&mut self, rule: &Rule, group: &Group, began: Time) {
+        if let Some(now) = self.through {
+            self.mark(rule, group, began, began.max(now.plus(-2 * Time::HOUR)));
+        }
+    }
+
+    /// What began at `began` was not as usual, and what came from `from` on is marked so. What mutes others is behind what they would tell
+    /// of: they need not tell it later.
+    fn mark(&mut self, rule: &Rule, group: &Group, began: Time, from: Time) {
         let Some(now) = self.through else { return };
         // What lasts for days becomes the usual: a dead destination is told once, and learned.
         if now.0 - began.0 > BECOMES_USUAL {
             return;
         }
         if self.rules.rules().iter().any(|other| other.muted_by.contains(&rule.name)) {
-            self.book.mark_told(began);
+            self.book.mark_told(from);
         }
         let by_label = || Dimension::ALL.into_iter().find(|known| known.word() == group.label);
         if let Some(dimension) = if group.is_whole() { Some(Dimension::All) } else { by_label() } {
-            self.book.mark_bad(dimension, &group.key, began);
+            self.book.mark_bad(dimension, &group.key, from);
         }
     }
 

@@ -10,6 +10,7 @@ use mailvane_alert::notify::outbox::{Logged, Outbox};
 use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 use mailvane_model::word::Status;
 use mailvane_model::{Sink, Time};
+use mailvane_store::Detail;
 
 use super::rows;
 use super::watch::Watch;
@@ -21,6 +22,8 @@ const STEP: (i64, i64) = (10 * Time::SECOND, Time::MINUTE);
 const NEAR: i64 = 2 * Time::HOUR;
 /// Where every log is read to its end, log time is this much behind the clock: lines on their way are not missed.
 const LAG: i64 = 5 * Time::SECOND;
+/// So much is read at a time: bounds the memory.
+const READ: i64 = 4 * Time::HOUR;
 /// While logs are being read, so much must be new before it is worth a look.
 const ENOUGH: i64 = 6 * Time::HOUR;
 /// Longer ago than this teaches nothing at the first start.
@@ -46,34 +49,47 @@ impl Watch {
             if until <= from {
                 break;
             }
-            let followed = self.outbox.followed();
-            let mut sink = Looked { fold: Fold::starting(width, from), outbox: &mut self.outbox, followed, wall };
-            if from == begin {
-                rows::late(&view.snapshot, self.number, from, &mut sink);
+            let mut step = Step::default();
+            while from < until {
+                let end = until.min(from.floor(READ).plus(READ));
+                step.extend(self.judge(&view, (from, end), Near { begin, watermark, width, wall })?);
+                from = end;
             }
-            rows::between(&view.snapshot, from, until, &mut sink)?;
-            let mut fold = sink.fold;
-            if until.plus(width) > watermark {
-                self.count_lines(&view, until.plus(-width), &mut fold);
-            }
-            let (engine, mut step) = (&mut self.engine, Step::default());
-            let is_last = until.plus(width) > watermark;
-            let mut queue = if is_last { self.lister.take_fresh() } else { None };
-            let probes = self.shared.probes.get().filter(|_| is_last);
-            let mut findings = probes.map(|board| board.take_findings()).unwrap_or_default();
-            fold.take(until, &mut |mut minute| {
-                if minute.end >= until {
-                    minute.queue = queue.take();
-                    minute.findings.append(&mut findings);
-                }
-                step.extend(engine.step(&minute, wall));
-            });
-            self.dropped += fold.dropped;
-            from = until;
             self.say(step, until.0 - begin.0 > Time::DAY, Vec::new(), wall);
         }
         self.number = view.snapshot.number();
         Ok(())
+    }
+
+    /// Judges the rows of a span of time, steps of a width.
+    fn judge(&mut self, view: &View, (from, until): (Time, Time), near: Near) -> Result<Step> {
+        let Near { begin, watermark, width, wall } = near;
+        let followed = self.outbox.followed();
+        // The name of a message is asked for only while one of ours is on its way.
+        let detail = if followed.is_empty() { Detail::Counted } else { Detail::Whole };
+        let mut sink = Looked { fold: Fold::starting(width, from), outbox: &mut self.outbox, followed, wall };
+        if from == begin {
+            rows::late(&view.snapshot, self.number, from, &mut sink);
+        }
+        rows::between(&view.snapshot, (from, until), detail, &mut sink)?;
+        let mut fold = sink.fold;
+        let is_last = until.plus(width) > watermark;
+        if is_last {
+            self.count_lines(view, until.plus(-width), &mut fold);
+        }
+        let mut queue = if is_last { self.lister.take_fresh() } else { None };
+        let probes = self.shared.probes.get().filter(|_| is_last);
+        let mut findings = probes.map(|board| board.take_findings()).unwrap_or_default();
+        let (engine, mut step) = (&mut self.engine, Step::default());
+        fold.take(until, &mut |mut minute| {
+            if minute.end >= until {
+                minute.queue = queue.take();
+                minute.findings.append(&mut findings);
+            }
+            step.extend(engine.step(&minute, wall));
+        });
+        self.dropped += fold.dropped;
+        Ok(step)
     }
 
     /// Where judging goes on, or begins: with the history that is there, or now, when everything was read and there is none. History that is
@@ -103,6 +119,15 @@ impl Watch {
             fold.lines(time, short(lines), short(unparsed));
         }
     }
+}
+
+/// How a look stands to the log: where it begins and ends, in which steps, and the clock.
+#[derive(Clone, Copy)]
+struct Near {
+    begin: Time,
+    watermark: Time,
+    width: i64,
+    wall: Time,
 }
 
 /// Up to which log time everything is committed, and whether every log is read to its end.

@@ -26,8 +26,9 @@ pub(crate) mod post;
 #[cfg(feature = "daemon")]
 pub(crate) mod reload;
 #[cfg(feature = "daemon")]
-pub(crate) mod report;
+pub(crate) mod replay;
 #[cfg(feature = "daemon")]
+pub(crate) mod report;
 pub(crate) mod rows;
 pub(crate) mod rules;
 #[cfg(feature = "daemon")]

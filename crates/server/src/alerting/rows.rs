@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use mailvane_model::{Batch, Sink, Time};
-use mailvane_store::{CommitNumber, Kind, Result, Snapshot};
+use mailvane_store::{CommitNumber, Detail, Kind, Result, Snapshot};
 
-/// Rows of a time, `until` not included. Rows that a later revision superseded are left out.
-pub(crate) fn between(snapshot: &Snapshot, from: Time, until: Time, sink: &mut impl Sink) -> Result<()> {
+/// Rows of a time, `until` not included, as far as is wanted of those in segments. Rows that a later revision superseded are left out.
+pub(crate) fn between(snapshot: &Snapshot, (from, until): (Time, Time), detail: Detail, sink: &mut impl Sink) -> Result<()> {
     let within = |time: Time| time >= from && time < until;
     for kind in Kind::ALL {
         for segment in snapshot.segments(kind, from, until) {
-            let rows = snapshot.read(&segment, None)?;
+            let rows = snapshot.read_between(&segment, from, until, detail)?;
             play(&rows, |_| &[], within, sink);
             last_words(&rows, |_| &[], within, sink);
         }
@@ -30,6 +30,16 @@ pub(crate) fn earliest(snapshot: &Snapshot) -> Option<Time> {
         columns.into_iter().filter_map(|times| times.iter().min().copied()).min()
     };
     sealed.chain(snapshot.pending().iter().filter_map(|pending| of(&pending.rows))).min()
+}
+
+/// The time of the latest row.
+pub(crate) fn latest(snapshot: &Snapshot) -> Option<Time> {
+    let sealed = snapshot.all_segments().iter().map(|segment| segment.time_max);
+    let of = |rows: &Batch| {
+        let columns = [&rows.messages.time.0, &rows.attempts.time.0, &rows.rejections.time.0, &rows.auths.time.0, &rows.sessions.time.0];
+        columns.into_iter().filter_map(|times| times.iter().max().copied()).max()
+    };
+    sealed.chain(snapshot.pending().iter().filter_map(|pending| of(&pending.rows))).max()
 }
 
 /// Rows that came in commits after `number` for a time before `from`: a source that lagged. What was sealed at once (an import) is history.
@@ -184,7 +194,7 @@ mod tests {
         let before = store.snapshot().expect("a snapshot").number();
         store.commit(&Commit::of(&pending)).expect("kept");
         let snapshot = store.snapshot().expect("a snapshot");
-        let all = ids(|sink| between(&snapshot, Time::from_seconds(20), Time::from_seconds(35), sink).expect("read"));
+        let all = ids(|sink| between(&snapshot, (Time::from_seconds(20), Time::from_seconds(35)), Detail::Whole, sink).expect("read"));
         assert_eq!(all, [2, 3, 4]);
         assert_eq!(ids(|sink| late(&snapshot, before, Time::from_seconds(20), sink)), [6]);
         assert_eq!(ids(|sink| late(&snapshot, snapshot.number(), Time::from_seconds(20), sink)), [] as [u64; 0]);

@@ -6,6 +6,7 @@ use mailvane_metric::summary::{Context, Fold, Options};
 use mailvane_model::{Sink, Time};
 use mailvane_render::html;
 use mailvane_render::text::{self, Header, Style, Words};
+use mailvane_store::Detail;
 
 use super::settings::Plan;
 use crate::alerting::rows;
@@ -20,7 +21,7 @@ pub(super) fn sheet(plan: &Plan, view: &View, at: Time, host: &str) -> Result<Op
     let since = at.plus(-plan.period);
     let options = Options { since: Some(since), until: Some(at) };
     let mut fold = Fold::new(options);
-    rows::between(&view.snapshot, since, at, &mut fold)?;
+    rows::between(&view.snapshot, (since, at), Detail::Whole, &mut fold)?;
     for row in view.open.outcomes.iter().filter(|row| row.arrived < at) {
         fold.outcome(&row, None);
     }

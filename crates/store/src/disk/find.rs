@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use super::Disk;
+use crate::detail::Detail;
 use crate::error::Result;
 use crate::filter::{self, Probe};
 use crate::kind::Kind;
@@ -33,7 +34,7 @@ pub(crate) fn parts<'a>(segments: &'a [Arc<Segment>]) -> Vec<Vec<&'a Segment>> {
 
 /// Works with a reader of a part.
 pub(crate) fn with_part<T>(segments: &[&Segment], streams: &[StreamState], work: impl FnOnce(&PartReader<'_>) -> Result<T>) -> Result<T> {
-    work(&PartReader { segments, streams: &|key| stream_of(streams, key) })
+    work(&PartReader { segments, streams: &|key| stream_of(streams, key), detail: Detail::Whole })
 }
 
 impl Disk {

@@ -46,16 +46,20 @@ pub(crate) fn open(path: &Path, sync: bool) -> Result<Connection> {
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(64);
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
+    match format(&connection)? {
         0 => {
             connection.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
         }
         FORMAT => {}
         1 => super::upgrade::add_days(&mut connection)?,
-        _ => return Err(Error::Version { found, known: FORMAT }),
+        found => return Err(Error::Version { found, known: FORMAT }),
     }
     Ok(connection)
+}
+
+/// The format of the manifest.
+pub(crate) fn format(connection: &Connection) -> Result<i64> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
 /// Opens the manifest for reading only.

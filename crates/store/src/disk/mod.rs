@@ -58,7 +58,8 @@ pub struct Disk {
     /// Chunks with older generations, and the generation from which on nobody needs those.
     replaced_chunks: Vec<(ChunkKey, u64)>,
     upkeep: tick::Upkeep,
-    _lock: Lock,
+    /// `None`: another process owns the store, and this only looks.
+    _lock: Option<Lock>,
 }
 
 /// What is put back when a commit fails.

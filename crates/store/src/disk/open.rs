@@ -8,12 +8,12 @@ use ahash::{AHashMap, AHashSet};
 use super::lock::Lock;
 use super::reader::Reader;
 use super::{Disk, Options, filter_file, manifest, segment_file, tick};
-use crate::commit::CommitNumber;
+use crate::commit::{CommitNumber, Store};
 use crate::error::{Error, Result};
 use crate::recent::Recent;
 use crate::revise::Revisions;
 use crate::segment::{Segment, SegmentFile};
-use crate::snapshot::Generation;
+use crate::snapshot::{Generation, Snapshot};
 use crate::{pending, private};
 
 impl Disk {
@@ -29,13 +29,38 @@ impl Disk {
         manifest::delete_replaced_chunks(&connection)?;
         let segments = named_segments(folder, &connection)?;
         let seen = remove_orphans(&segment_folder, &segments)?;
-        let next_part = (manifest::number(&connection, "part")? as u64).max(seen + 1);
+        let mut disk = Disk::load(folder, connection, segments, options, Some(lock))?;
+        disk.next_part = disk.next_part.max(seen + 1);
+        Ok(disk)
+    }
+
+    /// The rows of the store in `folder` as of its latest commit, for a process that does not own it. The owner goes on, and removes what it
+    /// has merged: when a segment is gone while it is read, look again. Rollups, lines and state are those of the owner's latest commit.
+    pub fn look(folder: &Path) -> Result<Snapshot> {
+        let connection = manifest::open_reader(&folder.join("store.db"))?;
+        let found = manifest::format(&connection)?;
+        if found != manifest::FORMAT {
+            return Err(Error::Version { found, known: manifest::FORMAT });
+        }
+        // Everything is read as of one commit.
+        connection.execute_batch("BEGIN DEFERRED")?;
+        let segments = named_segments(folder, &connection)?;
+        Disk::load(folder, connection, segments, Options::default(), None)?.snapshot()
+    }
+
+    fn load(
+        folder: &Path,
+        connection: rusqlite::Connection,
+        segments: Vec<Arc<Segment>>,
+        options: Options,
+        lock: Option<Lock>,
+    ) -> Result<Self> {
         let mut disk = Disk {
             folder: folder.to_path_buf(),
             options,
             number: CommitNumber(manifest::number(&connection, "commit")? as u64),
-            next_part,
-            reader: Arc::new(Reader::new(path)),
+            next_part: manifest::number(&connection, "part")? as u64,
+            reader: Arc::new(Reader::new(folder.join("store.db"))),
             pending: Vec::new(),
             revisions: Revisions::default(),
             recent: Recent::default(),

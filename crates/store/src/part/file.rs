@@ -92,11 +92,23 @@ pub(crate) fn write(path: &Path, columns: Arrays, level: i32, sync: bool) -> Res
     Ok(file.metadata().map_err(|error| Error::io(path, error))?.len())
 }
 
+/// Which columns of a segment are read. Names that the file lacks are passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Columns<'a> {
+    /// All.
+    #[default]
+    All,
+    /// These.
+    Only(&'a [&'a str]),
+    /// All others.
+    Without(&'a [&'a str]),
+}
+
 /// Which columns and rows of a segment are read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wanted<'a> {
-    /// Column names; `None` means all. Names that the file lacks are passed over.
-    pub(crate) columns: Option<&'a [&'a str]>,
+    /// Columns.
+    pub(crate) columns: Columns<'a>,
     /// Row numbers, ascending, each once; `None` means all.
     pub(crate) rows: Option<&'a [u32]>,
 }
@@ -113,8 +125,15 @@ pub(crate) fn read(path: &Path, wanted: Wanted<'_>) -> Result<RecordBatch> {
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(wrong)?;
     let total = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
     let mut builder = builder.with_batch_size(wanted.rows.map_or(total, <[u32]>::len).max(1));
-    if let Some(columns) = wanted.columns {
-        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    let mask = match wanted.columns {
+        Columns::All => None,
+        Columns::Only(names) => Some(ProjectionMask::columns(builder.parquet_schema(), names.iter().copied())),
+        Columns::Without(names) => {
+            let all = builder.parquet_schema().columns().iter().map(|column| column.name());
+            Some(ProjectionMask::columns(builder.parquet_schema(), all.filter(|name| !names.contains(name))))
+        }
+    };
+    if let Some(mask) = mask {
         builder = builder.with_projection(mask);
     }
     if let Some(rows) = wanted.rows {
@@ -123,8 +142,8 @@ pub(crate) fn read(path: &Path, wanted: Wanted<'_>) -> Result<RecordBatch> {
     let schema = builder.schema().clone();
     let reader = builder.build().map_err(wrong)?;
     let schema = match wanted.columns {
-        None => schema,
-        Some(_) => arrow_array::RecordBatchReader::schema(&reader),
+        Columns::All => schema,
+        _ => arrow_array::RecordBatchReader::schema(&reader),
     };
     let mut batches = Vec::new();
     for batch in reader {

@@ -8,11 +8,12 @@ use mailvane_model::column::{Column, Positions, Strings, Values};
 use mailvane_model::row::{AttemptColumns, AuthColumns, MessageColumns, NoticeColumns, OutcomeColumns, RejectionColumns, SessionColumns};
 use mailvane_model::{FileId, Position, Stream, Time, id};
 
-use super::file::{self, Wanted};
+use super::file::{self, Columns, Wanted};
 use super::place::LifePlace;
 use super::slim::elapsed_ms;
 use crate::column::Table;
 use crate::column::arrow::{Arrowed, Source, get_positions};
+use crate::detail::Detail;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
 use crate::segment::Segment;
@@ -22,6 +23,7 @@ use crate::segment::Segment;
 pub(crate) struct PartReader<'a> {
     pub(crate) segments: &'a [&'a Segment],
     pub(crate) streams: &'a dyn Fn(u64) -> Stream,
+    pub(crate) detail: Detail,
 }
 
 /// Lives of rows, by place.
@@ -113,6 +115,10 @@ impl<'a> PartReader<'a> {
         self.segments.iter().find(|segment| segment.kind == kind).copied()
     }
 
+    fn wanted<'r>(&self, kind: Kind, rows: Option<&'r [u32]>) -> Wanted<'r> {
+        Wanted { columns: self.detail.columns(kind), rows }
+    }
+
     fn batch(&self, kind: Kind, wanted: Wanted<'_>) -> Result<Option<RecordBatch>> {
         self.segment(kind).map(|segment| file::read(segment.path(), wanted)).transpose()
     }
@@ -125,7 +131,9 @@ impl<'a> PartReader<'a> {
     /// The id and revision of every message, by row.
     pub(crate) fn message_ids(&self) -> Result<Vec<(u64, u32)>> {
         let columns = ["id", "id_ordinal", "file", "offset", "rev"];
-        let Some(batch) = self.batch(Kind::Messages, Wanted { columns: Some(&columns), rows: None })? else { return Ok(Vec::new()) };
+        let Some(batch) = self.batch(Kind::Messages, Wanted { columns: Columns::Only(&columns), rows: None })? else {
+            return Ok(Vec::new());
+        };
         let source = Source { batch: &batch, streams: &no_stream };
         let firsts = Values::<Position>::read("position", &source)?;
         Ok(message_ids(&batch, &firsts.0).into_iter().zip(Values::<u32>::read("rev", &source)?.0).collect())
@@ -134,7 +142,9 @@ impl<'a> PartReader<'a> {
     /// The id of the message of every attempt, by row.
     pub(crate) fn attempt_lives(&self) -> Result<Vec<u64>> {
         let columns = ["message", "message_file", "message_offset", "message_ordinal"];
-        let Some(batch) = self.batch(Kind::Attempts, Wanted { columns: Some(&columns), rows: None })? else { return Ok(Vec::new()) };
+        let Some(batch) = self.batch(Kind::Attempts, Wanted { columns: Columns::Only(&columns), rows: None })? else {
+            return Ok(Vec::new());
+        };
         Ok(lives(&batch, "message")?.into_iter().map(|life| life.0).collect())
     }
 
@@ -142,7 +152,9 @@ impl<'a> PartReader<'a> {
     pub(crate) fn outcome_ids(&self) -> Result<Vec<OutcomeIds>> {
         let columns =
             ["id", "id_kind", "id_ordinal", "message", "message_file", "message_offset", "message_ordinal", "last_message", "rev"];
-        let Some(batch) = self.batch(Kind::Outcomes, Wanted { columns: Some(&columns), rows: None })? else { return Ok(Vec::new()) };
+        let Some(batch) = self.batch(Kind::Outcomes, Wanted { columns: Columns::Only(&columns), rows: None })? else {
+            return Ok(Vec::new());
+        };
         let firsts = lives(&batch, "message")?;
         let last = last_lives(&batch, &firsts);
         let ids = outcome_ids(&batch, &last);
@@ -153,7 +165,7 @@ impl<'a> PartReader<'a> {
 
     /// Rows of a kind that each stand for a line.
     fn by_line<T: Table>(&self, rows: Option<&[u32]>) -> Result<(T, Vec<u64>)> {
-        let Some(batch) = self.batch(T::KIND, Wanted { columns: None, rows })? else { return Ok(Default::default()) };
+        let Some(batch) = self.batch(T::KIND, self.wanted(T::KIND, rows))? else { return Ok(Default::default()) };
         let source = Source { batch: &batch, streams: self.streams };
         let positions = Values::<Position>::read("position", &source)?;
         Ok((T::read(&source)?, line_ids(&batch, &positions.0, |_| 0)))
@@ -189,7 +201,7 @@ impl<'a> PartReader<'a> {
 
     /// Messages.
     pub(crate) fn messages(&self, rows: Option<&[u32]>) -> Result<MessageColumns> {
-        let Some(batch) = self.batch(Kind::Messages, Wanted { columns: None, rows })? else { return Ok(MessageColumns::default()) };
+        let Some(batch) = self.batch(Kind::Messages, self.wanted(Kind::Messages, rows))? else { return Ok(MessageColumns::default()) };
         let source = Source { batch: &batch, streams: self.streams };
         let mut table = MessageColumns::read(&source)?;
         let firsts = Values::<Position>::read("position", &source)?;
@@ -202,7 +214,7 @@ impl<'a> PartReader<'a> {
 
     /// Attempts, and where their messages began.
     pub(crate) fn attempts(&self, rows: Option<&[u32]>) -> Result<(AttemptColumns, Vec<LifePlace>)> {
-        let Some(batch) = self.batch(Kind::Attempts, Wanted { columns: None, rows })? else { return Ok(Default::default()) };
+        let Some(batch) = self.batch(Kind::Attempts, self.wanted(Kind::Attempts, rows))? else { return Ok(Default::default()) };
         let mut table = AttemptColumns::read(&Source { batch: &batch, streams: self.streams })?;
         let lives = lives(&batch, "message")?;
         table.message.0 = lives.iter().map(|life| life.0).collect();
@@ -217,7 +229,7 @@ impl<'a> PartReader<'a> {
 
     /// Outcomes, and where their messages began.
     pub(crate) fn outcomes(&self, rows: Option<&[u32]>) -> Result<(OutcomeColumns, Vec<LifePlace>)> {
-        let Some(batch) = self.batch(Kind::Outcomes, Wanted { columns: None, rows })? else { return Ok(Default::default()) };
+        let Some(batch) = self.batch(Kind::Outcomes, self.wanted(Kind::Outcomes, rows))? else { return Ok(Default::default()) };
         let mut table = OutcomeColumns::read(&Source { batch: &batch, streams: self.streams })?;
         let firsts = lives(&batch, "message")?;
         table.message.0 = firsts.iter().map(|life| life.0).collect();
@@ -243,7 +255,7 @@ impl<'a> PartReader<'a> {
         if needed.is_empty() {
             return Ok(());
         }
-        let wanted = Wanted { columns: Some(&["recipient_local", "reply_text"]), rows: Some(&needed) };
+        let wanted = Wanted { columns: Columns::Only(&["recipient_local", "reply_text"]), rows: Some(&needed) };
         let Some(attempts) = self.batch(Kind::Attempts, wanted)? else { return Err(Error::format("a part without its attempts")) };
         let source = Source { batch: &attempts, streams: &no_stream };
         let (locals, replies) = (Strings::read("recipient_local", &source)?, Strings::read("reply_text", &source)?);
@@ -263,7 +275,7 @@ impl<'a> PartReader<'a> {
         }
         let ids = self.message_ids()?;
         let rows: Vec<u32> = (0..ids.len() as u32).filter(|row| needed.contains(&ids[*row as usize].0)).collect();
-        let wanted = Wanted { columns: Some(&["queue_id", "message_id"]), rows: Some(&rows) };
+        let wanted = Wanted { columns: Columns::Only(&["queue_id", "message_id"]), rows: Some(&rows) };
         if let Some(batch) = self.batch(Kind::Messages, wanted)? {
             let source = Source { batch: &batch, streams: &no_stream };
             texts.queue_ids = Strings::read("queue_id", &source)?;

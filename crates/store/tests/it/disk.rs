@@ -2,7 +2,7 @@
 
 use mailvane_metric::{Cube, Width};
 use mailvane_model::{Address, Batch, Sink, Time};
-use mailvane_store::{Commit, CommitNumber, Disk, Error, KeptLine, Kind, Options, Probe, Store};
+use mailvane_store::{Commit, CommitNumber, Detail, Disk, Error, KeptLine, Kind, Options, Probe, Store};
 
 use crate::{all, fixture};
 
@@ -242,6 +242,62 @@ fn a_second_process_is_told_who_has_it() {
     }
     drop(disk);
     open(folder.path());
+}
+
+#[test]
+fn a_second_process_can_look_while_the_owner_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Disk::look(folder.path()), Err(Error::Manifest(_))), "there is none");
+    let mut disk = Disk::open(folder.path(), Options { merge_parts: 2, ..Options::default() }).unwrap();
+    let mut first = fixture::batch(0..30);
+    (30..40).for_each(|number| fixture::put_message(number, 0, &mut first));
+    disk.commit(&Commit::of(&first)).unwrap();
+    disk.seal().unwrap();
+    // The older revision is in a segment, the later one is pending.
+    let mut second = fixture::batch(50..60);
+    (30..40).for_each(|number| fixture::put_message(number, 1, &mut second));
+    disk.commit(&Commit::of(&second)).unwrap();
+    let seen = Disk::look(folder.path()).unwrap();
+    let expected = all::rows(&disk.snapshot().unwrap());
+    all::assert_same(&all::rows(&seen), &expected);
+    // What the owner merges away is gone for who only looks, and there when looked again.
+    disk.seal().unwrap();
+    for minute in 0..10 {
+        disk.tick(fixture::START.plus(minute * Time::MINUTE)).unwrap();
+    }
+    let gone = seen.all_segments().iter().map(|segment| seen.read(segment, None)).find_map(Result::err);
+    assert!(gone.is_some_and(|error| error.is_gone()));
+    all::assert_same(&all::rows(&Disk::look(folder.path()).unwrap()), &expected);
+    // Looking left everything where it was.
+    drop(disk);
+    all::assert_same(&all::rows(&open(folder.path()).snapshot().unwrap()), &expected);
+}
+
+#[test]
+fn rows_of_a_time_are_those_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = open(folder.path());
+    let mut batch = fixture::batch(0..200);
+    (0..20).for_each(|number| fixture::put_message(number, 5, &mut batch));
+    disk.commit(&Commit { bulk: true, ..Commit::of(&batch) }).unwrap();
+    let mut later = Batch::default();
+    (0..10).for_each(|number| fixture::put_message(number, 6, &mut later));
+    disk.commit(&Commit::of(&later)).unwrap();
+    let snapshot = disk.snapshot().unwrap();
+    let (from, until) = (fixture::START.plus(50 * Time::SECOND), fixture::START.plus(120 * Time::SECOND));
+    for segment in snapshot.all_segments() {
+        let whole = snapshot.read(segment, None).unwrap();
+        for (span, detail) in [((from, until), Detail::Whole), ((from, until), Detail::Counted), (EVER, Detail::Counted)] {
+            let some = snapshot.read_between(segment, span.0, span.1, detail).unwrap();
+            let within = |time: &Time| *time >= span.0 && *time < span.1;
+            let wanted: Vec<u64> = whole.attempts.iter().filter(|row| within(&row.time)).map(|row| row.id).collect();
+            assert_eq!(some.attempts.id.0, wanted);
+            let messages: Vec<u64> = whole.messages.iter().filter(|row| within(&row.time)).map(|row| row.id).collect();
+            assert_eq!(some.messages.id.0, messages);
+            let named = some.messages.iter().any(|row| !row.queue_id.is_empty());
+            assert_eq!(named, detail == Detail::Whole && !messages.is_empty());
+        }
+    }
 }
 
 #[test]

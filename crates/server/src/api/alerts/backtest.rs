@@ -5,9 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use mailvane_alert::event::IncidentRow;
-use mailvane_alert::fold::Fold;
-use mailvane_alert::state::Settings;
-use mailvane_alert::{Engine, Rule, RuleSet};
+use mailvane_alert::{Rule, RuleSet};
 use mailvane_model::Time;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,7 +16,7 @@ use super::super::problem::Problem;
 use super::super::reader::Reader;
 use super::super::{Api, now};
 use super::show::row;
-use crate::alerting::rows;
+use crate::alerting::replay::Replay;
 use crate::pipeline::span;
 
 /// How far back is looked, at most.
@@ -64,25 +62,18 @@ pub(crate) async fn backtest(State(api): State<Arc<Api>>, _: Reader, Said(asked)
 
 fn replay(snapshot: &mailvane_store::Snapshot, rule: Rule, wanted: Time, until: Time) -> Result<Value, Problem> {
     let begun = std::time::Instant::now();
-    let mut engine = Engine::new(RuleSet::of(vec![rule]), Settings { trains: false, ..Settings::default() });
+    let mut replay = Replay::new(RuleSet::of(vec![rule]), snapshot, wanted, until);
+    let since = replay.through;
     let mut incidents: Vec<IncidentRow> = Vec::new();
-    let (mut minutes, mut from) = (0_u64, rows::earliest(snapshot).map_or(until, |first| first.floor(Time::MINUTE).max(wanted)));
-    let since = from;
-    while from < until && begun.elapsed() < PATIENCE {
-        let to = until.min(from.floor(Time::DAY).plus(Time::DAY));
-        let mut fold = Fold::starting(Time::MINUTE, from);
-        rows::between(snapshot, from, to, &mut fold)?;
-        // Every minute is judged as if it had just passed.
-        fold.take(to, &mut |minute| {
-            minutes += 1;
-            for row in engine.step(&minute, minute.end).incidents {
-                match incidents.iter_mut().find(|known| known.id == row.id) {
-                    Some(known) => *known = row,
-                    None => incidents.push(row),
-                }
+    while begun.elapsed() < PATIENCE
+        && let Some(step) = replay.next(snapshot)?
+    {
+        for row in step.incidents {
+            match incidents.iter_mut().find(|known| known.id == row.id) {
+                Some(known) => *known = row,
+                None => incidents.push(row),
             }
-        });
-        from = to;
+        }
     }
     incidents.sort_by_key(|row| std::cmp::Reverse(row.began));
     let total = incidents.len();
@@ -91,9 +82,9 @@ fn replay(snapshot: &mailvane_store::Snapshot, rule: Rule, wanted: Time, until: 
     Ok(json!({
         "problems": nothing,
         "since": moment(since),
-        "until": moment(from),
-        "complete": from >= until,
-        "minutes": minutes,
+        "until": moment(replay.through),
+        "complete": replay.through >= until,
+        "minutes": replay.minutes,
         "total": total,
         "incidents": incidents.iter().map(row).collect::<Vec<_>>(),
     }))

@@ -1,11 +1,12 @@
 //! `mailvane alerts backtest`: logs through the same pipeline and the same engine as `serve`, as fast as they can be read.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use mailvane_alert::fold::Fold;
 use mailvane_alert::state::Settings;
-use mailvane_alert::{Engine, Step};
+use mailvane_alert::{Engine, RuleSet, Step};
 use mailvane_assemble::Assembler;
 use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 use mailvane_model::{Sink, Time};
@@ -89,11 +90,15 @@ impl Watcher for Replay {
 
 /// Runs it.
 pub(super) fn run(arguments: &cli::AlertsBacktest, now: Time) -> Result<Ending> {
-    let (set, problems) = rules::load(arguments.rules.as_deref())?;
+    let (set, problems) = rules::load(folder_of_rules(arguments)?.as_deref())?;
     complain(&problems);
-    let job = Job::of(&arguments.reading.files, &arguments.reading.clock, now)?;
+    if arguments.files.is_empty() {
+        let ending = of_store(arguments, set, now)?;
+        return Ok(if problems.is_empty() { ending } else { Ending::Problems });
+    }
+    let job = Job::of(&arguments.files, &arguments.clock, now)?;
     let span = Span::parse(&arguments.span, job.zone, now)?;
-    let mut assembler = Assembler::new(assembly(&arguments.reading.clock));
+    let mut assembler = Assembler::new(assembly(&arguments.clock));
     let settings = Settings { trains: false, ..Settings::default() };
     let mut replay = Replay {
         fold: Fold::new(Time::MINUTE),
@@ -120,7 +125,47 @@ pub(super) fn run(arguments: &cli::AlertsBacktest, now: Time) -> Result<Ending> 
         seconds: begun.elapsed().as_secs_f64(),
         offset: &offset,
     };
-    let out = if arguments.json { print::json(&told) } else { print::text(&told) };
-    std::io::stdout().write_all(out.as_bytes()).context("cannot write the result")?;
+    say(&told, arguments.json)?;
     Ok(if problems.is_empty() { ending } else { Ending::Problems })
+}
+
+/// The folder of rules that was named, or that of the configuration.
+fn folder_of_rules(arguments: &cli::AlertsBacktest) -> Result<Option<PathBuf>> {
+    let typed = || arguments.rules.clone();
+    #[cfg(feature = "daemon")]
+    let configured = || Ok(super::super::serve::configuration(arguments.store.config.as_deref())?.alerts.rules);
+    #[cfg(not(feature = "daemon"))]
+    let configured = || Ok(None);
+    typed().map_or_else(configured, |folder| Ok(Some(folder)))
+}
+
+#[cfg(not(feature = "daemon"))]
+fn of_store(_: &cli::AlertsBacktest, _: RuleSet, _: Time) -> Result<Ending> {
+    anyhow::bail!("name the log files, for example `mailvane alerts backtest /var/log/mail.log*`: this build has no store")
+}
+
+#[cfg(feature = "daemon")]
+fn of_store(arguments: &cli::AlertsBacktest, set: RuleSet, now: Time) -> Result<Ending> {
+    let zone = crate::pipeline::span::zone(arguments.clock.timezone.as_deref())?;
+    let span = Span::parse(&arguments.span, zone, now)?;
+    let begun = std::time::Instant::now();
+    let replayed = super::stored::replay(&arguments.store, set, span)?;
+    let offset = |time: Time| offset_minutes(zone, time);
+    let told = Told {
+        engine: &replayed.replay.engine,
+        step: &replayed.step,
+        span,
+        first: replayed.first,
+        last: replayed.last,
+        minutes: replayed.replay.minutes,
+        seconds: begun.elapsed().as_secs_f64(),
+        offset: &offset,
+    };
+    say(&told, arguments.json)?;
+    Ok(Ending::Fine)
+}
+
+fn say(told: &Told<'_>, as_json: bool) -> Result<()> {
+    let out = if as_json { print::json(told) } else { print::text(told) };
+    std::io::stdout().write_all(out.as_bytes()).context("cannot write the result")
 }

@@ -7,6 +7,8 @@ mod notify;
 #[cfg(feature = "daemon")]
 mod people;
 mod print;
+#[cfg(feature = "daemon")]
+mod stored;
 
 use std::io::Write;
 
