@@ -4,7 +4,7 @@ use mailvane_model::word::{
     Action, AuthResult, Direction, HandedTo, Level, Outcome, Population, Reason, Scope as ReplyScope, Stage, Status,
 };
 use mailvane_model::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow, Time};
-use mailvane_store::{Kind, Segment, Snapshot};
+use mailvane_store::{Detail, Kind, Segment, Snapshot};
 use polars::prelude::*;
 
 use crate::Result;
@@ -21,6 +21,8 @@ struct Wanted {
     strings: &'static [&'static str],
     /// Which column the span of time is about.
     clock: &'static str,
+    /// A column that must not be empty.
+    having: Option<&'static str>,
 }
 
 const ATTEMPTS: Wanted = Wanted {
@@ -43,6 +45,7 @@ const ATTEMPTS: Wanted = Wanted {
     ],
     strings: &["provider", "sender_local", "sender_domain", "recipient_local", "recipient_domain", "relay_host", "client_ip", "sasl_user"],
     clock: "time",
+    having: None,
 };
 
 const OUTCOMES: Wanted = Wanted {
@@ -64,6 +67,7 @@ const OUTCOMES: Wanted = Wanted {
     ],
     strings: &["provider", "sender_local", "sender_domain", "recipient_local", "recipient_domain", "relay_host", "client_ip", "sasl_user"],
     clock: "time",
+    having: None,
 };
 
 const MESSAGES: Wanted = Wanted {
@@ -71,22 +75,30 @@ const MESSAGES: Wanted = Wanted {
     numbers: &["id", "time", "size", "recipients", "direction", "population", "chain", "previous_hop"],
     strings: &["sender_local", "sender_domain", "client_ip", "sasl_user"],
     clock: "time",
+    having: None,
 };
+
+/// Messages that users handed in.
+const MESSAGES_OF_USERS: Wanted = Wanted { having: Some("sasl_user"), ..MESSAGES };
 
 const REJECTIONS: Wanted = Wanted {
     kind: Kind::Rejections,
     numbers: &["time", "stage", "reason", "action"],
     strings: &["sender_local", "sender_domain", "recipient_local", "recipient_domain", "client_ip", "sasl_user"],
     clock: "time",
+    having: None,
 };
 
-const AUTHS: Wanted = Wanted { kind: Kind::Auths, numbers: &["time", "result"], strings: &["client_ip", "user"], clock: "time" };
+const AUTHS: Wanted =
+    Wanted { kind: Kind::Auths, numbers: &["time", "result"], strings: &["client_ip", "user"], clock: "time", having: None };
 /// Logins with all that the log says of them.
 const AUTHS_TOLD: Wanted = Wanted { strings: &["client_ip", "user", "client_name", "method", "reply_text"], ..AUTHS };
 
-const SESSIONS: Wanted = Wanted { kind: Kind::Sessions, numbers: &["time", "lost_after"], strings: &["client_ip"], clock: "time" };
+const SESSIONS: Wanted =
+    Wanted { kind: Kind::Sessions, numbers: &["time", "lost_after"], strings: &["client_ip"], clock: "time", having: None };
 
-const NOTICES: Wanted = Wanted { kind: Kind::Notices, numbers: &["time", "level"], strings: &["daemon", "text"], clock: "time" };
+const NOTICES: Wanted =
+    Wanted { kind: Kind::Notices, numbers: &["time", "level"], strings: &["daemon", "text"], clock: "time", having: None };
 
 /// How many rows of a kind can lie in a span: an upper bound, from the manifest alone.
 pub fn rows_at_most(snapshot: &Snapshot, kind: Kind, since: Time, until: Time) -> u64 {
@@ -137,12 +149,16 @@ pub(crate) fn text_is(name: &str, value: &str) -> Expr {
 fn segment_frame(snapshot: &Snapshot, segment: &Segment, wanted: &Wanted, clock: &str, scope: &Scope) -> Result<Frame> {
     let mut frame = living(lazy(segment)?, segment);
     frame = frame.filter(micros(clock).gt_eq(lit(scope.since.0)).and(micros(clock).lt(lit(scope.until.0))));
-    for (dimension, value) in &scope.filters.wanted {
-        if let Some(name) = column_of(*dimension, wanted) {
-            frame = frame.filter(text_is(name, value));
-        }
-    }
     let schema = frame.collect_schema()?;
+    for condition in scope.filters.wanted.iter().filter_map(|(dimension, value)| is_value(*dimension, value, snapshot, &schema)) {
+        frame = frame.filter(condition);
+    }
+    for condition in of_traffic(scope, &schema) {
+        frame = frame.filter(condition);
+    }
+    if let Some(name) = wanted.having {
+        frame = frame.filter(col(name).is_not_null().and(col(name).neq(lit(""))));
+    }
     if let Some(condition) = scope.filters.within.as_ref().and_then(|within| within_expression(within, &schema)) {
         frame = frame.filter(condition);
     }
@@ -164,19 +180,51 @@ pub(crate) fn within_expression(within: &Within, schema: &Schema) -> Option<Expr
     columns.flat_map(|name| within.0.iter().map(move |domain| text_is(name, domain))).reduce(Expr::or)
 }
 
-/// The string column that holds a dimension as it is; filters that need more are applied row by row.
-fn column_of(dimension: Dimension, wanted: &Wanted) -> Option<&'static str> {
-    let name = match dimension {
-        Dimension::Provider => "provider",
-        Dimension::Domain => "recipient_domain",
-        Dimension::SenderDomain => "sender_domain",
-        Dimension::Relay => "relay_host",
-        Dimension::Client => "client_ip",
-        Dimension::User if wanted.kind == Kind::Auths => "user",
-        Dimension::User => "sasl_user",
-        Dimension::Sender | Dimension::Instance | Dimension::Reason => return None,
+/// A filter as a condition on columns, where there is one that holds it as it is; the rest is checked row by row.
+pub(crate) fn is_value(dimension: Dimension, value: &str, snapshot: &Snapshot, schema: &Schema) -> Option<Expr> {
+    let equals = |name: &str| schema.contains(name).then(|| text_is(name, value));
+    match dimension {
+        Dimension::Provider => equals("provider"),
+        Dimension::Domain => equals("recipient_domain"),
+        Dimension::SenderDomain => equals("sender_domain"),
+        Dimension::Relay => equals("relay_host"),
+        Dimension::Client => equals("client_ip"),
+        // Logins have a column of that name.
+        Dimension::User => equals("sasl_user").or_else(|| equals("user")),
+        // What an address folds to has its domain.
+        Dimension::Sender => {
+            value.rsplit_once('@').filter(|_| schema.contains("sender_domain")).map(|(_, domain)| text_is("sender_domain", domain))
+        }
+        Dimension::Reason => {
+            let code = Reason::from_word(value).map_or(u32::MAX, |reason| u32::from(reason.code()));
+            schema.contains("reason").then(|| col("reason").eq(lit(code)))
+        }
+        Dimension::Instance => {
+            let keys = snapshot.streams().iter().filter(|state| crate::scope::instance(&state.stream) == value);
+            Some(id_is_one_of("stream", &keys.map(|state| state.key).collect::<Vec<_>>()))
+        }
+    }
+}
+
+/// The traffic of a scope as conditions on columns, where rows have one.
+fn of_traffic(scope: &Scope, schema: &Schema) -> Vec<Expr> {
+    let is = |name: &str, code: u8| schema.contains(name).then(|| col(name).eq(lit(u32::from(code))));
+    let population = scope.population.and_then(|population| is("population", population.code()));
+    let direction = scope.direction.and_then(|direction| is("direction", direction.code()));
+    population.into_iter().chain(direction).collect()
+}
+
+/// Whether rows of a kind can pass the filters: a message has no provider, a login no domain.
+fn can_pass(kind: Kind, scope: &Scope) -> bool {
+    let knows = |dimension: Dimension| match kind {
+        Kind::Attempts | Kind::Outcomes => true,
+        Kind::Messages => !matches!(dimension, Dimension::Provider | Dimension::Domain | Dimension::Relay | Dimension::Reason),
+        Kind::Rejections => !matches!(dimension, Dimension::Provider | Dimension::Relay),
+        Kind::Auths => matches!(dimension, Dimension::Instance | Dimension::Client | Dimension::User),
+        Kind::Sessions => matches!(dimension, Dimension::Instance | Dimension::Client),
+        Kind::Notices => true,
     };
-    wanted.strings.contains(&name).then_some(name)
+    scope.filters.wanted.iter().all(|(dimension, _)| knows(*dimension))
 }
 
 /// Visits the rows of one kind in pending batches, superseded ones left out.
@@ -220,15 +268,17 @@ pub fn failed_attempts(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&
         let mut frame = living(lazy_numbered(&segment)?, &segment);
         frame = frame.filter(micros("time").gt_eq(lit(scope.since.0)).and(micros("time").lt(lit(scope.until.0))));
         frame = frame.filter(col("reason").is_not_null());
-        for (dimension, value) in &scope.filters.wanted {
-            if let Some(name) = column_of(*dimension, &ATTEMPTS) {
-                frame = frame.filter(text_is(name, value));
-            }
+        let schema = frame.collect_schema()?;
+        for condition in scope.filters.wanted.iter().filter_map(|(dimension, value)| is_value(*dimension, value, snapshot, &schema)) {
+            frame = frame.filter(condition);
+        }
+        for condition in of_traffic(scope, &schema) {
+            frame = frame.filter(condition);
         }
         let frame = frame.select([col(ROW).cast(DataType::UInt32)]).collect()?;
         let rows: Vec<u32> = frame.column(ROW)?.as_materialized_series().u32()?.iter().flatten().collect();
         if !rows.is_empty() {
-            snapshot.read(&segment, Some(&rows))?.attempts.iter().for_each(|row| visit(&row));
+            snapshot.read_rows(&segment, Some(&rows), Detail::Judged)?.attempts.iter().for_each(|row| visit(&row));
         }
     }
     pending!(snapshot, Kind::Attempts, attempts, visit);
@@ -330,14 +380,30 @@ fn outcome_rows(frame: &Frame, see: &mut impl FnMut(&OutcomeRow<'_>)) {
 }
 
 /// Messages of a scope, by arrival. Each comes once, in its last revision.
-pub fn messages(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
+pub fn messages(snapshot: &Snapshot, scope: &Scope, see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
+    messages_with(&MESSAGES, snapshot, scope, see)
+}
+
+/// Messages of a scope that users handed in, by arrival.
+pub fn messages_of_users(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
+    messages_with(&MESSAGES_OF_USERS, snapshot, scope, |row| {
+        if !row.sasl_user.is_empty() {
+            see(row);
+        }
+    })
+}
+
+fn messages_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
+    if !can_pass(wanted.kind, scope) {
+        return Ok(());
+    }
     let mut visit = |row: &MessageRow<'_>| {
         if scope.spans(row.time) && scope.has(mailvane_metric::Traffic::of(row.population, row.direction)) && scope.admits_message(row) {
             see(row);
         }
     };
-    for segment in snapshot.segments(MESSAGES.kind, scope.since, scope.until) {
-        let frame = segment_frame(snapshot, &segment, &MESSAGES, MESSAGES.clock, scope)?;
+    for segment in snapshot.segments(wanted.kind, scope.since, scope.until) {
+        let frame = segment_frame(snapshot, &segment, wanted, wanted.clock, scope)?;
         let number = |name: &str| frame.numbers(name);
         let (id, time, size, recipients) = (number("id"), number("time"), number("size"), number("recipients"));
         let (direction, population, chain, previous_hop) =
@@ -368,6 +434,9 @@ pub fn messages(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Message
 
 /// Refusals of a scope.
 pub fn rejections(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&RejectionRow<'_>)) -> Result<()> {
+    if !can_pass(REJECTIONS.kind, scope) {
+        return Ok(());
+    }
     let mut visit = |row: &RejectionRow<'_>| {
         if scope.spans(row.time) && scope.admits_rejection(row) {
             see(row);
@@ -410,6 +479,9 @@ pub fn auths_told(snapshot: &Snapshot, scope: &Scope, see: impl FnMut(&AuthRow<'
 }
 
 fn auths_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
+    if !can_pass(wanted.kind, scope) {
+        return Ok(());
+    }
     let mut visit = |row: &AuthRow<'_>| {
         if scope.spans(row.time) && scope.admits_auth(row) {
             see(row);
@@ -440,6 +512,9 @@ fn auths_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: impl
 
 /// Connections of a scope; its filters other than client and instance leave none.
 pub fn sessions(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&SessionRow<'_>)) -> Result<()> {
+    if !can_pass(SESSIONS.kind, scope) {
+        return Ok(());
+    }
     let admits = |row: &SessionRow<'_>| {
         scope.filters.within.is_none()
             && scope.filters.wanted.iter().all(|(dimension, wanted)| match dimension {

@@ -10,7 +10,7 @@ use mailvane_store::{Kind, Probe, Segment, Snapshot};
 use polars::prelude::*;
 
 use crate::Result;
-use crate::scan::{ROW, id_is_one_of, lazy_numbered, living, micros, within_expression};
+use crate::scan::{ROW, is_value, lazy_numbered, living, micros, within_expression};
 use crate::scope::Scope;
 
 /// How the words of a search are understood.
@@ -199,6 +199,40 @@ impl Best {
 /// Finds. `open` are the recipients still in a queue, which are in no stored row yet. Hits are ids of messages of any hop: the
 /// message of a chain's first hop stands in the row itself.
 pub fn search(snapshot: &Snapshot, open: &OutcomeColumns, search: &Search) -> Result<Found> {
+    let newest = newest(snapshot, search);
+    // A page is mostly filled by the last hour: only what is rare is worth reading everything.
+    for length in SPANS {
+        let since = newest.plus(-length);
+        if since <= search.scope.since {
+            break;
+        }
+        let narrow = Search { scope: Scope { since, ..search.scope.clone() }, ..search.clone() };
+        let found = within_span(snapshot, open, &narrow)?;
+        if found.more {
+            return Ok(found);
+        }
+    }
+    within_span(snapshot, open, search)
+}
+
+/// Spans that are tried first, back from the newest row.
+const SPANS: [i64; 3] = [Time::HOUR, 8 * Time::HOUR, 48 * Time::HOUR];
+
+/// Nothing that is looked for is later than this.
+fn newest(snapshot: &Snapshot, search: &Search) -> Time {
+    let sealed = snapshot.all_segments().iter().map(|segment| segment.time_max);
+    let pending = snapshot.pending().iter().filter_map(|pending| {
+        let rows = &pending.rows;
+        [&rows.messages.time.0, &rows.attempts.time.0, &rows.rejections.time.0]
+            .into_iter()
+            .filter_map(|times| times.iter().max().copied())
+            .max()
+    });
+    let latest = sealed.chain(pending).max().unwrap_or(search.scope.since);
+    search.before.map_or(search.scope.until, |before| search.scope.until.min(before.0)).min(latest)
+}
+
+fn within_span(snapshot: &Snapshot, open: &OutcomeColumns, search: &Search) -> Result<Found> {
     let mut best = Best { keep: search.limit + 1, before: search.before, hits: BTreeMap::new() };
     let mut found = Found::default();
     if search.messages {
@@ -447,7 +481,7 @@ fn candidates(
         frame = frame.filter(condition);
     }
     for (dimension, value) in &scope.filters.wanted {
-        if let Some(condition) = filter_expression(*dimension, value, snapshot, &schema) {
+        if let Some(condition) = is_value(*dimension, value, snapshot, &schema) {
             frame = frame.filter(condition);
         }
     }
@@ -487,29 +521,6 @@ const REJECTION_PLACES: Places = Places {
     queue_ids: &["queue_id"],
     texts: &["sasl_user", "client_name", "helo", "reply_text"],
 };
-
-/// The filter as a condition on columns, where there is a column that holds it as it is; the rest is checked row by row.
-fn filter_expression(dimension: crate::Dimension, value: &str, snapshot: &Snapshot, schema: &Schema) -> Option<Expr> {
-    use crate::Dimension as By;
-    let equals = |name: &str| schema.contains(name).then(|| crate::scan::text_is(name, value));
-    match dimension {
-        By::Provider => equals("provider"),
-        By::Domain => equals("recipient_domain"),
-        By::SenderDomain => equals("sender_domain"),
-        By::Relay => equals("relay_host"),
-        By::Client => equals("client_ip"),
-        By::User => equals("sasl_user"),
-        By::Sender => None,
-        By::Reason => {
-            let code = mailvane_model::word::Reason::from_word(value).map_or(u32::MAX, |reason| u32::from(reason.code()));
-            schema.contains("reason").then(|| col("reason").eq(lit(code)))
-        }
-        By::Instance => {
-            let keys = snapshot.streams().iter().filter(|state| crate::scope::instance(&state.stream) == value);
-            Some(id_is_one_of("stream", &keys.map(|state| state.key).collect::<Vec<_>>()))
-        }
-    }
-}
 
 fn condition(words: &Words, places: &Places, schema: &Schema) -> Option<Expr> {
     let has = |name: &&&str| schema.contains(name);

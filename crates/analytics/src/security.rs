@@ -133,8 +133,8 @@ pub fn security(snapshot: &Snapshot, scope: &Scope) -> Result<Security> {
     logins.sort();
     logins.iter().for_each(|(time, result, user, client)| gathering.login(*time, *result, user, client));
     let anywhere = Scope { direction: None, population: None, ..scope.clone() };
-    scan::messages(snapshot, &anywhere, |row| {
-        if !row.sasl_user.is_empty() && row.direction != Direction::Inbound && row.previous_hop == 0 {
+    scan::messages_of_users(snapshot, &anywhere, |row| {
+        if row.direction != Direction::Inbound && row.previous_hop == 0 {
             gathering.message(row.time, row.sasl_user, row.client_ip, row.recipients);
         }
     })?;

@@ -69,6 +69,16 @@ fn newest(store: &Disk) -> Result<Option<Time>> {
     Ok(store.snapshot()?.streams().iter().filter_map(|state| state.watermark).max())
 }
 
+/// Says of a store without rows that what comes is judged by these rules: it need not be judged again when `serve` opens it.
+pub(crate) fn begin_new(store: &mut Disk, rules: &Rules) -> Result<()> {
+    let snapshot = store.snapshot()?;
+    let is_empty = snapshot.all_segments().is_empty() && snapshot.pending().is_empty();
+    if is_empty && known(store)?.is_none() {
+        keep_state(store, vec![(VERSION.to_vec(), Some(rules.judge.version().to_be_bytes().to_vec()))])?;
+    }
+    Ok(())
+}
+
 /// Whether rows that were too young still wait to be judged by these rules.
 pub(crate) fn is_pending(store: &Disk, rules: &Rules) -> Result<bool> {
     Ok(known(store)?.is_some_and(|(version, left)| version == rules.judge.version() && left.is_some()))

@@ -12,49 +12,59 @@ pub enum Detail {
     /// What numbers are made of: without the names of messages, hosts and programs, and of replies only those of attempts. The left-out read as
     /// absent. A third of the bytes, and nothing has to be looked up in another segment.
     Counted,
+    /// What a failure is told by: of attempts everything but the names of their messages and how the connection was secured; of others all.
+    Judged,
 }
 
 impl Detail {
     /// The columns of a kind.
     pub(crate) fn columns(self, kind: Kind) -> Columns<'static> {
-        if self == Detail::Whole {
-            return Columns::All;
+        match (self, kind) {
+            (Detail::Counted, _) => Columns::Without(uncounted(kind)),
+            (Detail::Judged, Kind::Attempts) => Columns::Without(UNJUDGED),
+            _ => Columns::All,
         }
-        Columns::Without(match kind {
-            Kind::Messages => &["queue_id", "message_id", "lines", "client_name", "service", "removed", "next_hop", "bounce_of"],
-            Kind::Attempts => &[
-                "queue_id",
-                "message_id",
-                "relay_host",
-                "relay_ip",
-                "relay_port",
-                "orig_recipient_local",
-                "orig_recipient_domain",
-                "enhanced_code",
-                "tls_version",
-                "tls_cipher",
-                "tls_verification",
-                "rule",
-                "rules",
-            ],
-            Kind::Outcomes => &[
-                "queue_id",
-                "message_id",
-                "last_queue_id",
-                "relay_host",
-                "relay_ip",
-                "recipient_local",
-                "orig_recipient_local",
-                "orig_recipient_domain",
-                "enhanced_code",
-                "reply_text",
-                "note",
-                "attempt_row",
-            ],
-            Kind::Rejections => &["reply_text", "helo", "client_name", "rule", "enhanced_code", "service"],
-            Kind::Auths => &["client_name", "reply_text", "method"],
-            Kind::Sessions => &["client_name", "service", "commands"],
-            Kind::Notices => &[],
-        })
+    }
+}
+
+const UNJUDGED: &[&str] = &["queue_id", "message_id", "relay_ip", "relay_port", "tls_version", "tls_cipher", "tls_verification"];
+
+/// What no number is made of.
+const fn uncounted(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Messages => &["queue_id", "message_id", "lines", "client_name", "service", "removed", "next_hop", "bounce_of"],
+        Kind::Attempts => &[
+            "queue_id",
+            "message_id",
+            "relay_host",
+            "relay_ip",
+            "relay_port",
+            "orig_recipient_local",
+            "orig_recipient_domain",
+            "enhanced_code",
+            "tls_version",
+            "tls_cipher",
+            "tls_verification",
+            "rule",
+            "rules",
+        ],
+        Kind::Outcomes => &[
+            "queue_id",
+            "message_id",
+            "last_queue_id",
+            "relay_host",
+            "relay_ip",
+            "recipient_local",
+            "orig_recipient_local",
+            "orig_recipient_domain",
+            "enhanced_code",
+            "reply_text",
+            "note",
+            "attempt_row",
+        ],
+        Kind::Rejections => &["reply_text", "helo", "client_name", "rule", "enhanced_code", "service"],
+        Kind::Auths => &["client_name", "reply_text", "method"],
+        Kind::Sessions => &["client_name", "service", "commands"],
+        Kind::Notices => &[],
     }
 }

@@ -53,7 +53,8 @@ impl Snapshot {
         self.read_rows(segment, Some(&rows), detail)
     }
 
-    fn read_rows(&self, segment: &Segment, rows: Option<&[u32]>, detail: Detail) -> Result<Batch> {
+    /// Rows of a segment (ascending numbers, none superseded), or all of them, as far as is wanted of them.
+    pub fn read_rows(&self, segment: &Segment, rows: Option<&[u32]>, detail: Detail) -> Result<Batch> {
         let mut batch = Batch::default();
         let part: Vec<&Segment> = self.part(segment.part).into_iter().map(|segment| &**segment).collect();
         let reader = PartReader { segments: &part, streams: &|key| stream_of(self.streams(), key), detail };

@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: &cli::BenchStore, now: Time) -> Result<Ending> {
     let messages_per_day = messages_for(arguments.attempts.div_ceil(arguments.days), first)?;
     std::fs::create_dir_all(&arguments.folder).with_context(|| format!("cannot make {}", arguments.folder.display()))?;
     let mut store = Disk::open(&arguments.folder, Options { merge_bytes_per_second: 1 << 40, ..Options::default() })?;
+    crate::reclassify::begin_new(&mut store, crate::rules::current())?;
     let (sender, batches) = sync_channel(WAITING);
     let written = std::thread::scope(|scope| {
         let busy = scope.spawn(move || simulated(first, days, messages_per_day, &mut |rows| hand_over(&sender, rows)));

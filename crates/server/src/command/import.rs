@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: &cli::Import, now: Time) -> Result<Ending> {
     let mut progress = Said::default();
     let answer = match Disk::open(&folder, Options::default()) {
         Ok(mut store) => {
+            crate::reclassify::begin_new(&mut store, crate::rules::current())?;
             let job = Job::of(&files, &arguments.clock, now)?;
             let mut assembly = super::assembly(&arguments.clock);
             assembly.ours.domains.extend(config.domains.ours.iter().map(|domain| domain.to_lowercase()));
