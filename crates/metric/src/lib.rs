@@ -5,11 +5,13 @@
 //! * [`cell`], [`histogram`], [`encoding`]: mergeable sums of figures, and their bytes.
 //! * [`cube`], [`rollup`], [`window`]: sums by time and one dimension.
 //! * [`summary`]: the numbers of a whole input, for `mailvane report`.
+//! * [`drain`]: how fast a queue empties, and what of it comes back.
 //! * [`network`], [`sender`], [`template`]: what groups clients, senders and texts.
 
 pub mod cell;
 pub mod count;
 pub mod cube;
+pub mod drain;
 pub mod encoding;
 pub mod figure;
 pub mod histogram;

@@ -12,7 +12,8 @@ pub enum Detail {
     /// What numbers are made of: without the names of messages, hosts and programs, and of replies only those of attempts. The left-out read as
     /// absent. A third of the bytes, and nothing has to be looked up in another segment.
     Counted,
-    /// What a failure is told by: of attempts everything but the names of their messages and how the connection was secured; of others all.
+    /// What a failure is told by: of attempts everything but names, delays, sizes and how the connection was secured; of others
+    /// all.
     Judged,
 }
 
@@ -27,7 +28,24 @@ impl Detail {
     }
 }
 
-const UNJUDGED: &[&str] = &["queue_id", "message_id", "relay_ip", "relay_port", "tls_version", "tls_cipher", "tls_verification"];
+const UNJUDGED: &[&str] = &[
+    "queue_id",
+    "message_id",
+    "arrived",
+    "size",
+    "relay_ip",
+    "relay_port",
+    "orig_recipient_local",
+    "orig_recipient_domain",
+    "tls_version",
+    "tls_cipher",
+    "tls_verification",
+    "delay_ms",
+    "delays_ms_a",
+    "delays_ms_b",
+    "delays_ms_c",
+    "delays_ms_d",
+];
 
 /// What no number is made of.
 const fn uncounted(kind: Kind) -> &'static [&'static str] {

@@ -223,22 +223,11 @@ fn joined(batches: &[Batch]) -> Batch {
 
 /// The rows of some messages in a part.
 fn part_lives(reader: &PartReader<'_>, wanted: &AHashSet<u64>) -> Result<Batch> {
-    let alive = |kind: Kind, row: u32| !reader.is_dead(kind, row);
-    let messages = reader.message_ids()?;
-    let attempts = reader.attempt_lives()?;
-    let outcomes = reader.outcome_ids()?;
-    let message_rows: Vec<u32> =
-        (0..messages.len() as u32).filter(|row| wanted.contains(&messages[*row as usize].0) && alive(Kind::Messages, *row)).collect();
-    let attempt_rows: Vec<u32> = (0..attempts.len() as u32).filter(|row| wanted.contains(&attempts[*row as usize])).collect();
-    let of_outcome = |row: &u32| {
-        let ids = outcomes[*row as usize];
-        (wanted.contains(&ids.message) || wanted.contains(&ids.last)) && alive(Kind::Outcomes, *row)
-    };
-    let outcome_rows: Vec<u32> = (0..outcomes.len() as u32).filter(of_outcome).collect();
     let mut batch = Batch::default();
-    for (kind, rows) in [(Kind::Messages, &message_rows), (Kind::Attempts, &attempt_rows), (Kind::Outcomes, &outcome_rows)] {
+    for kind in [Kind::Messages, Kind::Attempts, Kind::Outcomes] {
+        let rows = reader.rows_of(kind, wanted)?;
         if !rows.is_empty() {
-            read_kind(reader, kind, Some(rows), &mut batch)?;
+            read_kind(reader, kind, Some(&rows), &mut batch)?;
         }
     }
     Ok(batch)

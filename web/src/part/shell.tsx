@@ -27,6 +27,9 @@ const UNSCOPED: readonly string[] = ['/sources', '/alerts', '/queue', '/security
 /** Without a range of time. */
 const WHOLE: readonly string[] = ['/sources', '/alerts', '/queue', '/domains', '/probes'];
 
+/** What these pages show is counted from the log. */
+const COUNTS_MAIL: readonly string[] = ['/deliveries', '/failures', '/messages', '/security'];
+
 const THEMES = { system: ['◐', 'as the system has it'], light: ['☀', 'light'], dark: ['☾', 'dark'] } as const;
 /** Data older than this are dated in full. */
 const FRESH_MS = 12 * 3600_000;
@@ -91,6 +94,17 @@ function Foot() {
   );
 }
 
+/** On pages that count mail: the log is not read to its end, so what is newer is missing. Overview says so in its own way. */
+function Unread() {
+  const known = status.value;
+  if (!known?.reading.length || !COUNTS_MAIL.some((each) => path.value.startsWith(each))) return null;
+  return (
+    <div class="note wait" role="status">
+      <span>The log is still being read ({Math.floor(known.progress * 100)} %), {completeText()}: newer mail is not in these figures yet.</span>
+    </div>
+  );
+}
+
 export function Shell({ children }: { children: ComponentChildren }) {
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
@@ -120,6 +134,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
       </header>
       <main id="main" class="shell" ref={main}>
         {connection.value === 'lost' && <div class="note wait" role="status"><span>The connection to Mailvane is gone. What you see is from {clock(now.value)}; the page tries again by itself.</span></div>}
+        <Unread />
         {children}
         <Foot />
       </main>

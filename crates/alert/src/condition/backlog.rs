@@ -3,7 +3,7 @@
 //! Depth, growth and drain are known from the log alone (recipients deferred and not ended yet); ages, active mail and the expiry
 //! forecast need a look at the live queue. Held, frozen and null-sender mail is left out.
 
-use mailvane_metric::Figure;
+use mailvane_metric::{Figure, drain};
 use mailvane_model::Time;
 
 use super::{Group, Reading, Scene, Verdict};
@@ -86,11 +86,12 @@ impl Backlog {
     fn waiting(&self, scene: &Scene<'_>, reading: &mut Reading) {
         let depths = || scene.facts.depths.iter();
         let depth = self.depth(scene);
-        let before = depths().rev().find(|note| note.0 <= scene.now.0 - self.window).map_or(0, |note| note.1) as f64;
+        let earlier = scene.now.plus(-self.window);
+        let before = depths().rev().find(|note| note.0 <= earlier.0).map_or(0, |note| note.1);
         let usual = usual(depths().filter(|note| note.0 < scene.now.0 - 3 * Time::HOUR).map(|note| note.1).collect());
         let limit = (self.times_usual * usual).max(self.min_depth);
         let destinations = self.destinations(scene);
-        let growth = depth - before;
+        let growth = depth - before as f64;
         (reading.value, reading.limit, reading.count, reading.usual) = (depth, limit, depth, Some(usual));
         reading.window = self.window;
         let span = span_text(self.window);
@@ -103,7 +104,11 @@ impl Backlog {
         }
         let holds = match self.of {
             Of::Growth => growth > depth * 0.2 && growth >= self.share * self.tried(scene),
-            Of::Drain => growth >= 0.0 || depth / (-growth / self.window as f64) > self.longer_than as f64,
+            Of::Drain => {
+                let rate = drain::per_second((earlier, before), (scene.now, depth as i64));
+                let left = rate.and_then(|rate| drain::seconds_left(depth as i64, rate));
+                left.is_none_or(|left| left > self.longer_than as f64 / Time::SECOND as f64)
+            }
             _ => true,
         };
         reading.verdict = if holds { Verdict::Holds } else { Verdict::Between };

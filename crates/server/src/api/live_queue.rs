@@ -8,7 +8,7 @@ use axum::http::Uri;
 use mailvane_alert::input::QueueSample;
 use mailvane_analytics::figures::breakdown;
 use mailvane_analytics::{Dimension, Scope};
-use mailvane_metric::{Rate, Rates};
+use mailvane_metric::{Rate, Rates, drain};
 use mailvane_model::Time;
 use mailvane_model::word::Population;
 use serde_json::{Value, json};
@@ -27,19 +27,17 @@ use crate::queue::depths::Depths;
 const DRAIN: i64 = 30 * Time::MINUTE;
 /// What is accepted "now" is of so much time.
 const PRESENT: i64 = Time::HOUR;
-/// Fewer recipients tried say nothing of what is accepted.
-const ENOUGH: u64 = 5;
 /// Destinations of the forecast.
 const FORECAST: usize = 20;
 /// Points of the history.
 const POINTS: usize = 300;
 
 /// How many recipients fewer there are each second, over the last half hour; negative while it grows.
-fn drain(history: &[(Time, QueueSample)]) -> Option<f64> {
+fn rate(history: &[(Time, QueueSample)]) -> Option<f64> {
     let last = history.last()?;
     let first = history.iter().find(|look| look.0 >= last.0.plus(-DRAIN))?;
-    let seconds = (last.0.0 - first.0.0) as f64 / Time::SECOND as f64;
-    (seconds >= 60.0).then(|| (first.1.recipients as f64 - last.1.recipients as f64) / seconds)
+    let look = |look: &(Time, QueueSample)| (look.0, look.1.recipients as i64);
+    drain::per_second(look(first), look(last))
 }
 
 /// `GET /queue/live`.
@@ -50,9 +48,9 @@ pub(crate) async fn get(State(api): State<Arc<Api>>, _: Reader, uri: Uri) -> Res
 }
 
 fn answer(view: &View, live: &LiveQueue) -> Result<Value, Problem> {
-    let rate = drain(&live.history);
+    let rate = rate(&live.history);
     let now = live.history.last().map_or(0, |look| look.1.recipients);
-    let empty_in = rate.filter(|rate| *rate > 0.0 && now > 0).map(|rate| (now as f64 / rate).round());
+    let empty_in = rate.and_then(|rate| drain::seconds_left(now as i64, rate)).map(f64::round);
     let every = live.history.len().div_ceil(POINTS).max(1);
     let point = |(time, sample): &(Time, QueueSample)| json!({"time": moment(*time), "deferred": sample.deferred, "active": sample.active, "held": sample.held, "recipients": sample.recipients});
     let forecast = live.look.as_ref().map_or_else(|| Ok(Vec::new()), |(time, look)| forecast(view, *time, &look.depths))?;
@@ -88,18 +86,10 @@ fn forecast(view: &View, time: Time, depths: &Depths) -> Result<Vec<Value>, Prob
             "domain": domain,
             "expiring": expiring,
             "acceptance": ratio(acceptance),
-            "expected": expected(expiring, acceptance),
+            "expected": drain::expected_back(expiring, acceptance),
         })
     };
     Ok(ending.into_iter().map(row).collect())
-}
-
-/// Messages that come back. Of a few recipients nothing follows for many messages.
-fn expected(expiring: u64, acceptance: Rate) -> u64 {
-    if acceptance.of < ENOUGH {
-        return expiring;
-    }
-    (expiring as f64 * (1.0 - acceptance.count as f64 / acceptance.of as f64)).round() as u64
 }
 
 #[cfg(test)]
@@ -107,18 +97,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_accepted_now_does_not_come_back() {
-        assert_eq!(expected(100, Rate { count: 30, of: 40 }), 25);
-        assert_eq!(expected(100, Rate { count: 0, of: 40 }), 100);
-        assert_eq!(expected(100, Rate { count: 4, of: 4 }), 100, "too few to say");
-    }
-
-    #[test]
     fn what_drains_and_what_grows_is_told_from_half_an_hour() {
         let look = |minute: i64, recipients: u64| (Time(minute * Time::MINUTE), QueueSample { recipients, ..QueueSample::default() });
-        assert_eq!(drain(&[]), None);
-        assert_eq!(drain(&[look(0, 5)]), None);
-        assert_eq!(drain(&[look(0, 9_999), look(60, 700), look(70, 100)]), Some(1.0));
-        assert_eq!(drain(&[look(0, 0), look(10, 600)]), Some(-1.0));
+        assert_eq!(rate(&[]), None);
+        assert_eq!(rate(&[look(0, 5)]), None);
+        assert_eq!(rate(&[look(0, 9_999), look(60, 700), look(70, 100)]), Some(1.0));
+        assert_eq!(rate(&[look(0, 0), look(10, 600)]), Some(-1.0));
     }
 }

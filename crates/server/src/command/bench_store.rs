@@ -119,6 +119,7 @@ fn simulated(start: Time, days: i64, messages_per_day: u32, take: &mut impl FnMu
         if let Some(time) = head.and_then(|head| chrono::DateTime::parse_from_rfc3339(head).ok()) {
             last = Time::from_chrono(&time);
         }
+        assembler.reach(last, &mut rows);
         let record = mailvane_parse::record(text);
         assembler.record("bench", Position { file: FileId(1), offset }, last, &record, &mut rows);
         offset += line.len() as u64;

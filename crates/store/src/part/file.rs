@@ -113,6 +113,25 @@ pub(crate) struct Wanted<'a> {
     pub(crate) rows: Option<&'a [u32]>,
 }
 
+/// Rows of a batch where all rows are looked at one after the other: they stay in the processor's cache.
+const BATCH_ROWS: usize = 16 * 1024;
+
+/// Hands out some columns of all rows, batch by batch, with the number of the first row.
+pub(crate) fn each_batch(path: &Path, names: &[&str], mut see: impl FnMut(u32, &RecordBatch)) -> Result<()> {
+    let wrong = |error: parquet::errors::ParquetError| Error::segment(path, error);
+    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(wrong)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+    let mut first = 0;
+    for batch in builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(wrong)? {
+        let batch = batch.map_err(|error| wrong(error.into()))?;
+        see(first, &batch);
+        first += batch.num_rows() as u32;
+    }
+    Ok(())
+}
+
 /// Reads a segment as one record batch.
 pub(crate) fn read(path: &Path, wanted: Wanted<'_>) -> Result<RecordBatch> {
     let wrong = |error: parquet::errors::ParquetError| Error::segment(path, error);

@@ -3,7 +3,8 @@
 use ahash::{AHashMap, AHashSet};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, UInt32Type};
+use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, UInt64Array};
 use mailvane_model::column::{Column, Positions, Strings, Values};
 use mailvane_model::row::{AttemptColumns, AuthColumns, MessageColumns, NoticeColumns, OutcomeColumns, RejectionColumns, SessionColumns};
 use mailvane_model::{FileId, Position, Stream, Time, id};
@@ -17,6 +18,10 @@ use crate::detail::Detail;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
 use crate::segment::Segment;
+
+/// The columns of the place of a message's first line, in its own row and in those of its attempts and outcomes.
+const PLACE_OF_MESSAGE: [&str; 3] = ["file", "offset", "id_ordinal"];
+const PLACE_OF_LIFE: [&str; 3] = ["message_file", "message_offset", "message_ordinal"];
 
 /// The segments of one part, and the streams by key.
 #[derive(Clone, Copy)]
@@ -68,7 +73,6 @@ fn signed(batch: &RecordBatch, name: &str) -> Vec<Option<i64>> {
 pub(crate) struct OutcomeIds {
     pub(crate) id: u64,
     pub(crate) rev: u32,
-    pub(crate) message: u64,
     pub(crate) last: u64,
 }
 
@@ -123,9 +127,39 @@ impl<'a> PartReader<'a> {
         self.segment(kind).map(|segment| file::read(segment.path(), wanted)).transpose()
     }
 
-    /// Whether a row is superseded.
-    pub(crate) fn is_dead(&self, kind: Kind, row: u32) -> bool {
-        self.segment(kind).is_some_and(|segment| segment.is_dead(row))
+    /// The numbers of the rows that belong to some messages, ascending, superseded ones left out. Of a segment without messages there are
+    /// none.
+    pub(crate) fn rows_of(&self, kind: Kind, lives: &AHashSet<u64>) -> Result<Vec<u32>> {
+        let (name, place) = match kind {
+            Kind::Messages => ("id", PLACE_OF_MESSAGE),
+            _ => ("message", PLACE_OF_LIFE),
+        };
+        let Some(segment) = self.segment(kind).filter(|_| matches!(kind, Kind::Messages | Kind::Attempts | Kind::Outcomes)) else {
+            return Ok(Vec::new());
+        };
+        let [file, offset, ordinal] = place;
+        let mut rows = Vec::new();
+        file::each_batch(segment.path(), &[name, file, offset, ordinal, "last_message"], |first, batch| {
+            let kept = |name: &str| batch.column_by_name(name).and_then(|array| array.as_primitive_opt::<UInt64Type>());
+            let small = batch.column_by_name(ordinal).and_then(|array| array.as_primitive_opt::<UInt32Type>());
+            let (ids, files, offsets, last) = (kept(name), kept(file), kept(offset), kept("last_message"));
+            let number = |column: Option<&UInt64Array>, row: usize| column.map_or(0, |column| column.value(row));
+            for row in 0..batch.num_rows() {
+                let id = ids.filter(|ids| ids.is_valid(row)).map_or_else(
+                    || {
+                        let first = Position { file: FileId(number(files, row)), offset: number(offsets, row) };
+                        first.life(small.map_or(0, |ordinals| ordinals.value(row)))
+                    },
+                    |ids| ids.value(row),
+                );
+                let of_last = || last.is_some_and(|last| last.is_valid(row) && lives.contains(&last.value(row)));
+                let number = first + row as u32;
+                if (lives.contains(&id) || of_last()) && !segment.is_dead(number) {
+                    rows.push(number);
+                }
+            }
+        })?;
+        Ok(rows)
     }
 
     /// The id and revision of every message, by row.
@@ -159,7 +193,7 @@ impl<'a> PartReader<'a> {
         let last = last_lives(&batch, &firsts);
         let ids = outcome_ids(&batch, &last);
         let revs = Values::<u32>::read("rev", &Source { batch: &batch, streams: &no_stream })?;
-        let all = (0..ids.len()).map(|row| OutcomeIds { id: ids[row], rev: revs.0[row], message: firsts[row].0, last: last[row] });
+        let all = (0..ids.len()).map(|row| OutcomeIds { id: ids[row], rev: revs.0[row], last: last[row] });
         Ok(all.collect())
     }
 

@@ -34,6 +34,10 @@ pub(crate) async fn by_relay(relay: &Relay, host: &str, from: &str, to: &[String
 
 /// Sends a mail to the servers of its recipients.
 pub(crate) async fn direct(exchanges: &dyn FindExchanges, host: &str, from: &str, to: &[String], mail: &[u8]) -> Tried {
+    direct_at(PORT, exchanges, host, from, to, mail).await
+}
+
+async fn direct_at(port: u16, exchanges: &dyn FindExchanges, host: &str, from: &str, to: &[String], mail: &[u8]) -> Tried {
     let mut all = Vec::new();
     for to in to {
         let domain = to.rsplit('@').next().unwrap_or_default();
@@ -46,7 +50,7 @@ pub(crate) async fn direct(exchanges: &dyn FindExchanges, host: &str, from: &str
         };
         let mut last = Tried::said(Said::Deferred, &format!("{domain} has no mail server"));
         for server in servers.into_iter().take(EXCHANGES) {
-            let relay = Relay { host: server, port: PORT, protection: Protection::WhereOffered, login: None };
+            let relay = Relay { host: server, port, protection: Protection::WhereOffered, login: None };
             last = match transport(&relay, host) {
                 Ok(transport) => one(&transport, from, to, mail).await,
                 Err(text) => Tried::said(Said::Refused, &text),
@@ -148,6 +152,86 @@ mod tests {
             ("250 queued as ", None),
         ] {
             assert_eq!(queue_id(reply).as_deref(), id, "{reply}");
+        }
+    }
+
+    /// Mail servers of made-up domains, all on one port.
+    struct Zone;
+
+    impl FindExchanges for Zone {
+        fn of<'a>(&'a self, domain: &'a str) -> crate::notify::send::Exchanges<'a> {
+            let servers = match domain {
+                "two.example" => Ok(vec!["127.0.0.9".to_owned(), "127.0.0.1".to_owned()]),
+                "one.example" => Ok(vec!["127.0.0.1".to_owned()]),
+                "none.example" => Ok(Vec::new()),
+                _ => Err("no such domain".to_owned()),
+            };
+            Box::pin(async move { servers })
+        }
+    }
+
+    /// A server that takes `sessions` sessions and refuses recipients whose name begins with `no`; what it was given.
+    fn server(sessions: usize) -> (u16, std::thread::JoinHandle<Vec<String>>) {
+        use std::io::{BufRead, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let serve = move || {
+            let mut given = Vec::new();
+            for _ in 0..sessions {
+                let (stream, _) = listener.accept().expect("a session");
+                let mut out = stream.try_clone().expect("a handle");
+                out.write_all(b"220 mx.example ready\r\n").expect("said");
+                let mut in_data = false;
+                for line in std::io::BufReader::new(stream).lines() {
+                    let Ok(line) = line else { break };
+                    let word = line.get(..4).unwrap_or(&line).to_ascii_uppercase();
+                    let answer: &[u8] = match word.as_str() {
+                        _ if in_data && line != "." => continue,
+                        "." => b"250 2.0.0 Ok: queued as 4DIRECT1\r\n",
+                        "EHLO" => b"250 mx.example\r\n",
+                        "RCPT" if line.to_ascii_lowercase().contains("<no") => b"550 5.1.1 no such user\r\n",
+                        "DATA" => b"354 go on\r\n",
+                        "QUIT" => b"221 bye\r\n",
+                        _ => b"250 ok\r\n",
+                    };
+                    in_data = word == "DATA";
+                    given.push(line);
+                    if out.write_all(answer).is_err() || word == "QUIT" {
+                        break;
+                    }
+                }
+            }
+            given
+        };
+        (port, std::thread::spawn(serve))
+    }
+
+    fn sent(port: u16, to: &[&str]) -> Tried {
+        let to: Vec<String> = to.iter().map(|to| (*to).to_owned()).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(direct_at(port, &Zone, "host.example", "mailvane@host.example", &to, b"Subject: x\r\n\r\nx\r\n"))
+    }
+
+    #[test]
+    fn a_notice_goes_straight_to_the_next_server_when_the_first_is_down() {
+        let (port, server) = server(1);
+        let tried = sent(port, &["ops@two.example"]);
+        assert_eq!((tried.said, tried.queue_ids), (Said::Accepted, vec!["4DIRECT1".to_owned()]), "{}", tried.reply);
+        let given = server.join().expect("it ended");
+        assert!(given.iter().any(|line| line == "RCPT TO:<ops@two.example>"), "{given:?}");
+    }
+
+    #[test]
+    fn who_is_refused_or_not_found_is_told_apart() {
+        let (port, server) = server(1);
+        let tried = sent(port, &["nobody@one.example"]);
+        assert_eq!(tried.said, Said::Refused);
+        assert!(tried.reply.contains("no such user"), "{}", tried.reply);
+        server.join().expect("it ended");
+        for (to, words) in [("ops@lost.example", "cannot be found"), ("ops@none.example", "has no mail server")] {
+            let tried = sent(port, &[to]);
+            assert_eq!(tried.said, Said::Deferred);
+            assert!(tried.reply.contains(words), "{}", tried.reply);
         }
     }
 
