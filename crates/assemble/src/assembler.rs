@@ -269,7 +269,12 @@ impl Assembler {
     pub(crate) fn known_or_new(&mut self, here: Here, queue_id: &[u8], sink: &mut impl Sink) -> LifeRef {
         match self.known(here, queue_id, sink) {
             Some(at) => at,
-            None => self.create(here, queue_id, 0, sink),
+            None => {
+                let at = self.create(here, queue_id, 0, sink);
+                // Where the first lines of a later hop are lost, the reply that named it still tells where it came from.
+                self.appeared(at, sink);
+                at
+            }
         }
     }
 

@@ -365,6 +365,10 @@ pub(crate) fn unnamed(life: &Life) -> usize {
     if !life.flags.has(Flags::CLOSED) || !life.flags.has(Flags::ACTIVE) || life.flags.has(decided) || life.previous_id != 0 {
         return 0;
     }
+    // Begun in the middle by a retry, which counts all recipients again: who is not named had an end before the log begins.
+    if !life.flags.has(Flags::OPENED) && life.message_id.is_empty() {
+        return 0;
+    }
     // One address reached by two aliases is one recipient with two lines.
     let ended = |each: &crate::life::Recipient| each.attempts.saturating_sub(each.deferrals).max(u32::from(each.state == State::Final));
     let named: u64 = life.recipients.iter().map(|each| u64::from(ended(each).max(1))).sum();

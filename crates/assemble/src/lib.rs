@@ -3,7 +3,7 @@
 //! * [`Assembler`]: feed it records in the order of each stream, move its clock of log time, take its changed state.
 //! * [`config`]: what is ours, and the limits.
 //! * Inside: `life`, `lives` (open messages), `chain` (hops joined), `attempt`, `ending` (how lives end), `outcome` (rows),
-//!   `session` (connections by process), `relay` (who took over), `ours` (what was found to be ours), `inbound` (what
+//!   `leftover` (what is open at the end), `session` (connections by process), `relay` (who took over), `ours` (what was found to be ours), `inbound` (what
 //!   the lines of any server come to), `postfix`, `exim`, `sendmail`, `opensmtpd` (their lines).
 
 mod assembler;
@@ -14,6 +14,7 @@ mod encoding;
 mod ending;
 mod exim;
 mod inbound;
+mod leftover;
 mod life;
 mod lives;
 pub mod network;
@@ -37,6 +38,7 @@ mod verdict;
 
 pub use assembler::Assembler;
 pub use config::{Config, Limits, Ours};
+pub use leftover::{Handed, Leftover};
 pub use network::Network;
 pub use ours::{Evidence, Found, Taken};
 pub use reply::stage;

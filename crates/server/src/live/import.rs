@@ -172,7 +172,7 @@ impl Importing<'_> {
         let mut open = Batch::default();
         assembler.finish(&mut open);
         let snapshot = self.target.snapshot()?;
-        self.done.joined = border::join(&open, &snapshot, self)?;
+        self.done.joined = border::join(assembler.leftovers(), &open, &snapshot, self)?;
         let mut state: Vec<_> = vec![(self.name.clone(), None)];
         for file in &self.files {
             state.push(([FILES, &file.file.0.to_be_bytes()].concat(), Some(file.encode())));
