@@ -605,6 +605,9 @@ pub(crate) struct Import {
     pub(crate) data_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) clock: Clock,
+    /// Rows of one commit
+    #[arg(long, hide = true, default_value_t = crate::live::import::COMMIT_ROWS, value_name = "N")]
+    pub(crate) commit_rows: usize,
 }
 
 #[cfg(feature = "daemon")]

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &cli::Import, now: Time) -> Result<Ending> {
             let job = Job::of(&files, &arguments.clock, now)?;
             let mut assembly = super::assembly(&arguments.clock);
             assembly.ours.domains.extend(config.domains.ours.iter().map(|domain| domain.to_lowercase()));
-            let done = import(&job, &assembly, &mut store, &mut |words| {
+            let done = import(&job, &assembly, arguments.commit_rows, &mut store, &mut |words| {
                 progress.say(words);
                 Ok(())
             })?;

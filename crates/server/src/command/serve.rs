@@ -24,7 +24,7 @@ use crate::alerting::settings::{Plan, host_name};
 use crate::config::Config;
 use crate::live::committer::Handle;
 use crate::live::engine::{Engine, Settings};
-use crate::live::import::import;
+use crate::live::import::{COMMIT_ROWS, import};
 use crate::live::kept::Keep;
 use crate::live::sources;
 use crate::live::view::{About, Shared};
@@ -182,7 +182,7 @@ impl socket::Answer for Answers {
             Question::Import { files, clock } => {
                 let mut handle = self.handle.clone().context("the daemon is stopping")?;
                 let job = Job::of(&files, &clock, Time::from_chrono(&chrono::Utc::now()))?;
-                let done = import(&job, &self.assembly, &mut handle, progress)?;
+                let done = import(&job, &self.assembly, COMMIT_ROWS, &mut handle, progress)?;
                 Ok(serde_json::to_value(done)?)
             }
         }

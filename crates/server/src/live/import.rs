@@ -18,7 +18,7 @@ use super::engine::FILES;
 use crate::pipeline::files::{self, Job, Seen, Watcher};
 
 /// Rows of one commit.
-const COMMIT_ROWS: usize = 200_000;
+pub(crate) const COMMIT_ROWS: usize = 200_000;
 /// Lines between two words of progress.
 const PROGRESS_LINES: u64 = 500_000;
 /// Prefix of the state keys of imports that are not over.
@@ -62,10 +62,11 @@ pub(crate) struct Imported {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Reads the files of a job into a store. `progress` says on the way how far it is, and may end it.
+/// Reads the files of a job into a store, so many rows in one commit. `progress` says on the way how far it is, and may end it.
 pub(crate) fn import(
     job: &Job,
     config: &Config,
+    commit_rows: usize,
     target: &mut dyn Target,
     progress: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Imported> {
@@ -82,6 +83,7 @@ pub(crate) fn import(
         progress,
         known,
         name,
+        commit_rows,
         batch: Batch::default(),
         skip,
         seen: 0,
@@ -133,6 +135,7 @@ struct Importing<'a> {
     /// Files that the store knows, by the id of their first line.
     known: HashMap<FileId, PathBuf>,
     name: Vec<u8>,
+    commit_rows: usize,
     batch: Batch,
     /// So many rows were committed before an interruption.
     skip: u64,
@@ -233,7 +236,7 @@ impl Watcher for Importing<'_> {
             let at = seen.time.map_or_else(String::new, |time| format!(", at {}", time.to_chrono().format("%Y-%m-%d %H:%M")));
             result = (self.progress)(&format!("{} lines, {} rows{at}", self.done.lines, self.done.rows));
         }
-        if result.is_ok() && self.batch.len() >= COMMIT_ROWS {
+        if result.is_ok() && self.batch.len() >= self.commit_rows {
             let files: Vec<PathBuf> = self.files.iter().map(|state| state.path.clone()).collect();
             result = self.commit_part(&files);
         }
