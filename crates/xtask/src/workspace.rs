@@ -50,8 +50,6 @@ pub(crate) enum Build {
     Whole,
     /// Only the commands that read files: without store and dashboard, built in a fraction of the time.
     Light,
-    /// What follows logs into a store, without queries and dashboard.
-    Follow,
 }
 
 /// Builds the program and says where it is. Cargo shows its own progress.
@@ -68,9 +66,6 @@ pub(crate) fn build_command(profile: &str, build: Build) -> Command {
     match build {
         Build::Whole => cargo(&["build", "--workspace", "--bin", "mailvane", "--profile", profile]),
         Build::Light => cargo(&["build", "--package", "mailvane-server", "--no-default-features", "--profile", profile]),
-        Build::Follow => {
-            cargo(&["build", "--package", "mailvane-server", "--no-default-features", "--features", "follow", "--profile", profile])
-        }
     }
 }
 

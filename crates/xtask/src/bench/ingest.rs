@@ -15,8 +15,7 @@ const OPEN: u64 = 500_000;
 
 /// Runs it; the program prints its figures.
 pub(super) fn run(wanted: &Wanted) -> Result<()> {
-    // Without Polars, which ingest does not need: built in a fraction of the time.
-    let binary = workspace::build_program("release", workspace::Build::Follow)?;
+    let binary = workspace::build_program("release", workspace::Build::Whole)?;
     let log = sample::log(wanted)?;
     if wanted.rate > 0 {
         return at_rate(&binary, &log, wanted.rate, wanted.seconds);
