@@ -589,6 +589,9 @@ pub(crate) struct Serve {
     pub(crate) clock: Clock,
     #[command(flatten)]
     pub(crate) rules: Rules,
+    /// Rows of one commit while history is read
+    #[arg(long, hide = true, default_value_t = crate::live::engine::COMMIT_ROWS_HISTORY, value_name = "N")]
+    pub(crate) commit_rows: usize,
 }
 
 #[cfg(feature = "daemon")]

@@ -59,8 +59,12 @@ fn lines(start: Time, hours: i64) -> Vec<Vec<u8>> {
 }
 
 fn import(data: &Path, file: &Path) {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_mailvane")).args(["import", "--timezone", "UTC", "--data-dir"]).arg(data).arg(file).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mailvane"))
+        .args(["import", "--timezone", "UTC", "--data-dir"])
+        .arg(data)
+        .arg(file)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -112,7 +116,8 @@ fn told(data: &Path, is_over: bool) -> Told {
             assert!(!is_over || id == 0 || messages.contains_key(&id), "{} names a message that is not there", row.queue_id);
         }
         if row.previous_hop == 0 && row.chain == row.id {
-            let text = format!("{} {} {} {}[{}] {:?}", row.time.rfc3339(0), row.queue_id, row.sender, row.client_name, row.client_ip, row.size);
+            let text =
+                format!("{} {} {} {}[{}] {:?}", row.time.rfc3339(0), row.queue_id, row.sender, row.client_name, row.client_ip, row.size);
             *told.received.entry(text).or_default() += 1;
         }
     }
@@ -151,8 +156,7 @@ fn told(data: &Path, is_over: bool) -> Told {
 fn difference(left: &BTreeMap<String, usize>, right: &BTreeMap<String, usize>) -> String {
     let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     let differs = |key: &&&String| left.get(**key) != right.get(**key);
-    let lines: Vec<String> =
-        keys.iter().filter(differs).map(|key| format!("{:?} {:?} {key}", left.get(*key), right.get(*key))).collect();
+    let lines: Vec<String> = keys.iter().filter(differs).map(|key| format!("{:?} {:?} {key}", left.get(*key), right.get(*key))).collect();
     format!("{} differ, for example\n{}", lines.len(), lines[..lines.len().min(12)].join("\n"))
 }
 
@@ -195,7 +199,8 @@ fn what_is_imported_beside_open_messages_counts_once() {
     import(&data, &earlier);
     let parts = told(&data, false);
     // What still waits and was not tried again: the earlier files do not say that it does.
-    let known = |ends: &BTreeMap<String, usize>| ends.clone().into_iter().filter(|end| !end.0.ends_with("Unknown")).collect::<BTreeMap<_, _>>();
+    let known =
+        |ends: &BTreeMap<String, usize>| ends.clone().into_iter().filter(|end| !end.0.ends_with("Unknown")).collect::<BTreeMap<_, _>>();
     let (whole_ends, parts_ends) = (known(&whole.ends), known(&parts.ends));
     assert!(parts_ends == whole_ends, "outcomes {}", difference(&whole_ends, &parts_ends));
     for figure in [Figure::Received, Figure::Delivered, Figure::Bounced] {

@@ -17,17 +17,15 @@ use mailvane_model::Time;
 use mailvane_simulate::HeadForm;
 use writer::{Dice, compress, host};
 
-/// Kills of an import, unless told otherwise.
+/// Kills, unless told otherwise.
 const ROUNDS: u64 = 6;
-/// Kills of a daemon, unless told otherwise.
-const DAEMON_ROUNDS: u64 = 3;
 /// Lines of each file that is imported.
 const LINES: usize = 9_000;
 /// Lines of each file that the daemon reads: enough for several commits.
-const MANY_LINES: usize = 110_000;
-/// Longest life of a daemon before it is killed, in milliseconds.
-const LONGEST_LIFE: u64 = 4_500;
-/// Rows of one commit of an import: few, so that there are many.
+const MANY_LINES: usize = 40_000;
+/// Longest life of a daemon that reads before it is killed, in milliseconds.
+const LONGEST_LIFE: u64 = 1_200;
+/// Rows of one commit: few, so that there are many.
 const COMMIT_ROWS: u64 = 1_500;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -133,7 +131,7 @@ fn is_unfinished(data: &Path) -> bool {
 
 #[test]
 fn a_daemon_that_is_killed_while_it_reads_history_loses_and_doubles_nothing() {
-    let (rounds, seed) = (number("MAILVANE_KILL_ROUNDS", DAEMON_ROUNDS), number("MAILVANE_KILL_SEED", 5));
+    let (rounds, seed) = (number("MAILVANE_KILL_ROUNDS", ROUNDS), number("MAILVANE_KILL_SEED", 5));
     let folder = folder("history-serve");
     let logs = folder.join("logs");
     std::fs::create_dir(&logs).unwrap();
@@ -150,7 +148,8 @@ fn a_daemon_that_is_killed_while_it_reads_history_loses_and_doubles_nothing() {
         let data = folder.join("killed");
         // Few lives are enough for all of it; then it begins anew.
         for _ in 0..3 {
-            let daemon = Daemon::start(&data, &patterns);
+            let mut daemon = Daemon::start_in_steps(&data, &patterns, COMMIT_ROWS);
+            daemon.wait_for_words();
             std::thread::sleep(Duration::from_millis(1 + dice.below(LONGEST_LIFE)));
             daemon.kill();
             kills += 1;

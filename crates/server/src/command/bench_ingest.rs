@@ -13,7 +13,7 @@ use mailvane_ingest::Spec;
 use mailvane_model::Time;
 use mailvane_store::{Disk, Kind, Snapshot, Store};
 
-use crate::live::engine::{Engine, Settings};
+use crate::live::engine::{COMMIT_ROWS_HISTORY, Engine, Settings};
 use crate::live::kept::Keep;
 use crate::live::view::{About, Shared, View};
 use crate::pipeline::span;
@@ -298,6 +298,7 @@ fn settings(log: &Path, folder: PathBuf, keep: bool) -> Result<Settings> {
         folder,
         keep: if keep { Keep::Failed } else { Keep::Nothing },
         store: mailvane_store::Options::default(),
+        history_rows: COMMIT_ROWS_HISTORY,
     })
 }
 

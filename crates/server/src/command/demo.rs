@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &cli::Demo, now: Time) -> Result<Ending> {
         folder: folder.join("store"),
         keep: crate::live::kept::Keep::default(),
         store: mailvane_store::Options::default(),
+        history_rows: crate::live::engine::COMMIT_ROWS_HISTORY,
     };
     let about = About {
         started: now,

@@ -317,6 +317,7 @@ fn plan(arguments: &cli::Serve, config: &Config, found: &discover::Found) -> Res
         folder,
         keep: keep(config),
         store: store_options(config)?,
+        history_rows: arguments.commit_rows,
     })
 }
 

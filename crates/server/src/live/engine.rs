@@ -51,7 +51,7 @@ const COMMIT_HISTORY: Duration = Duration::from_secs(2);
 /// A commit is made when so many rows are waiting.
 const COMMIT_ROWS: usize = 50_000;
 /// While history is read.
-const COMMIT_ROWS_HISTORY: usize = 250_000;
+pub(crate) const COMMIT_ROWS_HISTORY: usize = 250_000;
 /// With so many rows that could not be handed over nothing more is read.
 const ROWS_MAX: usize = 300_000;
 /// How long is waited for lines when there are none.
@@ -90,6 +90,8 @@ pub(crate) struct Settings {
     pub(crate) keep: Keep,
     /// How the store is kept.
     pub(crate) store: mailvane_store::Options,
+    /// Rows of one commit while history is read.
+    pub(crate) history_rows: usize,
 }
 
 /// Follows logs into a store.
@@ -338,7 +340,7 @@ impl Engine {
     }
 
     fn is_due(&self) -> bool {
-        let (every, rows) = if self.caught_up { (COMMIT_EVERY, COMMIT_ROWS) } else { (COMMIT_HISTORY, COMMIT_ROWS_HISTORY) };
+        let (every, rows) = if self.caught_up { (COMMIT_EVERY, COMMIT_ROWS) } else { (COMMIT_HISTORY, self.settings.history_rows) };
         self.batch.len() >= rows || self.committed.elapsed() >= every
     }
 

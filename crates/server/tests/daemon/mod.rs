@@ -41,6 +41,12 @@ impl Daemon {
         Self::start_reading(data, patterns, Stdio::null())
     }
 
+    /// The same, with commits of so many rows while history is read.
+    pub(crate) fn start_in_steps(data: &Path, patterns: &[String], rows: u64) -> Self {
+        let steps = ["--commit-rows".to_owned(), rows.to_string()];
+        Self::start_reading(data, &[&steps, patterns].concat(), Stdio::null())
+    }
+
     /// The same, with something on its standard input.
     pub(crate) fn start_reading(data: &Path, patterns: &[String], input: Stdio) -> Self {
         let words = |ending: &str| OpenOptions::new().create(true).append(true).open(data.with_extension(ending)).unwrap();
@@ -68,12 +74,8 @@ impl Daemon {
 
     /// `kill -TERM`: it must end by itself and without complaint.
     pub(crate) fn stop(mut self) {
-        let begun = Instant::now();
         // From its first words on it can be told to stop.
-        while std::fs::metadata(self.data.with_extension("out")).unwrap().len() == self.said && begun.elapsed() < LONGEST {
-            self.must_run();
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.wait_for_words();
         self.must_run();
         assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
         let begun = Instant::now();
@@ -86,6 +88,15 @@ impl Daemon {
         }
         self.child.kill().unwrap();
         panic!("it did not stop: {}", self.complaints());
+    }
+
+    /// Waits for its first words: then it begins to read.
+    pub(crate) fn wait_for_words(&mut self) {
+        let begun = Instant::now();
+        while std::fs::metadata(self.data.with_extension("out")).unwrap().len() == self.said && begun.elapsed() < LONGEST {
+            self.must_run();
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn must_run(&mut self) {
