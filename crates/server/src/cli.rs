@@ -166,7 +166,8 @@ pub(crate) struct Records {
 
 #[derive(Args, Debug)]
 pub(crate) struct Trace {
-    /// Log files; without any, the store of `serve` is asked
+    /// Log files; without any, the store of `serve`, or the mail log of this machine where there is none. A word that is no file is looked
+    /// for: a queue id, a Message-ID, an address, a host
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
@@ -196,9 +197,9 @@ pub(crate) struct Trace {
     /// Print JSON, one message a line
     #[arg(long)]
     pub(crate) json: bool,
-    /// Where the store is (default: the data directory of `serve`)
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
+    #[cfg(feature = "daemon")]
+    #[command(flatten)]
+    pub(crate) store: Stored,
 }
 
 #[derive(Args, Debug)]

@@ -6,6 +6,7 @@ use mailvane_analytics::Within;
 use mailvane_model::row::Batch;
 use mailvane_model::word::Outcome;
 use mailvane_model::{AttemptRow, MessageRow, OutcomeRow};
+use mailvane_store::Snapshot;
 
 use super::problem::Problem;
 use crate::live::view::View;
@@ -17,6 +18,11 @@ const MESSAGES_MAX: usize = 4_000;
 
 /// Every row of the chains that some messages belong to.
 pub(crate) fn gather(view: &View, ids: &[u64]) -> Result<Batch, Problem> {
+    Ok(rows_of(&view.snapshot, &view.open, ids)?)
+}
+
+/// The same out of a store and what is open.
+pub(crate) fn rows_of(snapshot: &Snapshot, open: &Batch, ids: &[u64]) -> mailvane_store::Result<Batch> {
     let mut found = Batch::default();
     let mut known: BTreeSet<u64> = BTreeSet::new();
     let mut wanted: BTreeSet<u64> = ids.iter().copied().filter(|id| *id != 0).collect();
@@ -27,8 +33,8 @@ pub(crate) fn gather(view: &View, ids: &[u64]) -> Result<Batch, Problem> {
             break;
         }
         known.extend(&new);
-        let mut rows = view.snapshot.life(&new)?;
-        add_open(view, &new, &mut rows);
+        let mut rows = snapshot.life(&new)?;
+        add_open(open, &new, &mut rows);
         for row in rows.messages.iter() {
             wanted.extend([row.chain, row.previous_hop, row.next_hop].into_iter().filter(|id| *id != 0));
         }
@@ -41,15 +47,15 @@ pub(crate) fn gather(view: &View, ids: &[u64]) -> Result<Batch, Problem> {
 }
 
 /// Adds what is open of some messages.
-fn add_open(view: &View, ids: &[u64], rows: &mut Batch) {
+fn add_open(open: &Batch, ids: &[u64], rows: &mut Batch) {
     let is_wanted = |id: u64| ids.binary_search(&id).is_ok();
-    for row in view.open.messages.iter().filter(|row| is_wanted(row.id) || is_wanted(row.chain)) {
+    for row in open.messages.iter().filter(|row| is_wanted(row.id) || is_wanted(row.chain)) {
         rows.messages.push(&row);
     }
-    for row in view.open.outcomes.iter().filter(|row| is_wanted(row.message) || is_wanted(row.last_message)) {
+    for row in open.outcomes.iter().filter(|row| is_wanted(row.message) || is_wanted(row.last_message)) {
         rows.outcomes.push(&row);
     }
-    for row in view.open.attempts.iter().filter(|row| is_wanted(row.message)) {
+    for row in open.attempts.iter().filter(|row| is_wanted(row.message)) {
         rows.attempts.push(&row);
     }
 }

@@ -13,7 +13,7 @@ mod assets;
 mod attention;
 mod body;
 mod breakdown;
-mod chain;
+pub(crate) mod chain;
 mod charts;
 mod context;
 #[cfg(test)]
@@ -28,7 +28,7 @@ mod health;
 mod item;
 mod json;
 mod life;
-mod lines;
+pub(crate) mod lines;
 mod listen;
 mod live;
 mod live_queue;

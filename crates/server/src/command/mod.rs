@@ -28,7 +28,7 @@ mod serve;
 mod suppress;
 #[cfg(feature = "daemon")]
 mod token;
-mod trace;
+pub(crate) mod trace;
 #[cfg(feature = "daemon")]
 mod user;
 

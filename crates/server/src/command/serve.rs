@@ -20,6 +20,7 @@ use mailvane_model::word::Mta;
 use serde_json::{Value, json};
 
 use super::door::Door;
+use super::trace::stored::{self, Place};
 use crate::alerting::settings::{Plan, host_name};
 use crate::config::Config;
 use crate::live::committer::Handle;
@@ -178,6 +179,11 @@ impl socket::Answer for Answers {
                 let lines: u64 = view.sources.iter().map(|source| source.lines).sum();
                 let behind: u64 = view.sources.iter().map(|source| source.bytes_behind).sum();
                 Ok(json!({ "lines": lines, "bytes_behind": behind, "commit": view.snapshot.number().0, "stopped": view.stopped }))
+            }
+            Question::Trace(asked) => {
+                let view = self.shared.view().context("just starting")?;
+                let place = Place { snapshot: &view.snapshot, open: &view.open, files: &view.files };
+                Ok(Value::String(stored::answer(&place, &asked, clock())?))
             }
             Question::Import { files, clock } => {
                 let mut handle = self.handle.clone().context("the daemon is stopping")?;

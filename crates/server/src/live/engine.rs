@@ -33,7 +33,7 @@ use crate::pipeline::merged::line_key;
 use crate::probing::learning::Learning;
 
 /// Prefix of the state keys of assembly.
-const ASSEMBLY: &[u8] = b"assemble/";
+pub(crate) const ASSEMBLY: &[u8] = b"assemble/";
 /// Prefix of the state keys of files.
 pub(crate) const FILES: &[u8] = b"file/";
 /// The state key of feeds.

@@ -16,6 +16,8 @@ struct Candidate {
     time: Time,
     by_message: bool,
     by_recipient: bool,
+    /// The one word was found somewhere.
+    by_word: bool,
 }
 
 /// First pass: which chains match.
@@ -37,23 +39,35 @@ impl Finder {
 
     /// The chains that match, and the refusals, at most `limit` of each: the newest.
     pub(super) fn found(self, limit: usize) -> (BTreeMap<u64, Time>, BTreeSet<u64>) {
-        let mut chains: BTreeMap<u64, (Time, bool, bool)> = BTreeMap::new();
+        let mut chains: BTreeMap<u64, (Time, bool, bool, bool)> = BTreeMap::new();
         for (id, message) in &self.messages {
             let chain = if message.chain == 0 { *id } else { message.chain };
-            let entry = chains.entry(chain).or_insert((message.time, false, false));
+            let entry = chains.entry(chain).or_insert((message.time, false, false, self.wanted.word.is_none()));
             entry.0 = entry.0.min(message.time);
             entry.1 |= message.by_message;
             entry.2 |= message.by_recipient;
+            entry.3 |= message.by_word;
         }
         let mut matching: Vec<(Time, u64)> = chains
             .into_iter()
-            .filter(|(_, (time, by_message, by_recipient))| *by_message && *by_recipient && self.span.contains(*time))
+            .filter(|(_, (time, message, recipient, word))| *message && *recipient && *word && self.span.contains(*time))
             .map(|(id, found)| (found.0, id))
             .collect();
         matching.sort_unstable();
         let newest = matching.split_off(matching.len().saturating_sub(limit));
         let rejections = self.rejections.iter().rev().take(limit).map(|found| found.1).collect();
         (newest.into_iter().map(|(time, id)| (id, time)).collect(), rejections)
+    }
+
+    /// A recipient of a message, before and after expansion.
+    fn recipient(&mut self, message: u64, addresses: [Address<'_>; 2]) {
+        let found = |needle: &Option<String>| needle.as_ref().is_some_and(|needle| addresses.iter().any(|address| has(*address, needle)));
+        let (by_recipient, by_word) = (found(&self.wanted.recipient), found(&self.wanted.word));
+        if by_recipient || by_word {
+            let candidate = self.messages.entry(message).or_default();
+            candidate.by_recipient |= by_recipient;
+            candidate.by_word |= by_word;
+        }
     }
 
     fn message_matches(&self, row: &MessageRow<'_>) -> bool {
@@ -70,27 +84,27 @@ impl Sink for Finder {
     fn message(&mut self, row: &MessageRow<'_>, _replaced: Option<&MessageRow<'_>>) {
         let matches = self.message_matches(row);
         let no_recipient = self.wanted.recipient.is_none();
+        let word = self.wanted.word.as_ref().is_some_and(|word| {
+            row.queue_id.eq_ignore_ascii_case(word)
+                || row.message_id.to_lowercase().contains(word.as_str())
+                || has(row.sender, word)
+                || row.client_ip == *word
+                || row.client_name.to_lowercase().contains(word.as_str())
+        });
         let candidate = self.messages.entry(row.id).or_default();
         candidate.chain = row.chain;
         candidate.time = row.time;
         candidate.by_message |= matches;
         candidate.by_recipient |= no_recipient;
+        candidate.by_word |= word;
     }
 
     fn attempt(&mut self, row: &AttemptRow<'_>) {
-        if let Some(needle) = &self.wanted.recipient
-            && (has(row.recipient, needle) || has(row.orig_recipient, needle))
-        {
-            self.messages.entry(row.message).or_default().by_recipient = true;
-        }
+        self.recipient(row.message, [row.recipient, row.orig_recipient]);
     }
 
     fn outcome(&mut self, row: &OutcomeRow<'_>, _replaced: Option<&OutcomeRow<'_>>) {
-        if let Some(needle) = &self.wanted.recipient
-            && (has(row.recipient, needle) || has(row.orig_recipient, needle))
-        {
-            self.messages.entry(row.message).or_default().by_recipient = true;
-        }
+        self.recipient(row.message, [row.recipient, row.orig_recipient]);
     }
 
     fn rejection(&mut self, row: &RejectionRow<'_>) {
@@ -100,7 +114,10 @@ impl Sink for Finder {
             && wanted.queue_id.as_ref().is_none_or(|id| row.queue_id == id)
             && wanted.sender.as_ref().is_none_or(|needle| has(row.sender, needle))
             && wanted.recipient.as_ref().is_none_or(|needle| has(row.recipient, needle))
-            && wanted.client.as_ref().is_none_or(client);
+            && wanted.client.as_ref().is_none_or(client)
+            && wanted.word.as_ref().is_none_or(|word| {
+                row.queue_id.eq_ignore_ascii_case(word) || has(row.sender, word) || has(row.recipient, word) || client(word)
+            });
         if matches && self.span.contains(row.time) {
             self.rejections.insert((row.time, row.id));
         }
@@ -119,6 +136,12 @@ pub(super) struct Life {
 }
 
 impl Life {
+    /// Whether it is the same life or refusal.
+    #[cfg(feature = "daemon")]
+    pub(super) fn is_same(&self, other: &Life) -> bool {
+        self.time == other.time && self.rows.messages.id == other.rows.messages.id && self.rows.rejections.id == other.rows.rejections.id
+    }
+
     /// Where its lines stand.
     pub(super) fn positions(&self) -> impl Iterator<Item = Position> {
         let of_messages = self.rows.messages.lines.all.iter();
@@ -156,7 +179,8 @@ impl Gatherer {
                 }
             }
             for row in batch.outcomes.iter() {
-                if let Some(life) = loose.get_mut(&row.message) {
+                let chain = self.chain_of.get(&row.message).copied().unwrap_or(row.message);
+                if let Some(life) = loose.get_mut(&chain) {
                     life.rows.outcomes.push(&row);
                 }
             }
@@ -190,7 +214,8 @@ impl Sink for Gatherer {
     }
 
     fn outcome(&mut self, row: &OutcomeRow<'_>, _replaced: Option<&OutcomeRow<'_>>) {
-        if self.chains.contains_key(&row.message) {
+        let chain = self.chain_of.get(&row.message).copied().unwrap_or(row.message);
+        if self.chains.contains_key(&chain) || self.chains.contains_key(&row.message) {
             let batch = self.outcomes.entry(row.id).or_default();
             batch.outcomes = Default::default();
             batch.outcomes.push(row);

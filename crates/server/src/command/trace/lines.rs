@@ -18,6 +18,12 @@ impl Lines {
         Lines { wanted: positions.map(|position| (position, None)).collect(), files: HashMap::new() }
     }
 
+    /// Lines that were read already.
+    #[cfg(feature = "daemon")]
+    pub(super) fn known(lines: HashMap<Position, String>, files: HashMap<FileId, PathBuf>) -> Self {
+        Lines { wanted: lines.into_iter().map(|(position, line)| (position, Some(line))).collect(), files }
+    }
+
     /// The lines at some places, in order of file and offset, each once.
     pub(super) fn of(&self, positions: impl Iterator<Item = Position>) -> Vec<&str> {
         let mut places: Vec<Position> = positions.collect();

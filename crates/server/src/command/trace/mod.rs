@@ -1,13 +1,15 @@
 //! `mailvane trace`: the life of matching messages, hop by hop, with the raw lines, and refused attempts.
 //!
 //! Files are read three times: to find what matches, to gather every row of it (a life is only known at its end), and to fetch the
-//! lines. Ids are the same each time.
+//! lines. Ids are the same each time. Without files a store is asked.
 
 mod gather;
 mod lines;
 mod print;
+#[cfg(feature = "daemon")]
+pub(crate) mod stored;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use mailvane_model::Time;
@@ -20,17 +22,26 @@ use gather::{Finder, Gatherer};
 use lines::Lines;
 
 /// What is looked for; every part that is given must match.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Wanted {
     queue_id: Option<String>,
     message_id: Option<String>,
     sender: Option<String>,
     recipient: Option<String>,
     client: Option<String>,
+    /// Any of these, in lower case.
+    word: Option<String>,
+    /// The word as it was typed.
+    typed: Option<String>,
 }
 
 impl Wanted {
     fn of(arguments: &cli::Trace) -> Result<Self> {
+        let mut words = arguments.files.iter().filter_map(|path| word(path));
+        let typed = words.next().map(str::to_owned);
+        if let (Some(one), Some(other)) = (&typed, words.next()) {
+            bail!("neither `{one}` nor `{other}` is a file, and one word can be looked for at a time");
+        }
         let lower = |text: &Option<String>| text.as_ref().map(|text| text.trim_matches(['<', '>']).to_lowercase());
         let wanted = Wanted {
             queue_id: arguments.queue_id.clone(),
@@ -38,14 +49,13 @@ impl Wanted {
             sender: lower(&arguments.sender),
             recipient: lower(&arguments.recipient),
             client: lower(&arguments.client),
+            word: lower(&typed),
+            typed,
         };
-        if wanted.queue_id.is_none()
-            && wanted.message_id.is_none()
-            && wanted.sender.is_none()
-            && wanted.recipient.is_none()
-            && wanted.client.is_none()
-        {
-            bail!("say what to look for: --queue-id, --message-id, --sender, --recipient or --client");
+        if wanted == Wanted::default() {
+            bail!(
+                "say what to look for: a queue id, a Message-ID or an address, or --queue-id, --message-id, --sender, --recipient, --client"
+            );
         }
         Ok(wanted)
     }
@@ -58,8 +68,10 @@ impl Wanted {
             ("sender", &self.sender),
             ("recipient", &self.recipient),
             ("client", &self.client),
+            ("", &self.typed),
         ];
-        let said = parts.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}")));
+        let said =
+            parts.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}").trim_start().to_owned()));
         said.collect::<Vec<_>>().join(", ")
     }
 }
@@ -67,13 +79,15 @@ impl Wanted {
 /// Runs it.
 pub(crate) fn run(arguments: &cli::Trace, now: Time) -> Result<Ending> {
     let wanted = Wanted::of(arguments)?;
-    if arguments.files.is_empty() {
-        bail!(
-            "name the log files, for example `mailvane trace /var/log/mail.log* --recipient joe@example.com`; the messages of a running `serve` are on its page"
-        );
+    let mut files: Vec<PathBuf> = arguments.files.iter().filter(|path| word(path).is_none()).cloned().collect();
+    if files.is_empty() {
+        files = match unnamed(arguments, &wanted, now)? {
+            Some(files) => files,
+            None => return Ok(Ending::Fine),
+        };
     }
     rules::install(arguments.rules.rules.as_deref())?;
-    let spooled = Spooled::take(&arguments.files)?;
+    let spooled = Spooled::take(&files)?;
     let mut job = Job::of(&spooled.files, &arguments.clock, now)?;
     let span = Span::parse(&arguments.span, job.zone, now)?;
     let mut finder = Finder::new(wanted.clone(), span);
@@ -88,6 +102,38 @@ pub(crate) fn run(arguments: &cli::Trace, now: Time) -> Result<Ending> {
     let ending = warn(&reading);
     print::print(&lives, &lines, &reading, &job, &wanted.words(), arguments.json)?;
     Ok(ending)
+}
+
+/// Without files: prints what the store has; where there is none, the log files of this machine are to be read.
+#[cfg(feature = "daemon")]
+fn unnamed(arguments: &cli::Trace, wanted: &Wanted, now: Time) -> Result<Option<Vec<PathBuf>>> {
+    use std::io::Write;
+
+    if let Some(text) = stored::run(arguments, wanted.clone(), now)? {
+        return match std::io::stdout().write_all(&text) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("cannot write the answer"),
+            _ => Ok(None),
+        };
+    }
+    let files = stored::logs()?;
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    writeln!(std::io::stderr(), "mailvane: there is no store yet (`mailvane serve` makes one): reading {}", names.join(", "))?;
+    Ok(Some(files))
+}
+
+#[cfg(not(feature = "daemon"))]
+fn unnamed(_: &cli::Trace, _: &Wanted, _: Time) -> Result<Option<Vec<PathBuf>>> {
+    bail!("name the log files, for example `mailvane trace /var/log/mail.log* --recipient joe@example.com`: this build has no store")
+}
+
+/// What can only be looked for: no file, but an address, a Message-ID, an IP address or what a queue id looks like.
+fn word(path: &Path) -> Option<&str> {
+    const SHORTEST_ID: usize = 5;
+    let text = path.to_str().filter(|_| !path.exists())?;
+    let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
+    let is_id = text.len() >= SHORTEST_ID && has_digit && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_name = text.contains('@') && !text.contains('/') || text.starts_with('<') || text.parse::<std::net::IpAddr>().is_ok();
+    (is_id || is_name).then_some(text)
 }
 
 fn read<W: files::Watcher>(job: &Job, arguments: &cli::Trace, watcher: &mut W) -> Result<files::Reading> {

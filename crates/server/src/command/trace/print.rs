@@ -17,25 +17,30 @@ use crate::json::object::{Object, string};
 use crate::json::report::list;
 use crate::pipeline::files::{Job, Reading};
 
-/// Prints everything found; in words what was searched when there is nothing.
+/// Prints everything found in files; in words what was searched when there is nothing.
 pub(super) fn print(lives: &[Life], lines: &Lines, reading: &Reading, job: &Job, searched: &str, json: bool) -> Result<()> {
     let mut output = Output::new(std::io::stdout().lock());
-    let providers = &crate::rules::current().providers;
-    for life in lives {
-        if json {
-            as_json(&mut output.buffer, life, lines, job.zone);
-            output.end_line();
-        } else {
-            output.buffer.extend_from_slice(as_text(life, lines, job, providers).as_bytes());
-            output.end_line();
-        }
-    }
+    let clock = Clock { zone: job.zone, today: job.now };
+    write(&mut output.buffer, lives, lines, &clock, json);
     if lives.is_empty() && !json {
         output.buffer.extend_from_slice(nothing(reading, job.zone, searched).as_bytes());
         output.end_line();
     }
     output.finish()?;
     Ok(())
+}
+
+/// Writes everything found.
+pub(super) fn write(out: &mut Vec<u8>, lives: &[Life], lines: &Lines, clock: &Clock<Tz>, json: bool) {
+    let providers = &crate::rules::current().providers;
+    for life in lives {
+        if json {
+            as_json(out, life, lines, clock.zone);
+        } else {
+            out.extend_from_slice(as_text(life, lines, clock, providers).as_bytes());
+        }
+        out.push(b'\n');
+    }
 }
 
 fn nothing(reading: &Reading, zone: Tz, searched: &str) -> String {
@@ -58,12 +63,11 @@ fn nothing(reading: &Reading, zone: Tz, searched: &str) -> String {
     )
 }
 
-fn as_text(life: &Life, lines: &Lines, job: &Job, providers: &Providers) -> String {
-    let clock = Clock { zone: job.zone, today: job.now };
+fn as_text(life: &Life, lines: &Lines, clock: &Clock<Tz>, providers: &Providers) -> String {
     let mut text = String::new();
     for row in life.rows.rejections.iter() {
         text.push_str(&format!("Refused: from {} to {}, client {}[{}]\n", row.sender, row.recipient, row.client_name, row.client_ip));
-        text.push_str(&format!("  {}\n", sentence::rejection(&row, &clock)));
+        text.push_str(&format!("  {}\n", sentence::rejection(&row, clock)));
     }
     let mut hops: Vec<MessageRow<'_>> = life.rows.messages.iter().collect();
     hops.sort_by_key(|hop| (hop.time, hop.previous_hop != 0));
@@ -73,13 +77,14 @@ fn as_text(life: &Life, lines: &Lines, job: &Job, providers: &Providers) -> Stri
     }
     for row in life.rows.outcomes.iter() {
         let recipient = if row.recipient.is_unknown() { "(a recipient that no line names)".to_owned() } else { row.recipient.to_string() };
-        text.push_str(&format!("  {recipient}: {}\n", sentence::outcome(&row, providers.name(row.provider), &clock)));
+        text.push_str(&format!("  {recipient}: {}\n", sentence::outcome(&row, providers.name(row.provider), clock)));
     }
     for (number, hop) in hops.iter().enumerate() {
-        text.push_str(&hop_text(number + 1, hop, life, job.zone));
+        text.push_str(&hop_text(number + 1, hop, life, clock.zone));
     }
-    text.push_str("  lines\n");
-    for line in lines.of(life.positions()) {
+    let lines = lines.of(life.positions());
+    text.push_str(if lines.is_empty() { "  its lines are in no log any more\n" } else { "  lines\n" });
+    for line in lines {
         text.push_str(&format!("    {line}\n"));
     }
     text
