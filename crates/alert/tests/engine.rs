@@ -271,6 +271,24 @@ fn a_restart_in_the_middle_repeats_nothing_and_gives_the_same_ids() {
 }
 
 #[test]
+fn who_sends_evenly_round_the_clock_is_within_a_days_limit() {
+    let mut engine = engine(false);
+    let mut play = |minutes: std::ops::Range<i64>, tried: i64| {
+        let mut all = Step::default();
+        for at in minutes {
+            let mut minute = Minute { start: time(at), end: time(at + 1), ..Minute::default() };
+            minute.cells.push((Dimension::All, Arc::from(""), cell(tried, 0)));
+            minute.cells.push((Dimension::User, Arc::from("app"), cell(tried, 0)));
+            all.extend(engine.step(&minute, live(at)));
+        }
+        all.transitions.into_iter().filter(|change| change.rule == "user_limit_day" && change.to == State::Firing).count()
+    };
+    // 21,600 a day, from an account whose busiest hour has 900.
+    assert_eq!(play(0..6 * DAY, 15), 0);
+    assert_eq!(play(6 * DAY..7 * DAY, 30), 1, "twice its day is too much");
+}
+
+#[test]
 fn a_survey_names_for_each_rule_what_is_nearest_to_its_limit() {
     let mut engine = engine(false);
     assert_eq!(engine.survey(), []);

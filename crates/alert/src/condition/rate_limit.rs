@@ -8,9 +8,13 @@ use crate::input::Dimension;
 use crate::measure::Measure;
 use crate::rule::read::Reader;
 use crate::rule::span_text;
+use crate::series::Series;
 
 /// With limits that follow the past, nothing is said before so much of it is known.
 const LEARN: i64 = 2 * Time::DAY;
+
+/// So many times what it had in its busiest hour or day is nothing new.
+const ABOVE_BUSIEST: f64 = 1.5;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -19,7 +23,8 @@ pub struct RateLimit {
     measure: Measure,
     per: i64,
     limit: f64,
-    /// An account that was busy before may have so many times its busiest hour (or a day of such hours); 0: no such thing.
+    /// An account that was busy before may have so many times its busiest hour (or a day of such hours), and half as much again as on its
+    /// busiest day; 0: no such thing.
     times_peak: f64,
     /// Pattern and limit.
     limits: Vec<(String, f64)>,
@@ -53,10 +58,19 @@ impl RateLimit {
         }
     }
 
+    /// What an account may have for its own past. Who sends evenly round the clock has days of many times its busiest hour.
+    fn usual(&self, series: &Series) -> f64 {
+        if self.times_peak <= 0.0 {
+            return 0.0;
+        }
+        let of_hours = series.peak(self.measure, true) * (self.per as f64 / Time::HOUR as f64).sqrt() * self.times_peak;
+        of_hours.max(series.peak_of(self.measure, self.per) * ABOVE_BUSIEST)
+    }
+
     pub(crate) fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Reading>) {
         for (series, is_open) in self.scope.series(scene).filter(|(_, is_open)| scene.is_due(self.per, *is_open)) {
             let own = self.limits.iter().find(|(pattern, _)| scope::matches(pattern, &series.name.key));
-            let usual = series.peak(self.measure, true) * (self.per as f64 / Time::HOUR as f64).sqrt() * self.times_peak;
+            let usual = self.usual(series);
             let limit = own.map_or(self.limit.max(usual), |(_, limit)| *limit);
             if self.times_peak > 0.0 && own.is_none() && scene.learned() < LEARN {
                 continue;

@@ -19,8 +19,9 @@ const COMMIT: usize = 200_000;
 const WAITING: usize = 1;
 /// Ticks in which days are merged.
 const MERGE_TICKS: i64 = 3_000;
-/// Messages of the day on which it is counted how many attempts they need.
+/// Messages a day of the week in which it is counted how many attempts they need: retries come later, the newsletter once.
 const TRIAL: u32 = 2_000;
+const TRIAL_DAYS: i64 = 7;
 /// Messages a day at most.
 const MESSAGES_MAX: u64 = 10_000_000;
 
@@ -53,11 +54,11 @@ pub(crate) fn run(arguments: &cli::BenchStore, now: Time) -> Result<Ending> {
 /// How many messages a day make so many attempts.
 fn messages_for(attempts: u64, first: Time) -> Result<u32> {
     let mut of_trial = 0;
-    simulated(first, 1, TRIAL, &mut |rows| {
+    simulated(first, TRIAL_DAYS, TRIAL, &mut |rows| {
         of_trial += rows.attempts.len() as u64;
         true
     });
-    let messages = attempts * u64::from(TRIAL) / of_trial.max(1);
+    let messages = attempts * u64::from(TRIAL) * TRIAL_DAYS as u64 / of_trial.max(1);
     ensure!(messages <= MESSAGES_MAX, "{messages} messages a day are more than {MESSAGES_MAX}: give more --days");
     Ok(u32::try_from(messages.max(1))?)
 }
