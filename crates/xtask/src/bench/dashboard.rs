@@ -70,11 +70,11 @@ const PAGES: &[(&str, &[&str])] = &[
     ("Sources", &["/sources"]),
 ];
 
-/// Questions that no rollup answers, and the same for DuckDB.
+/// Questions that no rollup answers, and the same for DuckDB, to which a reason is its code.
 const AD_HOC: &[(&str, &str, &str)] = &[(
     "attempts by sender and reason, everything",
     "/breakdown?since=999d&by=sender&reason=mailbox_full&limit=50",
-    "SELECT sender_local, sender_domain, count(*) FROM attempts WHERE reason = 'mailbox_full' GROUP BY ALL ORDER BY 3 DESC LIMIT 50",
+    "SELECT sender_local, sender_domain, count(*) FROM attempts WHERE reason = 4 GROUP BY ALL ORDER BY 3 DESC LIMIT 50",
 )];
 
 struct Asked {
@@ -214,7 +214,7 @@ fn duckdb(sql: &str, store: &Path) -> Result<()> {
         println!("{:<22} DuckDB is not installed: no figure beside it", "");
         return Ok(());
     };
-    let files = store.join("segments").join("**").join("attempts*.parquet");
+    let files = store.join("segments").join("*-attempts.parquet");
     let view = format!("CREATE VIEW attempts AS SELECT * FROM read_parquet('{}', union_by_name = true)", files.display());
     let begun = Instant::now();
     let output = Command::new(found).args(["-c", &view, "-c", sql]).output().context("cannot start duckdb")?;
@@ -320,6 +320,14 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn duckdb_is_asked_for_the_reason_that_is_meant() {
+        let code = mailvane_model::word::Reason::MailboxFull.code();
+        assert!(
+            AD_HOC.iter().all(|(_, question, sql)| question.contains("reason=mailbox_full") && sql.contains(&format!("reason = {code} ")))
+        );
+    }
 
     #[test]
     fn quantiles_are_of_the_values() {
