@@ -220,15 +220,7 @@ const SPANS: [i64; 3] = [Time::HOUR, 8 * Time::HOUR, 48 * Time::HOUR];
 
 /// Nothing that is looked for is later than this.
 fn newest(snapshot: &Snapshot, search: &Search) -> Time {
-    let sealed = snapshot.all_segments().iter().map(|segment| segment.time_max);
-    let pending = snapshot.pending().iter().filter_map(|pending| {
-        let rows = &pending.rows;
-        [&rows.messages.time.0, &rows.attempts.time.0, &rows.rejections.time.0]
-            .into_iter()
-            .filter_map(|times| times.iter().max().copied())
-            .max()
-    });
-    let latest = sealed.chain(pending).max().unwrap_or(search.scope.since);
+    let latest = snapshot.span().map_or(search.scope.since, |span| span.1);
     search.before.map_or(search.scope.until, |before| search.scope.until.min(before.0)).min(latest)
 }
 

@@ -3,8 +3,9 @@
 //! * [`Assembler`]: feed it records in the order of each stream, move its clock of log time, take its changed state.
 //! * [`config`]: what is ours, and the limits.
 //! * Inside: `life`, `lives` (open messages), `chain` (hops joined), `attempt`, `ending` (how lives end), `outcome` (rows),
-//!   `leftover` (what is open at the end), `session` (connections by process), `relay` (who took over), `ours` (what was found to be ours), `inbound` (what
-//!   the lines of any server come to), `postfix`, `exim`, `sendmail`, `opensmtpd` (their lines).
+//!   `leftover` (what is open at the end), `session` (connections by process), `relay` (who took over), `ours` (what was
+//!   found to be ours), `inbound` (what the lines of any server come to), `postfix`, `exim`, `sendmail`, `opensmtpd`
+//!   (their lines).
 
 mod assembler;
 mod attempt;

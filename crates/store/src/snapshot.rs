@@ -92,6 +92,28 @@ impl Snapshot {
         &self.inner.segments
     }
 
+    /// The times of the earliest and the latest row; `None` when there is none.
+    pub fn span(&self) -> Option<(Time, Time)> {
+        let sealed = self.inner.segments.iter().flat_map(|segment| [segment.time_min, segment.time_max]);
+        let pending = self.inner.pending.iter().flat_map(|pending| {
+            let rows = &pending.rows;
+            let times = [
+                &rows.messages.time,
+                &rows.attempts.time,
+                &rows.outcomes.time,
+                &rows.rejections.time,
+                &rows.auths.time,
+                &rows.sessions.time,
+                &rows.notices.time,
+            ];
+            times.into_iter().flat_map(|times| times.0.iter().copied())
+        });
+        sealed.chain(pending).fold(None, |span, time| {
+            let (first, last) = span.unwrap_or((time, time));
+            Some((time.min(first), time.max(last)))
+        })
+    }
+
     /// Every stream, by key.
     pub fn streams(&self) -> &[StreamState] {
         &self.inner.streams

@@ -43,7 +43,7 @@ impl Source {
 
     /// Whether its steps can be added up to steps with these borders.
     pub(super) fn has_borders(&self, snapshot: &Snapshot, borders: &[Time]) -> bool {
-        let finest = self.finest(borders.first().copied().unwrap_or_default(), latest(snapshot));
+        let finest = self.finest(borders.first().copied().unwrap_or_default(), snapshot.span().map_or(Time(0), |span| span.1));
         borders.iter().all(|border| finest.floor(*border) == *border)
     }
 
@@ -57,7 +57,7 @@ impl Source {
     /// Cuts a window.
     fn cut(&self, snapshot: &Snapshot, scope: &Scope) -> Cut {
         // Nothing is later than the last row: the open end of a window costs nothing.
-        let latest = latest(snapshot);
+        let latest = snapshot.span().map_or(Time(0), |span| span.1);
         let finest = self.finest(scope.since, latest);
         let ceiling = |time: Time| finest.floor(time.plus(finest.micros() - 1));
         let (since, until) = (scope.since, if scope.until > latest { ceiling(latest.plus(1)) } else { scope.until });
@@ -256,24 +256,6 @@ pub(super) fn series_rolled(snapshot: &Snapshot, scope: &Scope, source: &Source,
         series_folded(snapshot, &Scope { since, until, ..scope.clone() }, steps)?;
     }
     Ok(())
-}
-
-/// The latest time of any row.
-fn latest(snapshot: &Snapshot) -> Time {
-    let segments = snapshot.all_segments().iter().map(|segment| segment.time_max);
-    let pending = snapshot.pending().iter().flat_map(|pending| {
-        let rows = &pending.rows;
-        [
-            rows.attempts.time.0.iter().max(),
-            rows.outcomes.time.0.iter().max(),
-            rows.messages.time.0.iter().max(),
-            rows.rejections.time.0.iter().max(),
-            rows.auths.time.0.iter().max(),
-            rows.sessions.time.0.iter().max(),
-            rows.notices.time.0.iter().max(),
-        ]
-    });
-    segments.chain(pending.flatten().copied()).max().unwrap_or(Time(0))
 }
 
 /// Leaves only the traffic of the scope in a cell.

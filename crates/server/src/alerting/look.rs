@@ -22,8 +22,6 @@ const STEP: (i64, i64) = (10 * Time::SECOND, Time::MINUTE);
 const NEAR: i64 = 2 * Time::HOUR;
 /// Where every log is read to its end, log time is this much behind the clock: lines on their way are not missed.
 const LAG: i64 = 5 * Time::SECOND;
-/// So much is read at a time: bounds the memory.
-const READ: i64 = 4 * Time::HOUR;
 /// While logs are being read, so much must be new before it is worth a look.
 const ENOUGH: i64 = 6 * Time::HOUR;
 /// Longer ago than this teaches nothing at the first start.
@@ -51,7 +49,7 @@ impl Watch {
             }
             let mut step = Step::default();
             while from < until {
-                let end = until.min(from.floor(READ).plus(READ));
+                let end = rows::stop(from, until);
                 step.extend(self.judge(&view, (from, end), Near { begin, watermark, width, wall })?);
                 from = end;
             }
@@ -99,7 +97,7 @@ impl Watch {
         if through.is_some() && !self.engine.book().is_empty() {
             return through;
         }
-        let history = rows::earliest(&view.snapshot).map(|first| first.max(watermark.plus(-LEARN)).floor(Time::MINUTE));
+        let history = view.snapshot.span().map(|(first, _)| first.max(watermark.plus(-LEARN)).floor(Time::MINUTE));
         match (history, first) {
             (Some(history), Some(first)) if first <= history => through,
             (None, Some(_)) => through,

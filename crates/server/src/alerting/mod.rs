@@ -2,7 +2,7 @@
 //!
 //! * [`rules`]: rules from a folder; [`reload`]: again when they change.
 //! * [`settings`]: what the configuration says of rules and receivers.
-//! * [`rows`]: what is committed, from one time to another.
+//! * [`rows`]: what is committed, from one time to another; [`replay`]: through rules that are only tried.
 //! * `look`: rows through the fold into the engine.
 //! * [`watch`]: the thread that judges, keeps and tells. It looks at the store as readers do, so that ingest never waits for it, and what was
 //!   judged when is the same after a crash.
@@ -29,6 +29,7 @@ pub(crate) mod reload;
 pub(crate) mod replay;
 #[cfg(feature = "daemon")]
 pub(crate) mod report;
+#[cfg(feature = "daemon")]
 pub(crate) mod rows;
 pub(crate) mod rules;
 #[cfg(feature = "daemon")]

@@ -8,9 +8,6 @@ use mailvane_store::{Detail, Snapshot};
 
 use super::rows;
 
-/// So much is read at a time: bounds the memory.
-const READ: i64 = 4 * Time::HOUR;
-
 /// Rules over a span of what is stored.
 pub(crate) struct Replay {
     /// The rules, and what they know.
@@ -25,7 +22,7 @@ pub(crate) struct Replay {
 impl Replay {
     /// From the first row that is not before `since`, up to `until`.
     pub(crate) fn new(rules: RuleSet, snapshot: &Snapshot, since: Time, until: Time) -> Self {
-        let first = rows::earliest(snapshot).map(|first| first.max(since).floor(Time::MINUTE));
+        let first = snapshot.span().map(|(first, _)| first.max(since).floor(Time::MINUTE));
         let until = first.map_or(since, |first| until.max(first).floor(Time::MINUTE));
         let through = first.unwrap_or(until);
         Replay { engine: Engine::new(rules, Settings { trains: false, ..Settings::default() }), minutes: 0, through, until }
@@ -36,7 +33,7 @@ impl Replay {
         if self.through >= self.until {
             return Ok(None);
         }
-        let to = self.until.min(self.through.floor(READ).plus(READ));
+        let to = rows::stop(self.through, self.until);
         let mut fold = Fold::starting(Time::MINUTE, self.through);
         rows::between(snapshot, (self.through, to), Detail::Counted, &mut fold)?;
         let Replay { engine, minutes, .. } = self;

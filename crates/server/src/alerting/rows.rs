@@ -5,6 +5,14 @@ use std::collections::HashMap;
 use mailvane_model::{Batch, Sink, Time};
 use mailvane_store::{CommitNumber, Detail, Kind, Result, Snapshot};
 
+/// So much is read at a time where much is read: bounds the memory.
+const READ: i64 = 4 * Time::HOUR;
+
+/// Where to stop reading, of what is from `from` to `until`.
+pub(crate) fn stop(from: Time, until: Time) -> Time {
+    until.min(from.floor(READ).plus(READ))
+}
+
 /// Rows of a time, `until` not included, as far as is wanted of those in segments. Rows that a later revision superseded are left out.
 pub(crate) fn between(snapshot: &Snapshot, (from, until): (Time, Time), detail: Detail, sink: &mut impl Sink) -> Result<()> {
     let within = |time: Time| time >= from && time < until;
@@ -20,26 +28,6 @@ pub(crate) fn between(snapshot: &Snapshot, (from, until): (Time, Time), detail: 
         last_words(&pending.rows, |kind| pending.dead(kind), within, sink);
     }
     Ok(())
-}
-
-/// The time of the earliest row.
-pub(crate) fn earliest(snapshot: &Snapshot) -> Option<Time> {
-    let sealed = snapshot.all_segments().iter().map(|segment| segment.time_min);
-    let of = |rows: &Batch| {
-        let columns = [&rows.messages.time.0, &rows.attempts.time.0, &rows.rejections.time.0, &rows.auths.time.0, &rows.sessions.time.0];
-        columns.into_iter().filter_map(|times| times.iter().min().copied()).min()
-    };
-    sealed.chain(snapshot.pending().iter().filter_map(|pending| of(&pending.rows))).min()
-}
-
-/// The time of the latest row.
-pub(crate) fn latest(snapshot: &Snapshot) -> Option<Time> {
-    let sealed = snapshot.all_segments().iter().map(|segment| segment.time_max);
-    let of = |rows: &Batch| {
-        let columns = [&rows.messages.time.0, &rows.attempts.time.0, &rows.rejections.time.0, &rows.auths.time.0, &rows.sessions.time.0];
-        columns.into_iter().filter_map(|times| times.iter().max().copied()).max()
-    };
-    sealed.chain(snapshot.pending().iter().filter_map(|pending| of(&pending.rows))).max()
 }
 
 /// Rows that came in commits after `number` for a time before `from`: a source that lagged. What was sealed at once (an import) is history.

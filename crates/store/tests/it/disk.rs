@@ -258,6 +258,8 @@ fn a_second_process_can_look_while_the_owner_goes_on() {
     (30..40).for_each(|number| fixture::put_message(number, 1, &mut second));
     disk.commit(&Commit::of(&second)).unwrap();
     let seen = Disk::look(folder.path()).unwrap();
+    let times = || [&first, &second].into_iter().flat_map(|batch| batch.outcomes.time.0.iter().chain(&batch.messages.time.0));
+    assert!(seen.span().is_some_and(|span| times().all(|time| *time >= span.0 && *time <= span.1) && times().any(|time| *time == span.0)));
     let expected = all::rows(&disk.snapshot().unwrap());
     all::assert_same(&all::rows(&seen), &expected);
     // What the owner merges away is gone for who only looks, and there when looked again.

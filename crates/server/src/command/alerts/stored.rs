@@ -32,8 +32,7 @@ pub(super) fn replay(stored: &cli::Stored, rules: RuleSet, span: Span) -> Result
         bail!("there is no store in {}: name log files, or start `mailvane serve` first", folder.display());
     }
     let mut snapshot = look(&folder)?;
-    let first = crate::alerting::rows::earliest(&snapshot);
-    let last = crate::alerting::rows::latest(&snapshot);
+    let (first, last) = snapshot.span().unzip();
     // The minute of the last row counts too.
     let until = last.map_or(span.until, |last| last.plus(Time::MINUTE).min(span.until));
     let mut replay = Replay::new(rules, &snapshot, Time(i64::MIN), until);
