@@ -68,16 +68,20 @@ pub fn surge_chance(count: f64, mean: f64, dispersion: f64) -> f64 {
 /// The chance of `count` or fewer of what comes `mean` times on average (see [`surge_chance`]).
 pub fn lack_chance(count: f64, mean: f64, dispersion: f64) -> f64 {
     let Some((shape, chance)) = negative_binomial(mean, dispersion) else { return 1.0 };
-    let mut term = log_mass(0.0, shape, chance).exp();
+    if count >= mean {
+        return 1.0 - surge_chance(count.floor() + 1.0, mean, dispersion);
+    }
+    // From the count down: the chance of none at all is too small to begin with where many are expected.
+    let mut at = count.max(0.0).floor();
+    let mut term = log_mass(at, shape, chance).exp();
     let mut sum = term;
-    let mut at = 0.0;
     for _ in 0..TERMS {
-        if at >= count.floor() {
+        if at <= 0.0 || term <= sum * NEGLIGIBLE {
             break;
         }
-        term *= (at + shape) / (at + 1.0) * (1.0 - chance);
+        term *= at / ((at - 1.0 + shape) * (1.0 - chance));
         sum += term;
-        at += 1.0;
+        at -= 1.0;
     }
     sum.min(1.0)
 }
@@ -161,6 +165,12 @@ mod tests {
         }
         assert!(lack_chance(0.0, 10.0, 3.0) > lack_chance(0.0, 10.0, 1.0), "batches make silence less surprising");
         assert_eq!(lack_chance(0.0, 0.0, 1.0), 1.0);
+        // Of many, too: by the normal distribution with a variance of 2,400.
+        for (count, chance) in [(1_000.0, 1.6e-5), (1_100.0, 0.0204), (1_200.0, 0.50), (1_300.0, 0.979), (10_000.0, 1.0)] {
+            let found = lack_chance(count, 1_200.0, 2.0);
+            assert!((found - chance).abs() < chance * 0.08 + 4e-6, "{count}: {found}");
+        }
+        assert!(lack_chance(0.0, 100_000.0, 2.0) < 1e-100);
     }
 
     proptest! {

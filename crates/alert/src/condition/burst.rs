@@ -47,6 +47,10 @@ impl Burst {
             for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
                 let sums = series.window(scene.now, *window);
                 let count = self.measure.of(&sums).count as f64;
+                if count <= self.min_count / 2.0 && !is_open && !scene.surveys {
+                    // Less is never enough, whatever came before.
+                    continue;
+                }
                 let hours = (*window as f64 / Time::HOUR as f64).max(1.0);
                 let peak = series.peak_of(self.measure, *window);
                 let limit = (peak * self.times_peak).max(self.min_count * hours.sqrt());

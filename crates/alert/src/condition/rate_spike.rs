@@ -18,6 +18,9 @@ const WINDOWS: [i64; 7] = [2 * Time::MINUTE, 5 * Time::MINUTE, 15 * Time::MINUTE
 /// The past counts for at least and at most so many messages: even a long past says only so much about batches.
 const WEIGHT: (f64, f64) = (30.0, 150.0);
 
+/// Who was hardly ever sent anything (fewer than the first) may be wrong or dead from the beginning: then it takes the second to say more.
+const NEW: (f64, f64) = (6.0, 20.0);
+
 /// The condition.
 #[derive(Clone, Debug)]
 pub struct RateSpike {
@@ -106,6 +109,9 @@ impl RateSpike {
             return Some(look);
         }
         let (before, before_of) = series.usual(self.measure, window);
+        if before_of < NEW.0 && of < NEW.1 {
+            return Some(look);
+        }
         look.usual = (before + self.usual * WEIGHT.0) / (before_of + WEIGHT.0);
         look.limit = self.above.max(self.times_usual * look.usual).min(0.9);
         if count / of > look.limit && wilson_lower(count, of, 1.96) > look.limit {

@@ -31,6 +31,22 @@ const LEAST_DISPERSION: f64 = 2.0;
 /// Of more groups than this each is looked at every quarter of an hour only.
 const OFTEN: usize = 50;
 
+/// A holiday leaves half of a quiet day, and a quiet day this share of the usual.
+const HOLIDAY: f64 = 0.1;
+/// What a holiday would bring with less chance than this is none.
+const HOLIDAY_CHANCE: f64 = 1e-5;
+
+/// A window that is judged.
+struct Judged {
+    from: Time,
+    until: Time,
+    count: f64,
+    /// How many there should be.
+    mean: f64,
+    /// The chance of so few.
+    chance: f64,
+}
+
 /// The condition.
 #[derive(Clone, Debug)]
 pub struct Silence {
@@ -81,9 +97,10 @@ impl Silence {
         }
     }
 
-    /// Windows of whole hours change with the hour only.
+    /// Windows of whole hours change with the hour, those of a few with the quarter.
     fn is_due(&self, scene: &Scene<'_>, window: i64, is_open: bool) -> bool {
-        is_open || scene.surveys || window < LONG || scene.from.floor(Time::HOUR) < scene.now.floor(Time::HOUR)
+        let length = if window < Time::DAY { 15 * Time::MINUTE } else { Time::HOUR };
+        is_open || scene.surveys || window < LONG || scene.from.floor(length) < scene.now.floor(length)
     }
 
     /// What a window usually brings. Of a short one: the least of this hour and those beside it, since nobody knows in which part
@@ -93,32 +110,59 @@ impl Silence {
         if window >= LONG { at(0) } else { at(0).min(at(-Time::HOUR)).min(at(Time::HOUR)) }
     }
 
+    /// Whether so few are less than a holiday would bring: half of a quiet day of the week, and a part of what is usual.
+    fn is_below_holiday(&self, series: &Series, judged: &Judged) -> bool {
+        let Judged { from, until, count, mean, .. } = *judged;
+        let quiet = series.quiet(self.measure, from, until).max(mean * HOLIDAY);
+        until.0 - from.0 >= Time::DAY || lack_chance(count, quiet / 2.0, 1.0) < HOLIDAY_CHANCE
+    }
+
+    /// How many came in a window, and what comes in it at the least: what varies by batches is never less than its steady part, so
+    /// how much the rest varies does not matter.
+    fn by_least(&self, series: &Series, now: Time, window: i64) -> Judged {
+        let from = now.plus(-window);
+        let mean = if window < Time::DAY { series.least(self.measure, from, now) } else { 0.0 };
+        let count = self.measure.of(&series.window(now, window)).count as f64;
+        Judged { from, until: now, count, mean, chance: lack_chance(count, mean, LEAST_DISPERSION) }
+    }
+
+    /// How many came in a window, and what usually does.
+    fn by_usual(&self, series: &Series, now: Time, window: i64) -> Judged {
+        // What is usual is known by the hour: long windows are whole hours, so that a batch at ten is inside or outside of them.
+        let until = if window >= LONG { now.floor(Time::HOUR) } else { now };
+        let from = until.plus(-window);
+        let count = self.measure.of(&series.window(until, window)).count as f64;
+        let mean = self.usual(series, from, until, window);
+        let hours = (window as f64 / Time::HOUR as f64).max(1.0);
+        let dispersion = series.dispersion_below(self.measure).max(LEAST_DISPERSION) * hours.sqrt().min(MOST_HOURS);
+        Judged { from, until, count, mean, chance: lack_chance(count, mean, dispersion) }
+    }
+
+    /// Whether so few are no chance, but silence.
+    fn is_silent(&self, judged: &Judged) -> bool {
+        judged.mean >= self.min_expected && judged.count <= judged.mean * self.drop_to && judged.chance < self.chance
+    }
+
     /// Judges one window; `true` when it was long enough to decide.
     fn judge(&self, series: &Series, scene: &Scene<'_>, window: i64, reading: &mut Reading) -> bool {
         if series.at_most(self.measure, window) < self.min_expected {
             return false;
         }
-        // What is usual is known by the hour: long windows are whole hours, so that a batch at ten is inside or outside of them.
-        let until = if window >= LONG { scene.now.floor(Time::HOUR) } else { scene.now };
-        let from = until.plus(-window);
-        let count = self.measure.of(&series.window(until, window)).count as f64;
-        // What varies by batches is never less than its steady part: where that alone is enough, how much the rest varies does not matter.
-        let steady = if window < LONG { series.least(self.measure, from, until) } else { 0.0 };
-        let is_steady = steady >= self.min_expected && lack_chance(count, steady, LEAST_DISPERSION) < self.chance;
-        let mean = if is_steady { steady } else { self.usual(series, from, until, window) };
+        let least = self.by_least(series, scene.now, window);
+        let is_least = self.is_silent(&least);
+        let usual = if is_least { None } else { Some(self.by_usual(series, scene.now, window)) };
+        // Before anything is known of this time of the week, the least tells what there should be.
+        let judged = usual.filter(|usual| usual.mean >= self.min_expected).unwrap_or(least);
+        let Judged { from, count, mean, .. } = judged;
         if scene.surveys && mean >= self.min_expected && reading.text.is_empty() {
             (reading.value, reading.limit, reading.count, reading.window) = (count, mean * self.drop_to, count, window);
             reading.usual = Some(mean);
             reading.text =
                 format!("{count} {} in {}; usual {mean:.0}, silent below {:.0}", self.measure.word(), span_text(window), reading.limit);
         }
-        if mean < self.min_expected || count > mean * self.drop_to {
-            return count > mean * self.drop_to && mean >= self.min_expected;
-        }
-        let hours = (window as f64 / Time::HOUR as f64).max(1.0);
-        let dispersion = series.dispersion_below(self.measure).max(LEAST_DISPERSION) * hours.sqrt().min(MOST_HOURS);
-        if !is_steady && lack_chance(count, mean, dispersion) >= self.chance {
-            return false;
+        if !self.is_silent(&judged) || !self.is_below_holiday(series, &judged) {
+            // Enough that came decides; too little that was expected leaves it to longer windows.
+            return mean >= self.min_expected && count > mean * self.drop_to;
         }
         let is_alive = scene.facts.alive.is_some_and(|alive| alive >= scene.now.0 - (window / 4).max(2 * Time::MINUTE));
         reading.verdict = if is_alive { Verdict::Holds } else { Verdict::Unknown };

@@ -16,6 +16,8 @@ const WINDOWS: [i64; 5] = [15 * Time::MINUTE, Time::HOUR, 2 * Time::HOUR, 3 * Ti
 const LEAST_DISPERSION: f64 = 3.0;
 /// Fewer than this in a window are hardly anything.
 const FEW: f64 = 10.0;
+/// Before so much is learned, a number alone says nothing.
+const LEARN: i64 = Time::DAY;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ impl Surge {
         let dispersion = series.dispersion(self.measure).max(LEAST_DISPERSION) * (window as f64 / Time::HOUR as f64).max(1.0).sqrt();
         let limit = (self.times_usual * mean).max(self.min_count);
         // Where hardly anything is usual, the limit alone says enough: one wave of the past must not hide the next.
-        if count > limit && (mean < FEW || surge_chance(count, mean, dispersion) < self.chance) {
+        if count > limit && scene.learned() >= LEARN && (mean < FEW || surge_chance(count, mean, dispersion) < self.chance) {
             reading.verdict = Verdict::Holds;
             (reading.value, reading.limit, reading.count, reading.window) = (count, limit, count, window);
             reading.usual = Some(mean);

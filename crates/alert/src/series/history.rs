@@ -14,8 +14,8 @@ use crate::measure::{Counts, Sums, slot};
 const MINUTES: i32 = 75;
 /// Quarters of an hour are kept this long, in minutes.
 const QUARTERS: i32 = 25 * 60;
-/// Hours are kept this long, in minutes.
-const HOURS: i32 = (7 * 24 + 1) * 60;
+/// Hours are kept this long, in minutes: half a day of a week ago, an hour sooner or later, is still known.
+const HOURS: i32 = (7 * 24 + 15) * 60;
 /// The longest window that a rule may have.
 pub const LONGEST_WINDOW: i64 = 7 * Time::DAY;
 

@@ -1,17 +1,18 @@
 //! What is remembered of every group: numbers of the recent past and of a usual week, by traffic, dimension and key.
 
+mod book;
 pub(crate) mod history;
 mod saved;
 pub(crate) mod season;
 
 use std::sync::Arc;
 
-use ahash::AHashMap;
-use mailvane_metric::{Cell, Figure, Traffic};
+use mailvane_metric::{Figure, Traffic};
 use mailvane_model::Time;
 
+pub use book::Book;
 pub use history::LONGEST_WINDOW;
-use history::{Gone, History, Kept, minute_of};
+use history::{Gone, History, Kept};
 pub use saved::SavedSeries;
 use season::Season;
 
@@ -21,12 +22,6 @@ use crate::statistics::{lack_chance, wilson_lower};
 
 /// The class of what is counted at the door, where there is no traffic.
 pub const DOOR: u8 = u8::MAX;
-/// Series of one dimension at most; see [`Book::dropped`].
-const SERIES: usize = 20_000;
-/// A series without anything new for this long, in minutes, is forgotten.
-const IDLE: i32 = 45 * 24 * 60;
-/// One of a wide dimension (addresses, domains) is forgotten sooner.
-const WIDE_IDLE: i32 = 8 * 24 * 60;
 /// Recent hours teach when they are this old, in minutes: by then an incident would have been noticed.
 const SETTLED: i32 = 25 * 60;
 /// What is less likely than this, if it still went on, is over.
@@ -127,7 +122,7 @@ impl Series {
     /// The usual value of an hour: of its hour of the week as far as weeks are known, and of its hour of the day.
     fn usual_hour(&self, slot: usize, hour: i32) -> (f64, f64) {
         let (weekly, weight) = self.of_week(slot, hour);
-        let days = self.same_hours(slot, hour, 0..=0);
+        let days = self.same_hours(slot, hour);
         let of_day = days.iter().sum::<f64>() / days.len() as f64;
         match (weight > 0.0, !days.is_empty()) {
             (true, true) => ((weekly * weight + of_day) / (weight + 1.0), weight),
@@ -152,18 +147,11 @@ impl Series {
         if weight > 0.0 { (sum / weight, weight) } else { (0.0, 0.0) }
     }
 
-    /// What this hour (and those beside it) of the last seven days brought, weekends apart.
-    fn same_hours(&self, slot: usize, hour: i32, beside: std::ops::RangeInclusive<i32>) -> Vec<f64> {
+    /// What this hour of the last seven days brought, weekends apart.
+    fn same_hours(&self, slot: usize, hour: i32) -> Vec<f64> {
         let is_weekend = |hour: i32| matches!((hour.div_euclid(24) + 3).rem_euclid(7), 5 | 6);
-        let mut found = Vec::new();
-        for back in 1..=7 {
-            let day = hour - 24 * back;
-            if is_weekend(day) == is_weekend(hour) {
-                let hours = beside.clone().map(|shift| day + shift).filter(|at| *at >= self.season.first_hour);
-                found.extend(hours.filter_map(|at| self.hour(slot, at)));
-            }
-        }
-        found
+        let days = (1..=7).map(|back| hour - 24 * back).filter(|day| is_weekend(*day) == is_weekend(hour));
+        days.filter(|day| *day >= self.season.first_hour).filter_map(|day| self.hour(slot, day)).collect()
     }
 
     /// What an hour of the last week brought; `None` when it was not as usual.
@@ -203,7 +191,7 @@ impl Series {
     pub fn at_least(&self, measure: Measure, from: Time, until: Time) -> f64 {
         self.by_hours(measure, from, until, |slot, hour| {
             let (weekly, weight) = self.of_week(slot, hour);
-            let mut days = self.same_hours(slot, hour, 0..=0);
+            let mut days = self.same_hours(slot, hour);
             days.sort_by(f64::total_cmp);
             let middle = days.get(days.len().saturating_sub(1) / 2).copied();
             if weight > 0.0 {
@@ -215,14 +203,43 @@ impl Series {
         })
     }
 
-    /// The least that the same hours of the last days and the hours beside them brought; nothing where only one such day is known.
+    /// What the same time of the last days brought at the least, weekends apart: of each day the least of this time and of an hour
+    /// sooner and later, and of four days or more the second least, since one of them may have been an incident. Nothing where only
+    /// one such day is known.
     pub fn least(&self, measure: Measure, from: Time, until: Time) -> f64 {
-        self.by_hours(measure, from, until, |slot, hour| {
-            if self.same_hours(slot, hour, 0..=0).len() < 2 {
-                return 0.0;
-            }
-            self.same_hours(slot, hour, -1..=1).into_iter().fold(f64::INFINITY, f64::min)
-        })
+        let mut days = self.days(measure, from, until, true);
+        days.sort_by(f64::total_cmp);
+        if days.len() < 2 { 0.0 } else { days[usize::from(days.len() >= 4)] }
+    }
+
+    /// What the same time brings on a quiet day: the second least of the last seven, whatever day of the week it was. Nothing where
+    /// fewer than five are known.
+    pub fn quiet(&self, measure: Measure, from: Time, until: Time) -> f64 {
+        let mut days = self.days(measure, from, until, false);
+        days.sort_by(f64::total_cmp);
+        if days.len() < 5 { 0.0 } else { days[1] }
+    }
+
+    /// The least of this time, and of an hour sooner and later, of each of the last seven days that was as usual.
+    fn days(&self, measure: Measure, from: Time, until: Time, alike: bool) -> Vec<f64> {
+        let is_weekend = |time: Time| matches!((time.0.div_euclid(Time::DAY) + 3).rem_euclid(7), 5 | 6);
+        let back = (1..=7).map(|days| -days * Time::DAY).filter(|back| !alike || is_weekend(until.plus(*back)) == is_weekend(until));
+        let of_day = |back: i64| {
+            let least = |shift: i64| self.brought(measure, from.plus(back + shift), until.plus(back + shift));
+            Some(least(0)?.min(least(-Time::HOUR)?).min(least(Time::HOUR)?))
+        };
+        back.filter_map(of_day).collect()
+    }
+
+    /// What came between two times of the last week, hours by their shares; `None` when one was not as usual, or before anything was known.
+    fn brought(&self, measure: Measure, from: Time, until: Time) -> Option<f64> {
+        let mut known = from.0.div_euclid(Time::HOUR) >= i64::from(self.season.first_hour);
+        let sum = self.by_hours(measure, from, until, |slot, hour| {
+            let count = self.hour(slot, hour);
+            known &= count.is_some();
+            count.unwrap_or(0.0)
+        });
+        known.then_some(sum)
     }
 
     /// The sum over the hours between two times, each by its share.
@@ -285,160 +302,6 @@ impl Series {
             }
             *busiest = Some(most);
         }
-    }
-}
-
-/// All series.
-#[derive(Clone, Debug, Default)]
-pub struct Book {
-    index: AHashMap<Name, u32>,
-    all: Vec<Series>,
-    by_dimension: [usize; Dimension::ALL.len()],
-    /// The series that something was added to in this step.
-    active: Vec<u32>,
-    swept: i32,
-    /// Cells that found no place because their dimension has too many keys.
-    pub dropped: u64,
-}
-
-impl Book {
-    /// Adds a cell of a minute: each of its traffics and the counts at its door.
-    pub(crate) fn add(&mut self, start: Time, dimension: Dimension, key: &Arc<str>, cell: &Cell) {
-        let minute = minute_of(start);
-        for (traffic, figures) in cell.parts() {
-            let counts = Counts::of(figures);
-            if !counts.is_empty()
-                && let Some(series) = self.series_mut(traffic.code(), dimension, key, minute)
-            {
-                series.history.add(minute, counts, Some(figures));
-            }
-        }
-        let door = Counts::of_door(|door| cell.door(door));
-        if !door.is_empty()
-            && let Some(series) = self.series_mut(DOOR, dimension, key, minute)
-        {
-            series.history.add(minute, door, None);
-        }
-    }
-
-    fn series_mut(&mut self, class: u8, dimension: Dimension, key: &Arc<str>, minute: i32) -> Option<&mut Series> {
-        let name = Name { class, dimension, key: Arc::clone(key) };
-        let number = if let Some(number) = self.index.get(&name) {
-            *number
-        } else {
-            let count = &mut self.by_dimension[dimension as usize];
-            if *count >= SERIES {
-                self.dropped += 1;
-                return None;
-            }
-            *count += 1;
-            let number = self.all.len() as u32;
-            self.index.insert(name.clone(), number);
-            self.all.push(Series::new(name, minute));
-            number
-        };
-        self.active.push(number);
-        self.all.get_mut(number as usize)
-    }
-
-    /// Begins a step: nothing has been added in it yet.
-    pub(crate) fn begin(&mut self) {
-        self.active.clear();
-    }
-
-    /// Ends the filing of a step that reaches to `end`: old steps leave, and at the border of a quarter or an hour every series
-    /// with something new since the last border is looked at again.
-    pub(crate) fn end(&mut self, from: Time, end: Time) {
-        let (minute, before) = (minute_of(end), minute_of(from));
-        for length in [60, 15] {
-            if minute.div_euclid(length) > before.div_euclid(length) {
-                let since = (minute.div_euclid(length) - 1) * length;
-                let recent = |series: &Series| series.history.last().is_some_and(|last| last >= since);
-                self.active.extend(self.all.iter().enumerate().filter(|(_, series)| recent(series)).map(|(number, _)| number as u32));
-                break;
-            }
-        }
-        self.active.sort_unstable();
-        self.active.dedup();
-        if minute.div_euclid(60) > before.div_euclid(60) {
-            self.all.iter_mut().for_each(|series| series.settle(minute));
-            if minute - self.swept >= 24 * 60 {
-                self.swept = minute;
-                self.sweep(minute);
-            }
-        } else {
-            for number in &self.active {
-                if let Some(series) = self.all.get_mut(*number as usize) {
-                    series.settle(minute);
-                }
-            }
-        }
-    }
-
-    /// Forgets what has been idle for long.
-    fn sweep(&mut self, minute: i32) {
-        let is_wide = |dimension| matches!(dimension, Dimension::Client | Dimension::Domain | Dimension::Blocked);
-        let keep = |series: &Series| {
-            let idle = if is_wide(series.name.dimension) { WIDE_IDLE } else { IDLE };
-            series.name.dimension == Dimension::All
-                || series.history.last().map_or(series.season.first_hour * 60 + idle > minute, |last| last + idle > minute)
-                || (!is_wide(series.name.dimension) && series.season.buckets.iter().any(|bucket| (bucket.week + 7) * 168 * 60 > minute))
-        };
-        if self.all.iter().all(keep) {
-            return;
-        }
-        let kept: Vec<Series> = std::mem::take(&mut self.all).into_iter().filter(keep).collect();
-        self.refill(kept);
-        self.active.clear();
-    }
-
-    fn refill(&mut self, all: Vec<Series>) {
-        self.index.clear();
-        self.by_dimension = Default::default();
-        for (number, series) in all.iter().enumerate() {
-            self.index.insert(series.name.clone(), number as u32);
-            self.by_dimension[series.name.dimension as usize] += 1;
-        }
-        self.all = all;
-    }
-
-    /// The series of a class and dimension that something was added to in this step.
-    pub fn active(&self, class: u8, dimension: Dimension) -> impl Iterator<Item = &Series> {
-        let series = self.active.iter().filter_map(|number| self.all.get(*number as usize));
-        series.filter(move |series| series.name.class == class && series.name.dimension == dimension)
-    }
-
-    /// Every series of a class and dimension.
-    pub fn all(&self, class: u8, dimension: Dimension) -> impl Iterator<Item = &Series> {
-        self.all.iter().filter(move |series| series.name.class == class && series.name.dimension == dimension)
-    }
-
-    /// One series.
-    pub fn get(&self, class: u8, dimension: Dimension, key: &str) -> Option<&Series> {
-        let name = Name { class, dimension, key: Arc::from(key) };
-        self.index.get(&name).and_then(|number| self.all.get(*number as usize))
-    }
-
-    /// Says that an alert told of the time from `from` on, which is behind whatever else is told of.
-    pub(crate) fn mark_told(&mut self, from: Time) {
-        self.all.iter_mut().for_each(|series| series.history.mark(from, false));
-    }
-
-    /// Says that the time from `from` on was not as usual for these labels.
-    pub(crate) fn mark_bad(&mut self, dimension: Dimension, key: &str, from: Time) {
-        for series in self.all.iter_mut().filter(|series| series.name.dimension == dimension && &*series.name.key == key) {
-            series.history.mark(from, true);
-        }
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
     }
 }
 
