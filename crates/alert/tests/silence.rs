@@ -54,7 +54,7 @@ fn office(at: i64, busy: i64, of: u64) -> i64 {
     let of = of * if (8..18).contains(&hour) { 1 } else { 8 } * if day < 5 { 1 } else { 8 };
     let is_written = |number: i64| {
         let luck = ((at * 64 + number) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        ((luck ^ luck >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32) % of == 0
+        ((luck ^ luck >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32).is_multiple_of(of)
     };
     (0..busy).filter(|number| is_written(*number)).count() as i64
 }

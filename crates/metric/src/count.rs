@@ -308,8 +308,9 @@ pub struct Rates {
     pub acceptance: Rate,
     /// The other side of it for alerts, without those that were greylisted: not accepted / recipients with an attempt.
     pub refusal: Rate,
-    /// Refused, or deferred at their first try / recipients tried for the first time, without those that were greylisted. Unlike
-    /// the rates above it says nothing of what has been waiting for days and is tried again and again.
+    /// Refused, or deferred at their first try but for greylisting / recipients tried for the first time: a destination that greylists
+    /// everybody and refuses one is no destination that refuses all. Unlike the rates above it says nothing of what has been waiting
+    /// for days and is tried again and again.
     pub first_refusal: Rate,
 }
 
@@ -328,7 +329,7 @@ impl Rates {
         let accepted = figures.get(Figure::Accepted).min(recipients);
         let first_deferred = figures.get(Figure::RecipientsFirstDeferred);
         let first_greylisted = greylisted.min(first_deferred);
-        let first_tried = figures.get(Figure::RecipientsFirstTried) - first_greylisted;
+        let first_tried = figures.get(Figure::RecipientsFirstTried);
         let first_refused = figures.get(Figure::RefusedAttempts) + first_deferred - first_greylisted;
         Rates {
             bounce: Rate::of(bounced, finals),

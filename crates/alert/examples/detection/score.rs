@@ -122,8 +122,9 @@ impl Score {
             tally.delays.push(delay);
         } else if incident.is_large() {
             self.missed.push(format!(
-                "{} at a host of {size} a day: {} of {} messages of {target:?} in {} min",
+                "{} at a host of {size} a day, day {:.2}: {} of {} messages of {target:?} in {} min",
                 incident.kind.word(),
+                incident.start as f64 / 1440.0,
                 incident.touched,
                 incident.of,
                 incident.end - incident.start

@@ -20,6 +20,8 @@ const WEIGHT: (f64, f64) = (30.0, 150.0);
 
 /// Who was hardly ever sent anything (fewer than the first) may be wrong or dead from the beginning: then it takes the second to say more.
 const NEW: (f64, f64) = (6.0, 20.0);
+/// Where so large a share of all that is known failed, failing is what is usual.
+const DEAD: f64 = 0.8;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -109,7 +111,7 @@ impl RateSpike {
             return Some(look);
         }
         let (before, before_of) = series.usual(self.measure, window);
-        if before_of < NEW.0 && of < NEW.1 {
+        if before_of < NEW.0 && of < NEW.1 || before_of >= NEW.0 && before >= before_of * DEAD {
             return Some(look);
         }
         look.usual = (before + self.usual * WEIGHT.0) / (before_of + WEIGHT.0);

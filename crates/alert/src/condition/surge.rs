@@ -17,7 +17,7 @@ const LEAST_DISPERSION: f64 = 3.0;
 /// Fewer than this in a window are hardly anything.
 const FEW: f64 = 10.0;
 /// Before so much is learned, a number alone says nothing.
-const LEARN: i64 = Time::DAY;
+const LEARN: i64 = 2 * Time::DAY;
 
 /// The condition.
 #[derive(Clone, Debug)]

@@ -119,10 +119,14 @@ impl Series {
         (sum, if weeks.is_finite() { weeks } else { 0.0 })
     }
 
-    /// The usual value of an hour: of its hour of the week as far as weeks are known, and of its hour of the day.
+    /// The usual value of an hour: of its hour of the week as far as weeks are known, and of its hour of the day (on a first weekend,
+    /// of workdays).
     fn usual_hour(&self, slot: usize, hour: i32) -> (f64, f64) {
         let (weekly, weight) = self.of_week(slot, hour);
-        let days = self.same_hours(slot, hour);
+        let mut days = self.same_hours(slot, hour, true);
+        if days.is_empty() {
+            days = self.same_hours(slot, hour, false);
+        }
         let of_day = days.iter().sum::<f64>() / days.len() as f64;
         match (weight > 0.0, !days.is_empty()) {
             (true, true) => ((weekly * weight + of_day) / (weight + 1.0), weight),
@@ -138,19 +142,20 @@ impl Series {
         let mut weight = f64::from(self.season.weight(hour - 1).max(0.0));
         let mut sum = f64::from(self.season.sum(slot, hour));
         if week_ago >= self.season.first_hour {
-            // Last week is still among the hours, and not in the season yet.
+            // Last week is still among the hours, and not in the season yet; when it was not as usual, only the weeks before it count.
+            weight = (weight - 1.0).max(0.0) * f64::from(season::DECAY);
             if let Some(count) = self.hour(slot, week_ago) {
                 sum += count;
-                weight = (weight - 1.0).max(0.0) * 0.86 + 1.0;
+                weight += 1.0;
             }
         }
         if weight > 0.0 { (sum / weight, weight) } else { (0.0, 0.0) }
     }
 
-    /// What this hour of the last seven days brought, weekends apart.
-    fn same_hours(&self, slot: usize, hour: i32) -> Vec<f64> {
+    /// What this hour of the last seven days brought, weekends apart where only days `alike` are wanted.
+    fn same_hours(&self, slot: usize, hour: i32, alike: bool) -> Vec<f64> {
         let is_weekend = |hour: i32| matches!((hour.div_euclid(24) + 3).rem_euclid(7), 5 | 6);
-        let days = (1..=7).map(|back| hour - 24 * back).filter(|day| is_weekend(*day) == is_weekend(hour));
+        let days = (1..=7).map(|back| hour - 24 * back).filter(|day| !alike || is_weekend(*day) == is_weekend(hour));
         days.filter(|day| *day >= self.season.first_hour).filter_map(|day| self.hour(slot, day)).collect()
     }
 
@@ -191,7 +196,7 @@ impl Series {
     pub fn at_least(&self, measure: Measure, from: Time, until: Time) -> f64 {
         self.by_hours(measure, from, until, |slot, hour| {
             let (weekly, weight) = self.of_week(slot, hour);
-            let mut days = self.same_hours(slot, hour);
+            let mut days = self.same_hours(slot, hour, true);
             days.sort_by(f64::total_cmp);
             let middle = days.get(days.len().saturating_sub(1) / 2).copied();
             if weight > 0.0 {
@@ -358,6 +363,22 @@ mod tests {
         let least = series.least(METRIC, at(9 * 24), at(9 * 24 + 1));
         assert!((least - 60.0).abs() < 0.1, "{least}");
         assert!(series.expected(METRIC, at(9 * 24), at(9 * 24 + 1)).0 >= 60.0);
+    }
+
+    #[test]
+    fn a_first_weekend_expects_what_workdays_bring_and_an_incident_a_week_ago_is_no_zero() {
+        let usual = |hours: i32, series: &Series| series.expected(METRIC, at(hours), at(hours + 1)).0;
+        let saturday = 5 * 24 + 3;
+        assert!((usual(saturday, &hourly(saturday, |_| 25)) - 25.0).abs() < 1e-9);
+        let mut series = hourly(saturday + 1, |_| 25);
+        series.history.mark(at(saturday), true);
+        for hour in saturday + 1..saturday + 168 {
+            series.settle(MONDAY + hour * 60);
+            let mut figures = Figures::default();
+            figures.add(Figure::RecipientsFirstTried, 25);
+            series.history.add(MONDAY + hour * 60, Counts::of(&figures), Some(&figures));
+        }
+        assert!((usual(saturday + 168, &series) - 25.0).abs() < 1e-9, "{}", usual(saturday + 168, &series));
     }
 
     #[test]

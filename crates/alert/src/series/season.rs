@@ -6,7 +6,7 @@ use crate::series::history::Entry;
 /// Hours of a week.
 const WEEK: i32 = 168;
 /// What a week counts beside the week after it: half after four to five weeks.
-const DECAY: f32 = 0.86;
+pub(crate) const DECAY: f32 = 0.86;
 /// Busiest quarters and hours are forgotten by this factor a day.
 const PEAK_DECAY: f32 = 0.97;
 /// The spread of an hour around its usual value is forgotten by this factor an hour.

@@ -19,7 +19,7 @@ use crate::scope::{Dimension, Scope};
 use crate::{Result, scan};
 
 /// Up to so many stored attempts and outcomes a window is folded from its rows.
-pub const ROWS_FOLDED: u64 = 400_000;
+pub const ROWS_FOLDED: u64 = 60_000;
 /// The key of the group of everything else, here and in the store's rollups.
 pub const OTHER: &str = "*";
 
