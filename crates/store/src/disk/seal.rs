@@ -129,9 +129,21 @@ pub(crate) fn sync_folder(folder: &Path, sync: bool) -> Result<()> {
     std::fs::File::open(&path).and_then(|folder| folder.sync_all()).map_err(|error| Error::io(&path, error))
 }
 
+/// A part that is written, and where its messages are found.
+type Sealed = (NewPart, Vec<(u64, SealedMessage)>);
+
+/// Writes the rows of several days.
+fn write_parts(folder: &Path, planned: &[(PartSpec, Batch, Places)]) -> Result<Vec<Sealed>> {
+    let write = |(spec, rows, places): &(PartSpec, Batch, Places)| {
+        let part = write_part(folder, *spec, rows, places)?;
+        Ok((part, sealed_messages(rows, spec.part)))
+    };
+    planned.iter().map(write).collect()
+}
+
 /// A sealing that is on the disk, for the manifest to name.
 pub(crate) struct Seal {
-    parts: Vec<(NewPart, Vec<(u64, SealedMessage)>)>,
+    parts: Vec<Sealed>,
     chunks: Vec<(ChunkKey, Vec<u8>)>,
     generation: u64,
     next_part: u64,
@@ -141,21 +153,28 @@ pub(crate) struct Seal {
 impl Disk {
     /// Writes everything pending as parts, and works out the rollups.
     pub(super) fn prepare_seal(&mut self) -> Result<Seal> {
-        let days = self.pending_days();
-        let mut parts = Vec::new();
-        for (day, rows) in days {
+        let mut planned = Vec::new();
+        for (day, rows) in self.pending_days() {
             let spec = PartSpec { part: self.next_part, day, level: 0, compression: self.options.seal_level, sync: self.options.sync };
             // A number is never used again, even when this fails: a file of it may be left.
             self.next_part += 1;
             let places = self.places(lives_elsewhere(&rows));
-            let part = write_part(&self.folder, spec, &rows, &places)?;
-            parts.push((part, sealed_messages(&rows, spec.part)));
+            planned.push((spec, rows, places));
         }
+        // Rows become files on a thread beside while the rollups are worked out here: each takes about as long as the other.
+        let folder: &Path = &self.folder;
+        let (parts, chunks) = std::thread::scope(|scope| {
+            let writing = scope.spawn(move || write_parts(folder, &planned));
+            let chunks = self.new_chunks();
+            (writing.join(), chunks)
+        });
+        let parts = parts.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let chunks = chunks?;
         sync_folder(&self.folder, self.options.sync)?;
         let unsaved = |id: &u64| self.segments.iter().find(|segment| segment.id == *id).map(|segment| (*id, Arc::clone(&segment.dead)));
         Ok(Seal {
             parts,
-            chunks: self.new_chunks()?,
+            chunks,
             generation: self.generation.0 + 1,
             next_part: self.next_part,
             dead: self.unsaved_dead.iter().filter_map(unsaved).collect(),
