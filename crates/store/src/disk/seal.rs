@@ -25,6 +25,8 @@ use crate::snapshot::Generation;
 
 /// The effort of compression of stored rollups.
 const CHUNK_LEVEL: i32 = 3;
+/// Up to so many times the rows of an ordinary sealing its two halves run at the same time.
+const TOGETHER: usize = 3;
 
 /// A part on the disk that no manifest names yet. Its files go when it is dropped before [`NewPart::keep`].
 pub(crate) struct NewPart {
@@ -133,13 +135,14 @@ pub(crate) fn sync_folder(folder: &Path, sync: bool) -> Result<()> {
 type Sealed = (NewPart, Vec<(u64, SealedMessage)>);
 
 /// Writes the rows of several days.
-fn write_parts(folder: &Path, planned: &[(PartSpec, Batch, Places)]) -> Result<Vec<Sealed>> {
-    let write = |(spec, rows, places): &(PartSpec, Batch, Places)| {
-        let part = write_part(folder, *spec, rows, places)?;
-        Ok((part, sealed_messages(rows, spec.part)))
+fn write_parts(folder: &Path, planned: Vec<(PartSpec, Batch, Places)>) -> Result<Vec<Sealed>> {
+    let write = |(spec, rows, places): (PartSpec, Batch, Places)| {
+        let part = write_part(folder, spec, &rows, &places)?;
+        Ok((part, sealed_messages(&rows, spec.part)))
     };
-    planned.iter().map(write).collect()
+    planned.into_iter().map(write).collect()
 }
+
 
 /// A sealing that is on the disk, for the manifest to name.
 pub(crate) struct Seal {
@@ -161,15 +164,20 @@ impl Disk {
             let places = self.places(lives_elsewhere(&rows));
             planned.push((spec, rows, places));
         }
-        // Rows become files on a thread beside while the rollups are worked out here: each takes about as long as the other.
         let folder: &Path = &self.folder;
-        let (parts, chunks) = std::thread::scope(|scope| {
-            let writing = scope.spawn(move || write_parts(folder, &planned));
-            let chunks = self.new_chunks();
-            (writing.join(), chunks)
-        });
-        let parts = parts.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        let chunks = chunks?;
+        let (parts, chunks) = if self.pending_rows() > TOGETHER * self.options.seal_rows {
+            // Of an import both at once would be much memory.
+            (write_parts(folder, planned)?, self.new_chunks()?)
+        } else {
+            // Rows become files on a thread beside while the rollups are worked out here: each takes about as long as the other, and
+            // what is committed meanwhile waits.
+            let (parts, chunks) = std::thread::scope(|scope| {
+                let writing = scope.spawn(move || write_parts(folder, planned));
+                let chunks = self.new_chunks();
+                (writing.join(), chunks)
+            });
+            (parts.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?, chunks?)
+        };
         sync_folder(&self.folder, self.options.sync)?;
         let unsaved = |id: &u64| self.segments.iter().find(|segment| segment.id == *id).map(|segment| (*id, Arc::clone(&segment.dead)));
         Ok(Seal {
