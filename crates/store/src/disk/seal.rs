@@ -143,7 +143,6 @@ fn write_parts(folder: &Path, planned: Vec<(PartSpec, Batch, Places)>) -> Result
     planned.into_iter().map(write).collect()
 }
 
-
 /// A sealing that is on the disk, for the manifest to name.
 pub(crate) struct Seal {
     parts: Vec<Sealed>,
