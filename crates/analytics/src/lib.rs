@@ -8,13 +8,14 @@
 //! * [`lookup`]: one thing by its id.
 //! * [`security`]: refusals and logins by network and user, and accounts that look used by somebody else.
 //! * [`trouble`]: warnings and worse of the mail daemons, grouped.
-//! * [`scan`], [`frame`]: rows out of segments (Polars) and pending batches (plain columns).
+//! * [`scan`], [`frames`], [`frame`]: rows out of segments (Polars) and pending batches (plain columns).
 //!
 //! Every number is a fold of `mailvane_metric`; Polars filters and projects, it defines nothing.
 
 pub mod failures;
 pub mod figures;
 pub mod frame;
+pub mod frames;
 pub mod logins;
 pub mod lookup;
 pub mod scan;

@@ -9,21 +9,11 @@ use polars::prelude::*;
 
 use crate::Result;
 use crate::frame::Frame;
+use crate::frames::{Names, Wanted, frames, frames_by};
 use crate::scope::{Dimension, Scope, Within};
 
 /// The name of the row number in a frame.
 pub(crate) const ROW: &str = "row_number";
-
-/// The columns a scan wants of one kind.
-struct Wanted {
-    kind: Kind,
-    numbers: &'static [&'static str],
-    strings: &'static [&'static str],
-    /// Which column the span of time is about.
-    clock: &'static str,
-    /// A column that must not be empty.
-    having: Option<&'static str>,
-}
 
 const ATTEMPTS: Wanted = Wanted {
     kind: Kind::Attempts,
@@ -146,34 +136,6 @@ pub(crate) fn text_is(name: &str, value: &str) -> Expr {
     if value.is_empty() { equal.or(col(name).is_null()) } else { equal }
 }
 
-fn segment_frame(snapshot: &Snapshot, segment: &Segment, wanted: &Wanted, clock: &str, scope: &Scope) -> Result<Frame> {
-    let mut frame = living(lazy(segment)?, segment);
-    frame = frame.filter(micros(clock).gt_eq(lit(scope.since.0)).and(micros(clock).lt(lit(scope.until.0))));
-    let schema = frame.collect_schema()?;
-    for condition in scope.filters.wanted.iter().filter_map(|(dimension, value)| is_value(*dimension, value, snapshot, &schema)) {
-        frame = frame.filter(condition);
-    }
-    for condition in of_traffic(scope, &schema) {
-        frame = frame.filter(condition);
-    }
-    if let Some(name) = wanted.having {
-        frame = frame.filter(col(name).is_not_null().and(col(name).neq(lit(""))));
-    }
-    if let Some(condition) = scope.filters.within.as_ref().and_then(|within| within_expression(within, &schema)) {
-        frame = frame.filter(condition);
-    }
-    let columns: Vec<Expr> = wanted
-        .numbers
-        .iter()
-        .chain(wanted.strings)
-        .chain(&["stream"])
-        .filter(|name| schema.contains(name))
-        .map(|name| col(*name))
-        .collect();
-    let frame = frame.select(columns).collect()?;
-    Ok(Frame::new(&frame, wanted.numbers, wanted.strings, snapshot)?)
-}
-
 /// What holds of every row that is a reader's, as a condition on columns; each row is looked at again. `None` where there are none.
 pub(crate) fn within_expression(within: &Within, schema: &Schema) -> Option<Expr> {
     let columns = ["recipient_domain", "sender_domain"].into_iter().filter(|name| schema.contains(name));
@@ -207,7 +169,7 @@ pub(crate) fn is_value(dimension: Dimension, value: &str, snapshot: &Snapshot, s
 }
 
 /// The traffic of a scope as conditions on columns, where rows have one.
-fn of_traffic(scope: &Scope, schema: &Schema) -> Vec<Expr> {
+pub(crate) fn of_traffic(scope: &Scope, schema: &Schema) -> Vec<Expr> {
     let is = |name: &str, code: u8| schema.contains(name).then(|| col(name).eq(lit(u32::from(code))));
     let population = scope.population.and_then(|population| is("population", population.code()));
     let direction = scope.direction.and_then(|direction| is("direction", direction.code()));
@@ -242,16 +204,13 @@ macro_rules! pending {
 }
 
 /// Attempts of a scope.
-pub fn attempts(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&AttemptRow<'_>)) -> Result<()> {
+pub fn attempts(snapshot: &Snapshot, scope: &Scope, names: Names, mut see: impl FnMut(&AttemptRow<'_>)) -> Result<()> {
     let mut visit = |row: &AttemptRow<'_>| {
         if scope.spans(row.time) && scope.has(mailvane_metric::Traffic::of(row.population, row.direction)) && scope.admits_attempt(row) {
             see(row);
         }
     };
-    for segment in snapshot.segments(ATTEMPTS.kind, scope.since, scope.until) {
-        let frame = segment_frame(snapshot, &segment, &ATTEMPTS, ATTEMPTS.clock, scope)?;
-        attempt_rows(&frame, &mut visit);
-    }
+    frames(snapshot, &ATTEMPTS, scope, names, |frame| attempt_rows(frame, &mut visit))?;
     pending!(snapshot, Kind::Attempts, attempts, visit);
     Ok(())
 }
@@ -321,7 +280,7 @@ fn attempt_rows(frame: &Frame, see: &mut impl FnMut(&AttemptRow<'_>)) {
 }
 
 /// Outcomes of a scope, by the time they became final, or by arrival where the scope says so.
-pub fn outcomes(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&OutcomeRow<'_>)) -> Result<()> {
+pub fn outcomes(snapshot: &Snapshot, scope: &Scope, names: Names, mut see: impl FnMut(&OutcomeRow<'_>)) -> Result<()> {
     let mut visit = |row: &OutcomeRow<'_>| {
         let time = if scope.by_arrival { row.arrived } else { row.time };
         if scope.spans(time) && scope.has(mailvane_metric::Traffic::of(row.population, row.direction)) && scope.admits_outcome(row) {
@@ -331,10 +290,7 @@ pub fn outcomes(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Outcome
     // By arrival a row can stand in any later segment.
     let until = if scope.by_arrival { Time(i64::MAX) } else { scope.until };
     let clock = if scope.by_arrival { "arrived" } else { OUTCOMES.clock };
-    for segment in snapshot.segments(OUTCOMES.kind, scope.since, until) {
-        let frame = segment_frame(snapshot, &segment, &OUTCOMES, clock, scope)?;
-        outcome_rows(&frame, &mut visit);
-    }
+    frames_by(clock, until, snapshot, &OUTCOMES, scope, names, |frame| outcome_rows(frame, &mut visit))?;
     pending!(snapshot, Kind::Outcomes, outcomes, visit);
     Ok(())
 }
@@ -380,20 +336,20 @@ fn outcome_rows(frame: &Frame, see: &mut impl FnMut(&OutcomeRow<'_>)) {
 }
 
 /// Messages of a scope, by arrival. Each comes once, in its last revision.
-pub fn messages(snapshot: &Snapshot, scope: &Scope, see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
-    messages_with(&MESSAGES, snapshot, scope, see)
+pub fn messages(snapshot: &Snapshot, scope: &Scope, names: Names, see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
+    messages_with(&MESSAGES, snapshot, scope, names, see)
 }
 
 /// Messages of a scope that users handed in, by arrival.
 pub fn messages_of_users(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
-    messages_with(&MESSAGES_OF_USERS, snapshot, scope, |row| {
+    messages_with(&MESSAGES_OF_USERS, snapshot, scope, Names::All, |row| {
         if !row.sasl_user.is_empty() {
             see(row);
         }
     })
 }
 
-fn messages_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
+fn messages_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, names: Names, mut see: impl FnMut(&MessageRow<'_>)) -> Result<()> {
     if !can_pass(wanted.kind, scope) {
         return Ok(());
     }
@@ -402,8 +358,7 @@ fn messages_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: i
             see(row);
         }
     };
-    for segment in snapshot.segments(wanted.kind, scope.since, scope.until) {
-        let frame = segment_frame(snapshot, &segment, wanted, wanted.clock, scope)?;
+    frames(snapshot, wanted, scope, names, |frame| {
         let number = |name: &str| frame.numbers(name);
         let (id, time, size, recipients) = (number("id"), number("time"), number("size"), number("recipients"));
         let (direction, population, chain, previous_hop) =
@@ -427,13 +382,13 @@ fn messages_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: i
                 ..MessageRow::default()
             });
         }
-    }
+    })?;
     pending!(snapshot, Kind::Messages, messages, visit);
     Ok(())
 }
 
 /// Refusals of a scope.
-pub fn rejections(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&RejectionRow<'_>)) -> Result<()> {
+pub fn rejections(snapshot: &Snapshot, scope: &Scope, names: Names, mut see: impl FnMut(&RejectionRow<'_>)) -> Result<()> {
     if !can_pass(REJECTIONS.kind, scope) {
         return Ok(());
     }
@@ -442,8 +397,7 @@ pub fn rejections(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Rejec
             see(row);
         }
     };
-    for segment in snapshot.segments(REJECTIONS.kind, scope.since, scope.until) {
-        let frame = segment_frame(snapshot, &segment, &REJECTIONS, REJECTIONS.clock, scope)?;
+    frames(snapshot, &REJECTIONS, scope, names, |frame| {
         let number = |name: &str| frame.numbers(name);
         let (time, stage, reason, action) = (number("time"), number("stage"), number("reason"), number("action"));
         let text = |name: &str| frame.strings(name);
@@ -463,22 +417,22 @@ pub fn rejections(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Rejec
                 ..RejectionRow::default()
             });
         }
-    }
+    })?;
     pending!(snapshot, Kind::Rejections, rejections, visit);
     Ok(())
 }
 
 /// Logins of a scope: when, who, from where and how they ended.
-pub fn auths(snapshot: &Snapshot, scope: &Scope, see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
-    auths_with(&AUTHS, snapshot, scope, see)
+pub fn auths(snapshot: &Snapshot, scope: &Scope, names: Names, see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
+    auths_with(&AUTHS, snapshot, scope, names, see)
 }
 
 /// Logins of a scope, with client name, method and answer.
 pub fn auths_told(snapshot: &Snapshot, scope: &Scope, see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
-    auths_with(&AUTHS_TOLD, snapshot, scope, see)
+    auths_with(&AUTHS_TOLD, snapshot, scope, Names::All, see)
 }
 
-fn auths_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
+fn auths_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, names: Names, mut see: impl FnMut(&AuthRow<'_>)) -> Result<()> {
     if !can_pass(wanted.kind, scope) {
         return Ok(());
     }
@@ -487,8 +441,7 @@ fn auths_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: impl
             see(row);
         }
     };
-    for segment in snapshot.segments(wanted.kind, scope.since, scope.until) {
-        let frame = segment_frame(snapshot, &segment, wanted, wanted.clock, scope)?;
+    frames(snapshot, wanted, scope, names, |frame| {
         let (time, result, client, user) =
             (frame.numbers("time"), frame.numbers("result"), frame.strings("client_ip"), frame.strings("user"));
         let (name, method, reply) = (frame.strings("client_name"), frame.strings("method"), frame.strings("reply_text"));
@@ -505,13 +458,13 @@ fn auths_with(wanted: &Wanted, snapshot: &Snapshot, scope: &Scope, mut see: impl
                 ..AuthRow::default()
             });
         }
-    }
+    })?;
     pending!(snapshot, Kind::Auths, auths, visit);
     Ok(())
 }
 
 /// Connections of a scope; its filters other than client and instance leave none.
-pub fn sessions(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&SessionRow<'_>)) -> Result<()> {
+pub fn sessions(snapshot: &Snapshot, scope: &Scope, names: Names, mut see: impl FnMut(&SessionRow<'_>)) -> Result<()> {
     if !can_pass(SESSIONS.kind, scope) {
         return Ok(());
     }
@@ -528,8 +481,7 @@ pub fn sessions(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Session
             see(row);
         }
     };
-    for segment in snapshot.segments(SESSIONS.kind, scope.since, scope.until) {
-        let frame = segment_frame(snapshot, &segment, &SESSIONS, SESSIONS.clock, scope)?;
+    frames(snapshot, &SESSIONS, scope, names, |frame| {
         let (time, lost_after, client) = (frame.numbers("time"), frame.numbers("lost_after"), frame.strings("client_ip"));
         for row in 0..frame.rows() {
             visit(&SessionRow {
@@ -540,7 +492,7 @@ pub fn sessions(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&Session
                 ..SessionRow::default()
             });
         }
-    }
+    })?;
     pending!(snapshot, Kind::Sessions, sessions, visit);
     Ok(())
 }
@@ -552,8 +504,7 @@ pub fn notices(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&NoticeRo
             see(row);
         }
     };
-    for segment in snapshot.segments(NOTICES.kind, scope.since, scope.until) {
-        let frame = segment_frame(snapshot, &segment, &NOTICES, NOTICES.clock, scope)?;
+    frames(snapshot, &NOTICES, scope, Names::All, |frame| {
         let (time, level, daemon, text) = (frame.numbers("time"), frame.numbers("level"), frame.strings("daemon"), frame.strings("text"));
         for row in 0..frame.rows() {
             visit(&NoticeRow {
@@ -565,7 +516,7 @@ pub fn notices(snapshot: &Snapshot, scope: &Scope, mut see: impl FnMut(&NoticeRo
                 ..NoticeRow::default()
             });
         }
-    }
+    })?;
     pending!(snapshot, Kind::Notices, notices, visit);
     Ok(())
 }

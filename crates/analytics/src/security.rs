@@ -8,6 +8,7 @@ use mailvane_model::word::{AuthResult, Direction, Reason};
 use mailvane_model::{AuthRow, RejectionRow, Time};
 use mailvane_store::Snapshot;
 
+use crate::frames::Names;
 use crate::scope::Scope;
 use crate::{Result, scan};
 
@@ -127,9 +128,11 @@ struct Gathering {
 /// Refusals, logins and what accounts sent in a span. Logins are looked at in the order of time: a guess is failures before a success.
 pub fn security(snapshot: &Snapshot, scope: &Scope) -> Result<Security> {
     let mut gathering = Gathering::default();
-    scan::rejections(snapshot, scope, |row| gathering.rejection(row))?;
+    scan::rejections(snapshot, scope, Names::All, |row| gathering.rejection(row))?;
     let mut logins: Vec<(Time, AuthResult, String, String)> = Vec::new();
-    scan::auths(snapshot, scope, |row: &AuthRow<'_>| logins.push((row.time, row.result, row.user.to_owned(), row.client_ip.to_owned())))?;
+    scan::auths(snapshot, scope, Names::All, |row: &AuthRow<'_>| {
+        logins.push((row.time, row.result, row.user.to_owned(), row.client_ip.to_owned()));
+    })?;
     logins.sort();
     logins.iter().for_each(|(time, result, user, client)| gathering.login(*time, *result, user, client));
     let anywhere = Scope { direction: None, population: None, ..scope.clone() };

@@ -6,6 +6,7 @@ use mailvane_model::{AttemptRow, OutcomeRow, Time};
 use mailvane_store::Snapshot;
 
 use super::{Breakdown, Group, OTHER, Step, step_of};
+use crate::frames::Names;
 use crate::scope::{Dimension, Scope, instance};
 use crate::{Result, scan};
 
@@ -32,7 +33,7 @@ fn add_outcome(cell: &mut Cell, row: &OutcomeRow<'_>) {
 /// Folds the rows of a scope, which is (a part of) a window that begins at `start`: recipients tried between that and the scope are counted there.
 pub(super) fn folded(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>, start: Time) -> Result<Breakdown> {
     let mut groups = Groups::new(by);
-    scan::attempts(snapshot, scope, |row| {
+    scan::attempts(snapshot, scope, Names::Of(by), |row| {
         let Some(key) = groups.by.map_or(Some(String::new()), |by| attempt_key(row, by)) else { return };
         let group = groups.group(&key);
         add_attempt(&mut group.cell, row, start);
@@ -41,7 +42,7 @@ pub(super) fn folded(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>, 
             *group.reasons.entry(reason).or_default() += 1;
         }
     })?;
-    scan::outcomes(snapshot, scope, |row| {
+    scan::outcomes(snapshot, scope, Names::Of(by), |row| {
         let Some(key) = groups.by.map_or(Some(String::new()), |by| outcome_key(row, by)) else { return };
         let group = groups.group(&key);
         add_outcome(&mut group.cell, row);
@@ -57,7 +58,7 @@ pub(super) fn folded(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>, 
 }
 
 fn messages_folded(snapshot: &Snapshot, scope: &Scope, groups: &mut Groups) -> Result<()> {
-    scan::messages(snapshot, scope, |row| {
+    scan::messages(snapshot, scope, Names::Of(groups.by), |row| {
         let key = match groups.by {
             None => String::new(),
             Some(Dimension::SenderDomain) => row.sender.domain.to_owned(),
@@ -75,7 +76,7 @@ fn messages_folded(snapshot: &Snapshot, scope: &Scope, groups: &mut Groups) -> R
 }
 
 fn rejections_folded(snapshot: &Snapshot, scope: &Scope, groups: &mut Groups) -> Result<()> {
-    scan::rejections(snapshot, scope, |row| {
+    scan::rejections(snapshot, scope, Names::Of(groups.by), |row| {
         let key = match groups.by {
             Some(Dimension::Reason) => row.reason.word(),
             Some(Dimension::Client) => row.client_ip,
@@ -89,9 +90,9 @@ fn rejections_folded(snapshot: &Snapshot, scope: &Scope, groups: &mut Groups) ->
 
 /// Hands what happened at the door to `add`, with its time.
 fn door(snapshot: &Snapshot, scope: &Scope, mut add: impl FnMut(Time, mailvane_metric::Door)) -> Result<()> {
-    scan::rejections(snapshot, scope, |row| add(row.time, count::rejection(row)))?;
-    scan::auths(snapshot, scope, |row| add(row.time, count::auth(row)))?;
-    scan::sessions(snapshot, scope, |row| {
+    scan::rejections(snapshot, scope, Names::Of(None), |row| add(row.time, count::rejection(row)))?;
+    scan::auths(snapshot, scope, Names::Of(None), |row| add(row.time, count::auth(row)))?;
+    scan::sessions(snapshot, scope, Names::Of(None), |row| {
         add(row.time, mailvane_metric::Door::Sessions);
         if count::is_lost(row) {
             add(row.time, mailvane_metric::Door::SessionsLost);
@@ -109,18 +110,18 @@ fn door(snapshot: &Snapshot, scope: &Scope, mut add: impl FnMut(Time, mailvane_m
 
 /// Folds the rows of a scope into steps.
 pub(super) fn series_folded(snapshot: &Snapshot, scope: &Scope, steps: &mut [Step]) -> Result<()> {
-    scan::attempts(snapshot, scope, |row| {
+    scan::attempts(snapshot, scope, Names::Of(None), |row| {
         if let Some(at) = step_of(steps, row.time) {
             let start = steps[at].start;
             add_attempt(&mut steps[at].cell, row, start);
         }
     })?;
-    scan::outcomes(snapshot, scope, |row| {
+    scan::outcomes(snapshot, scope, Names::Of(None), |row| {
         if let Some(at) = step_of(steps, if scope.by_arrival { row.arrived } else { row.time }) {
             add_outcome(&mut steps[at].cell, row);
         }
     })?;
-    scan::messages(snapshot, scope, |row| {
+    scan::messages(snapshot, scope, Names::Of(None), |row| {
         if let Some(at) = step_of(steps, row.time) {
             count::message(row).apply(&mut steps[at].cell.figures_mut(Traffic::of(row.population, row.direction)).counts, 1);
         }
