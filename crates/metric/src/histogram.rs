@@ -72,39 +72,41 @@ impl Histogram {
             }
             return;
         }
-        let mine = std::mem::take(&mut self.buckets);
-        let mut merged = Vec::with_capacity(mine.len() + other.buckets.len());
-        let (mut left, mut right) = (mine.iter().peekable(), other.buckets.iter().peekable());
-        loop {
-            let entry = match (left.peek().copied(), right.peek().copied()) {
-                (None, None) => break,
-                (Some(entry), None) => {
-                    left.next();
-                    *entry
+        // Mostly all buckets are there already: the sums of many steps are made without moving anything.
+        let (mut at, mut vanishes) = (0, false);
+        let mut missing = Vec::new();
+        for (bucket, count) in &other.buckets {
+            while self.buckets.get(at).is_some_and(|mine| mine.0 < *bucket) {
+                at += 1;
+            }
+            match self.buckets.get_mut(at).filter(|mine| mine.0 == *bucket) {
+                Some(mine) => {
+                    mine.1 += count * sign;
+                    vanishes |= mine.1 == 0;
                 }
-                (None, Some(entry)) => {
-                    right.next();
-                    (entry.0, entry.1 * sign)
-                }
-                (Some(first), Some(second)) if first.0 == second.0 => {
-                    left.next();
-                    right.next();
-                    (first.0, first.1 + second.1 * sign)
-                }
-                (Some(first), Some(second)) if first.0 < second.0 => {
-                    left.next();
-                    *first
-                }
-                (Some(_), Some(second)) => {
-                    right.next();
-                    (second.0, second.1 * sign)
-                }
-            };
-            if entry.1 != 0 {
-                merged.push(entry);
+                None => missing.push((*bucket, count * sign)),
             }
         }
-        self.buckets = merged;
+        if vanishes {
+            self.buckets.retain(|mine| mine.1 != 0);
+        }
+        self.weave(&missing);
+    }
+
+    /// Puts buckets that it does not have, in order, between those that it has: from the last to the first, so that each moves once.
+    fn weave(&mut self, missing: &[(u16, i64)]) {
+        let (mut left, mut right) = (self.buckets.len(), missing.len());
+        self.buckets.resize(left + right, (0, 0));
+        while right > 0 {
+            let place = left + right - 1;
+            if left > 0 && self.buckets[left - 1].0 > missing[right - 1].0 {
+                left -= 1;
+                self.buckets[place] = self.buckets[left];
+            } else {
+                right -= 1;
+                self.buckets[place] = missing[right];
+            }
+        }
     }
 
     /// Turns every count to its negative.

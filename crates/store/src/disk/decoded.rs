@@ -10,8 +10,8 @@ use mailvane_model::Time;
 use crate::error::Result;
 use crate::rollup::Rolled;
 
-/// Cells that are remembered: some tens of megabytes.
-const CELLS_MAX: usize = 60_000;
+/// Cells that are remembered: a month of domains by the day, and what else a page asks for. Some tens of megabytes, twice that on a busy host.
+const CELLS_MAX: usize = 160_000;
 
 /// A chunk: it never changes, a sealing writes another generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
