@@ -7,8 +7,8 @@ use mailvane_store::{Kind, Segment, Snapshot};
 use polars::prelude::*;
 
 use crate::Result;
+use crate::condition::{is_value, lazy, living, micros, of_traffic, within_expression};
 use crate::frame::Frame;
-use crate::scan::{is_value, lazy, living, micros, of_traffic, within_expression};
 use crate::scope::{Dimension, Scope};
 
 /// Which names of rows are wanted (addresses, domains, providers, hosts, users); others read as empty. Filters have theirs in any case.
@@ -102,9 +102,11 @@ pub(crate) fn frames_by(
 ) -> Result<()> {
     let segments = snapshot.segments(wanted.kind, scope.since, until);
     let read = |segment: &Segment| of_segment(snapshot, segment, wanted, clock, scope, names);
-    if let [segment] = segments.as_slice() {
-        see(&read(segment)?);
-        return Ok(());
+    if segments.len() < 2 {
+        return segments.iter().try_for_each(|segment| {
+            see(&read(segment)?);
+            Ok(())
+        });
     }
     std::thread::scope(|threads| {
         // Without room in between: one frame is gone through and one is read, more would be memory only.

@@ -12,6 +12,7 @@
 //!
 //! Every number is a fold of `mailvane_metric`; Polars filters and projects, it defines nothing.
 
+mod condition;
 pub mod failures;
 pub mod figures;
 pub mod frame;

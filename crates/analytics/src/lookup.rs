@@ -6,7 +6,7 @@ use mailvane_store::{Kind, Segment, Snapshot};
 use polars::prelude::*;
 
 use crate::Result;
-use crate::scan::{ROW, id_is_one_of, lazy_numbered, living};
+use crate::condition::{ROW, id_is_one_of, lazy_numbered, living};
 
 /// The refusal of an id; without rows when there is none.
 pub fn rejection(snapshot: &Snapshot, id: u64) -> Result<Batch> {

@@ -10,7 +10,7 @@ use mailvane_store::{Kind, Probe, Segment, Snapshot};
 use polars::prelude::*;
 
 use crate::Result;
-use crate::scan::{ROW, is_value, lazy_numbered, living, micros, within_expression};
+use crate::condition::{ROW, is_value, lazy_numbered, living, micros, within_expression};
 use crate::scope::Scope;
 
 /// How the words of a search are understood.

@@ -344,3 +344,19 @@ impl Rates {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_greylists_all_and_refuses_one_refuses_one() {
+        let mut figures = Figures::default();
+        figures.add(Figure::RecipientsFirstTried, 40);
+        figures.add(Figure::RecipientsFirstDeferred, 39);
+        figures.add(Figure::RefusedAttempts, 1);
+        figures.add(Figure::RecipientsGreylisted, 39);
+        let rates = Rates::of(&figures);
+        assert_eq!(rates.first_refusal, Rate { count: 1, of: 40 });
+    }
+}

@@ -154,7 +154,6 @@ impl Series {
 
     /// What this hour of the last seven days brought, weekends apart where only days `alike` are wanted.
     fn same_hours(&self, slot: usize, hour: i32, alike: bool) -> Vec<f64> {
-        let is_weekend = |hour: i32| matches!((hour.div_euclid(24) + 3).rem_euclid(7), 5 | 6);
         let days = (1..=7).map(|back| hour - 24 * back).filter(|day| !alike || is_weekend(*day) == is_weekend(hour));
         days.filter(|day| *day >= self.season.first_hour).filter_map(|day| self.hour(slot, day)).collect()
     }
@@ -227,8 +226,8 @@ impl Series {
 
     /// The least of this time, and of an hour sooner and later, of each of the last seven days that was as usual.
     fn days(&self, measure: Measure, from: Time, until: Time, alike: bool) -> Vec<f64> {
-        let is_weekend = |time: Time| matches!((time.0.div_euclid(Time::DAY) + 3).rem_euclid(7), 5 | 6);
-        let back = (1..=7).map(|days| -days * Time::DAY).filter(|back| !alike || is_weekend(until.plus(*back)) == is_weekend(until));
+        let last = until.0.div_euclid(Time::HOUR) as i32;
+        let back = (1..=7).filter(|days| !alike || is_weekend(last - 24 * days) == is_weekend(last)).map(|days| -i64::from(days) * Time::DAY);
         let of_day = |back: i64| {
             let least = |shift: i64| self.brought(measure, from.plus(back + shift), until.plus(back + shift));
             Some(least(0)?.min(least(-Time::HOUR)?).min(least(Time::HOUR)?))
@@ -308,6 +307,11 @@ impl Series {
             *busiest = Some(most);
         }
     }
+}
+
+/// Whether an hour, counted from the epoch, lies on a Saturday or a Sunday (UTC).
+const fn is_weekend(hour: i32) -> bool {
+    matches!((hour.div_euclid(24) + 3).rem_euclid(7), 5 | 6)
 }
 
 /// The class of outbound mail of people and programs here.
