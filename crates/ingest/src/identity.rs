@@ -193,6 +193,12 @@ impl<'a> Words<'a> {
         Ok(u64::from_le_bytes(eight))
     }
 
+    pub(crate) fn half(&mut self) -> Result<u16, Error> {
+        let mut two = [0; 2];
+        two.copy_from_slice(self.take(2)?);
+        Ok(u16::from_le_bytes(two))
+    }
+
     pub(crate) fn length(&mut self) -> Result<usize, Error> {
         let mut four = [0; 4];
         four.copy_from_slice(self.take(4)?);

@@ -31,8 +31,9 @@ pub const MAX_HELD_LINES: usize = 200_000;
 pub const MAX_HELD_BYTES: usize = 64 << 20;
 /// A source further ahead of the slowest one than this should wait for it.
 pub const PACE_SECONDS: i64 = 30;
-/// The first byte of an encoded state.
-const VERSION: u8 = 1;
+/// The first byte of an encoded state, and what it was when a stream had eight sources at most.
+const VERSION: u8 = 2;
+const VERSION_OF_EIGHT: u8 = 1;
 
 /// How a source takes part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub struct FeedCounts {
     pub forced_lines: u64,
     /// Fed lines forgotten early because too many were remembered.
     pub forgotten_lines: u64,
-    /// Lines of more sources than one stream may have; they feed nothing.
+    /// Lines of more sources than can be compared; they feed.
     pub surplus_lines: u64,
 }
 
@@ -313,16 +314,16 @@ impl Feeds {
     fn judge(&mut self, source: usize, stream: u64, second: i64, key: u64) -> Verdict {
         let Some(known) = self.streams.get(&stream) else { return Verdict::Feed };
         let Some(carrier) = known.carriers.iter().position(|carrier| *carrier == source) else {
+            // Better twice than lost.
             self.counts.surplus_lines += 1;
-            self.counts.shadow_lines += 1;
-            return Verdict::Shadow;
+            return Verdict::Feed;
         };
         if carrier > 0 && second <= known.unremembered && second >= known.first {
             self.counts.unverified_lines += 1;
             self.counts.shadow_lines += 1;
             return Verdict::Shadow;
         }
-        let is_new = self.window.is_new(stream, key, second, carrier);
+        let is_new = self.window.is_new(stream, key, second, carrier as u16);
         self.counts.forgotten_lines += self.window.trim();
         if !is_new {
             self.counts.shadow_lines += 1;
@@ -411,7 +412,8 @@ impl Feeds {
     /// the next restart, so that what it held is judged.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut words = Words(bytes);
-        if words.take(1)? != [VERSION] {
+        let version = words.take(1)?[0];
+        if version != VERSION && version != VERSION_OF_EIGHT {
             return Err(Error::State("unknown version"));
         }
         let mut place = Vec::new();
@@ -433,7 +435,6 @@ impl Feeds {
             for _ in 0..words.length()? {
                 carriers.push(placed(words.length()?)?);
             }
-            carriers.truncate(MAX_CARRIERS);
             self.streams.insert(stream, Stream { carriers, first, last, unremembered });
         }
         for _ in 0..words.length()? {
@@ -443,7 +444,7 @@ impl Feeds {
             let (key, line) = (words.word()?, words.text()?);
             self.hold(HeldLine { source, stream, second, position, line, key });
         }
-        self.window.restore(&mut words)
+        if version == VERSION_OF_EIGHT { self.window.restore_eight(&mut words) } else { self.window.restore(&mut words) }
     }
 }
 

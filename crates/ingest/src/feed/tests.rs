@@ -253,3 +253,49 @@ fn a_restart_knows_sources_by_name_whatever_their_order() {
     fewer.release(&mut out);
     assert_eq!(out.len(), 1);
 }
+
+/// A folder of dated files, or the same log of many hosts: each line of each of them feeds, and a copy feeds once.
+#[test]
+fn twenty_logs_of_one_stream_lose_nothing() {
+    let days: Vec<Vec<Line>> = (0..20).map(|day| (0..10).map(|line| (day * 86_400 + line * 60, WORDS[line as usize % 5])).collect()).collect();
+    let (fed, counts) = run(&days, &[3, 19, 0, 7]);
+    assert_eq!((fed.len(), counts.shadow_lines, counts.surplus_lines), (200, 0, 0));
+    let copies: Vec<Vec<Line>> = vec![days[0].clone(); 20];
+    let (fed, counts) = run(&copies, &[11, 2, 19]);
+    assert_eq!((fed.len(), counts.shadow_lines), (10, 190));
+}
+
+#[test]
+fn many_sources_survive_a_restart() {
+    let mut feeds = Feeds::new(&[Policy::Auto; 12]);
+    let offer = |feeds: &mut Feeds, source: usize| feeds.offer(source, 1, 100, position(source, 0), b"line", || 5);
+    // While another may bring the same, it is remembered.
+    assert_eq!(offer(&mut feeds, 0), Verdict::Feed);
+    (0..12).for_each(|source| feeds.at_end(source, 108));
+    (1..11).for_each(|source| assert_eq!(offer(&mut feeds, source), Verdict::Shadow, "{source}"));
+    let mut again = Feeds::new(&[Policy::Auto; 12]);
+    again.restore(&feeds.encode()).unwrap();
+    (0..12).for_each(|source| again.at_end(source, 108));
+    assert_eq!(offer(&mut again, 11), Verdict::Shadow);
+    assert_eq!(offer(&mut again, 10), Verdict::Feed, "a second one of a source that has delivered it");
+}
+
+#[test]
+fn a_state_of_eight_sources_is_still_read() {
+    let mut bytes = vec![VERSION_OF_EIGHT];
+    let length = |bytes: &mut Vec<u8>, length: u32| bytes.extend_from_slice(&length.to_le_bytes());
+    let word = |bytes: &mut Vec<u8>, word: u64| bytes.extend_from_slice(&word.to_le_bytes());
+    length(&mut bytes, 2);
+    [0, 100, 1, 100].into_iter().for_each(|value| word(&mut bytes, value));
+    length(&mut bytes, 1);
+    [1, 100, 100, i64::MIN as u64].into_iter().for_each(|value| word(&mut bytes, value));
+    [2, 0, 1].into_iter().for_each(|value| length(&mut bytes, value));
+    length(&mut bytes, 0);
+    length(&mut bytes, 1);
+    [hash::words(&[1, 5]), 100, 1].into_iter().for_each(|value| word(&mut bytes, value));
+    [1_u16, 0, 0, 0, 0, 0, 0, 0].into_iter().for_each(|count| bytes.extend_from_slice(&count.to_le_bytes()));
+    let mut feeds = Feeds::new(&[Policy::Auto, Policy::Auto]);
+    feeds.restore(&bytes).unwrap();
+    feeds.at_end(0, 200);
+    assert_eq!(feeds.offer(1, 1, 100, position(1, 0), b"line", || 5), Verdict::Shadow);
+}
