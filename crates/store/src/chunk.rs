@@ -79,7 +79,7 @@ pub(crate) fn decode(bytes: &[u8], range: &Range<'_>, cells: &mut Cells) -> Resu
 
 /// All cells of a chunk, sorted by time, stream and key.
 pub(crate) fn all(bytes: &[u8]) -> Result<Vec<Rolled>> {
-    let range = Range { from: Time(i64::MIN), until: Time(i64::MAX), streams: None, key: None };
+    let range = Range { from: Time(i64::MIN), until: Time(i64::MAX), streams: None, keys: None };
     let mut cells = Vec::new();
     decode_each(bytes, &range, &mut |time, stream, key, cell| cells.push(Rolled { time, stream, key: key.to_owned(), cell }))?;
     Ok(cells)
@@ -182,7 +182,7 @@ mod tests {
         cell
     }
 
-    const EVER: Range<'static> = Range { from: Time(i64::MIN), until: Time(i64::MAX), streams: None, key: None };
+    const EVER: Range<'static> = Range { from: Time(i64::MIN), until: Time(i64::MAX), streams: None, keys: None };
 
     #[test]
     fn cells_come_back() {
@@ -197,7 +197,7 @@ mod tests {
         decode(&bytes, &EVER, &mut found).unwrap();
         assert_eq!(found, cells);
         let mut part = Cells::new();
-        let range = Range { from: Time(Time::MINUTE), until: Time(4 * Time::MINUTE), streams: Some(&[7]), key: None };
+        let range = Range { from: Time(Time::MINUTE), until: Time(4 * Time::MINUTE), streams: Some(&[7]), keys: None };
         decode(&bytes, &range, &mut part).unwrap();
         assert_eq!(part.len(), 3);
         assert!(decode(&bytes[..bytes.len() / 2], &EVER, &mut part).is_err());

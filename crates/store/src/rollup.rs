@@ -73,13 +73,13 @@ pub(crate) struct Range<'a> {
     pub(crate) from: Time,
     pub(crate) until: Time,
     pub(crate) streams: Option<&'a [u64]>,
-    /// One key of the cube; `None` for all.
-    pub(crate) key: Option<&'a str>,
+    /// Some keys of the cube; `None` for all.
+    pub(crate) keys: Option<&'a [&'a str]>,
 }
 
 impl Range<'_> {
     /// Whether a cell of this stream and key is wanted.
     pub(crate) fn has(&self, stream: u64, key: &str) -> bool {
-        self.streams.is_none_or(|streams| streams.contains(&stream)) && self.key.is_none_or(|wanted| wanted == key)
+        self.streams.is_none_or(|streams| streams.contains(&stream)) && self.keys.is_none_or(|keys| keys.contains(&key))
     }
 }

@@ -145,17 +145,17 @@ impl Snapshot {
         Ok(cells.into_iter().map(|((time, stream, key), cell)| Rolled { time, stream, key, cell }).collect())
     }
 
-    /// Hands out the same cells as [`Snapshot::rollups`], in no order and without a copy of them; of one `key`, or of all.
+    /// Hands out the same cells as [`Snapshot::rollups`], in no order and without a copy of them; of some `keys`, or of all.
     pub fn each_rollup(
         &self,
         width: Width,
         cube: Cube,
         (from, until): (Time, Time),
         streams: Option<&[u64]>,
-        key: Option<&str>,
+        keys: Option<&[&str]>,
         see: &mut dyn FnMut(Time, u64, &str, &Cell),
     ) -> Result<()> {
-        let range = Range { from, until, streams, key };
+        let range = Range { from, until, streams, keys };
         let mut pending = Cells::new();
         for batch in &self.inner.pending {
             batch.folded().add_to(&mut pending, width, cube, &range);

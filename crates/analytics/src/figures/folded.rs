@@ -1,11 +1,14 @@
 //! Sums folded from the rows of a window: exact for every number.
 
+use std::borrow::Cow;
+
 use ahash::AHashMap;
-use mailvane_metric::{Cell, Traffic, count, sender};
-use mailvane_model::{AttemptRow, OutcomeRow, Time};
+use mailvane_metric::{Cell, Door, Traffic, count, sender};
+use mailvane_model::{AttemptRow, MessageRow, OutcomeRow, Time};
 use mailvane_store::Snapshot;
 
-use super::{Breakdown, Group, OTHER, Step, step_of};
+use super::lines::Lines;
+use super::{AtDoor, Breakdown, Group, OTHER};
 use crate::frames::Names;
 use crate::scope::{Dimension, Scope, instance};
 use crate::{Result, scan};
@@ -34,7 +37,7 @@ fn add_outcome(cell: &mut Cell, row: &OutcomeRow<'_>) {
 pub(super) fn folded(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>, start: Time) -> Result<Breakdown> {
     let mut groups = Groups::new(by);
     scan::attempts(snapshot, scope, Names::Of(by), |row| {
-        let Some(key) = groups.by.map_or(Some(String::new()), |by| attempt_key(row, by)) else { return };
+        let Some(key) = groups.by.map_or(Some(Cow::Borrowed("")), |by| attempt_key(row, by)) else { return };
         let group = groups.group(&key);
         add_attempt(&mut group.cell, row, start);
         group.seen(row.time);
@@ -43,14 +46,14 @@ pub(super) fn folded(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>, 
         }
     })?;
     scan::outcomes(snapshot, scope, Names::Of(by), |row| {
-        let Some(key) = groups.by.map_or(Some(String::new()), |by| outcome_key(row, by)) else { return };
+        let Some(key) = groups.by.map_or(Some(Cow::Borrowed("")), |by| outcome_key(row, by)) else { return };
         let group = groups.group(&key);
         add_outcome(&mut group.cell, row);
         group.seen(row.time);
     })?;
     messages_folded(snapshot, scope, &mut groups)?;
     if groups.by.is_none() {
-        door(snapshot, scope, |_, door| groups.group("").cell.add_door(door, 1))?;
+        door(snapshot, scope, None, |key, _, door| groups.group(key).cell.add_door(door, 1))?;
     } else {
         rejections_folded(snapshot, scope, &mut groups)?;
     }
@@ -59,19 +62,24 @@ pub(super) fn folded(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>, 
 
 fn messages_folded(snapshot: &Snapshot, scope: &Scope, groups: &mut Groups) -> Result<()> {
     scan::messages(snapshot, scope, Names::Of(groups.by), |row| {
-        let key = match groups.by {
-            None => String::new(),
-            Some(Dimension::SenderDomain) => row.sender.domain.to_owned(),
-            Some(Dimension::Sender) => sender::normalised(row.sender),
-            Some(Dimension::Instance) => instance(row.stream),
-            Some(Dimension::Client) => row.client_ip.to_owned(),
-            Some(Dimension::User) if !row.sasl_user.is_empty() => row.sasl_user.to_owned(),
-            Some(_) => return,
-        };
+        let Some(key) = message_key(row, groups.by) else { return };
         let marks = count::message(row);
         if !marks.is_empty() {
             marks.apply(&mut groups.group(&key).cell.figures_mut(Traffic::of(row.population, row.direction)).counts, 1);
         }
+    })
+}
+
+/// The group of a message; `None` where it has no part in the dimension.
+fn message_key<'r>(row: &MessageRow<'r>, by: Option<Dimension>) -> Option<Cow<'r, str>> {
+    Some(match by {
+        None => Cow::Borrowed(""),
+        Some(Dimension::SenderDomain) => Cow::Borrowed(row.sender.domain),
+        Some(Dimension::Sender) => Cow::Owned(sender::normalised(row.sender)),
+        Some(Dimension::Instance) => Cow::Owned(instance(row.stream)),
+        Some(Dimension::Client) => Cow::Borrowed(row.client_ip),
+        Some(Dimension::User) if !row.sasl_user.is_empty() => Cow::Borrowed(row.sasl_user),
+        Some(_) => return None,
     })
 }
 
@@ -88,20 +96,77 @@ fn rejections_folded(snapshot: &Snapshot, scope: &Scope, groups: &mut Groups) ->
     })
 }
 
-/// Hands what happened at the door to `add`, with its time.
-fn door(snapshot: &Snapshot, scope: &Scope, mut add: impl FnMut(Time, mailvane_metric::Door)) -> Result<()> {
-    scan::rejections(snapshot, scope, Names::Of(None), |row| add(row.time, count::rejection(row)))?;
-    scan::auths(snapshot, scope, Names::Of(None), |row| add(row.time, count::auth(row)))?;
-    scan::sessions(snapshot, scope, Names::Of(None), |row| {
-        add(row.time, mailvane_metric::Door::Sessions);
+/// Hands what happened at the door to `add`, with its group and time.
+fn door(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>, mut add: impl FnMut(&str, Time, Door)) -> Result<()> {
+    refusals(snapshot, scope, by, &mut add)?;
+    logins(snapshot, scope, by, &mut add)?;
+    scan::sessions(snapshot, scope, Names::Of(by), |row| {
+        let key = match by {
+            None => Cow::Borrowed(""),
+            Some(Dimension::Instance) => Cow::Owned(instance(row.stream)),
+            Some(Dimension::Client) => Cow::Borrowed(row.client_ip),
+            Some(_) => return,
+        };
+        add(&key, row.time, Door::Sessions);
         if count::is_lost(row) {
-            add(row.time, mailvane_metric::Door::SessionsLost);
+            add(&key, row.time, Door::SessionsLost);
         }
     })?;
-    if scope.filters.is_empty() {
+    if scope.filters.is_empty() && by.is_none() {
         scan::notices(snapshot, scope, |row| {
             if let Some(door) = count::notice(row) {
-                add(row.time, door);
+                add("", row.time, door);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Hands refusals at the door to `add`, with their group and time.
+fn refusals(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>, mut add: impl FnMut(&str, Time, Door)) -> Result<()> {
+    scan::rejections(snapshot, scope, Names::Of(by), |row| {
+        let key = match by {
+            None => Cow::Borrowed(""),
+            Some(Dimension::Domain) => Cow::Borrowed(row.recipient.domain),
+            Some(Dimension::SenderDomain) => Cow::Borrowed(row.sender.domain),
+            Some(Dimension::Sender) => Cow::Owned(sender::normalised(row.sender)),
+            Some(Dimension::Instance) => Cow::Owned(instance(row.stream)),
+            Some(Dimension::Reason) => Cow::Borrowed(row.reason.word()),
+            Some(Dimension::Client) => Cow::Borrowed(row.client_ip),
+            Some(Dimension::User) => Cow::Borrowed(row.sasl_user),
+            Some(Dimension::Provider | Dimension::Relay) => return,
+        };
+        add(&key, row.time, count::rejection(row));
+    })
+}
+
+/// Hands logins to `add`, with their group and time.
+fn logins(snapshot: &Snapshot, scope: &Scope, by: Option<Dimension>, mut add: impl FnMut(&str, Time, Door)) -> Result<()> {
+    scan::auths(snapshot, scope, Names::Of(by), |row| {
+        let key = match by {
+            None => Cow::Borrowed(""),
+            Some(Dimension::Instance) => Cow::Owned(instance(row.stream)),
+            Some(Dimension::Client) => Cow::Borrowed(row.client_ip),
+            Some(Dimension::User) => Cow::Borrowed(row.user),
+            Some(_) => return,
+        };
+        add(&key, row.time, count::auth(row));
+    })
+}
+
+/// Hands to `add` what happened at the door that no cell by domain, sender domain or user tells: refusals, and logins that failed (of a
+/// user the cells have those that succeeded: guessing goes through names without end).
+pub(super) fn untold_by_cells(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    by: Option<Dimension>,
+    mut add: impl FnMut(&str, Time, Door),
+) -> Result<()> {
+    refusals(snapshot, scope, by, &mut add)?;
+    if by == Some(Dimension::User) || scope.filters.get(Dimension::User).is_some() {
+        logins(snapshot, scope, by, |key, time, door| {
+            if door != Door::AuthOk {
+                add(key, time, door);
             }
         })?;
     }
@@ -109,28 +174,35 @@ fn door(snapshot: &Snapshot, scope: &Scope, mut add: impl FnMut(Time, mailvane_m
 }
 
 /// Folds the rows of a scope into steps.
-pub(super) fn series_folded(snapshot: &Snapshot, scope: &Scope, steps: &mut [Step]) -> Result<()> {
-    scan::attempts(snapshot, scope, Names::Of(None), |row| {
-        if let Some(at) = step_of(steps, row.time) {
-            let start = steps[at].start;
-            add_attempt(&mut steps[at].cell, row, start);
+pub(super) fn series_folded(snapshot: &Snapshot, scope: &Scope, at_door: AtDoor, lines: &mut Lines<'_>) -> Result<()> {
+    let by = lines.by;
+    let names = Names::Of(by);
+    scan::attempts(snapshot, scope, names, |row| {
+        let Some(key) = by.map_or(Some(Cow::Borrowed("")), |by| attempt_key(row, by)) else { return };
+        if let Some(step) = lines.step(&key, row.time) {
+            add_attempt(&mut step.cell, row, step.start);
         }
     })?;
-    scan::outcomes(snapshot, scope, Names::Of(None), |row| {
-        if let Some(at) = step_of(steps, if scope.by_arrival { row.arrived } else { row.time }) {
-            add_outcome(&mut steps[at].cell, row);
+    scan::outcomes(snapshot, scope, names, |row| {
+        let Some(key) = by.map_or(Some(Cow::Borrowed("")), |by| outcome_key(row, by)) else { return };
+        if let Some(step) = lines.step(&key, if scope.by_arrival { row.arrived } else { row.time }) {
+            add_outcome(&mut step.cell, row);
         }
     })?;
-    scan::messages(snapshot, scope, Names::Of(None), |row| {
-        if let Some(at) = step_of(steps, row.time) {
-            count::message(row).apply(&mut steps[at].cell.figures_mut(Traffic::of(row.population, row.direction)).counts, 1);
+    scan::messages(snapshot, scope, names, |row| {
+        let Some(key) = message_key(row, by) else { return };
+        if let Some(step) = lines.step(&key, row.time) {
+            count::message(row).apply(&mut step.cell.figures_mut(Traffic::of(row.population, row.direction)).counts, 1);
         }
     })?;
-    door(snapshot, scope, |time, door| {
-        if let Some(at) = step_of(steps, time) {
-            steps[at].cell.add_door(door, 1);
-        }
-    })
+    if at_door == AtDoor::Counted {
+        door(snapshot, scope, by, |key, time, door| {
+            if let Some(step) = lines.step(key, time) {
+                step.cell.add_door(door, 1);
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Groups while rows are folded.
@@ -171,31 +243,31 @@ impl Groups {
 }
 
 /// The key of a row in a dimension; `None` where the row has no part in it.
-fn attempt_key(row: &AttemptRow<'_>, by: Dimension) -> Option<String> {
+fn attempt_key<'r>(row: &AttemptRow<'r>, by: Dimension) -> Option<Cow<'r, str>> {
     Some(match by {
-        Dimension::Provider => row.provider.to_owned(),
-        Dimension::Domain => row.recipient.domain.to_owned(),
-        Dimension::SenderDomain => row.sender.domain.to_owned(),
-        Dimension::Sender => sender::normalised(row.sender),
-        Dimension::Relay => row.relay_host.to_owned(),
-        Dimension::Instance => instance(row.stream),
-        Dimension::Reason => row.reason?.word().to_owned(),
-        Dimension::Client => row.client_ip.to_owned(),
-        Dimension::User => Some(row.sasl_user.to_owned()).filter(|user| !user.is_empty())?,
+        Dimension::Provider => Cow::Borrowed(row.provider),
+        Dimension::Domain => Cow::Borrowed(row.recipient.domain),
+        Dimension::SenderDomain => Cow::Borrowed(row.sender.domain),
+        Dimension::Sender => Cow::Owned(sender::normalised(row.sender)),
+        Dimension::Relay => Cow::Borrowed(row.relay_host),
+        Dimension::Instance => Cow::Owned(instance(row.stream)),
+        Dimension::Reason => Cow::Borrowed(row.reason?.word()),
+        Dimension::Client => Cow::Borrowed(row.client_ip),
+        Dimension::User => Cow::Borrowed(Some(row.sasl_user).filter(|user| !user.is_empty())?),
     })
 }
 
 /// The key of an outcome in a dimension; `None` where it has no part in it.
-pub fn outcome_key(row: &OutcomeRow<'_>, by: Dimension) -> Option<String> {
+pub fn outcome_key<'r>(row: &OutcomeRow<'r>, by: Dimension) -> Option<Cow<'r, str>> {
     Some(match by {
-        Dimension::Provider => row.provider.to_owned(),
-        Dimension::Domain => row.recipient.domain.to_owned(),
-        Dimension::SenderDomain => row.sender.domain.to_owned(),
-        Dimension::Sender => sender::normalised(row.sender),
-        Dimension::Relay => row.relay_host.to_owned(),
-        Dimension::Instance => instance(row.stream),
-        Dimension::Reason => row.reason?.word().to_owned(),
-        Dimension::Client => row.client_ip.to_owned(),
-        Dimension::User => Some(row.sasl_user.to_owned()).filter(|user| !user.is_empty())?,
+        Dimension::Provider => Cow::Borrowed(row.provider),
+        Dimension::Domain => Cow::Borrowed(row.recipient.domain),
+        Dimension::SenderDomain => Cow::Borrowed(row.sender.domain),
+        Dimension::Sender => Cow::Owned(sender::normalised(row.sender)),
+        Dimension::Relay => Cow::Borrowed(row.relay_host),
+        Dimension::Instance => Cow::Owned(instance(row.stream)),
+        Dimension::Reason => Cow::Borrowed(row.reason?.word()),
+        Dimension::Client => Cow::Borrowed(row.client_ip),
+        Dimension::User => Cow::Borrowed(Some(row.sasl_user).filter(|user| !user.is_empty())?),
     })
 }

@@ -4,6 +4,7 @@
 //! beside their steps: counts of events are exact there too, and recipients each counted once come from [`mailvane_metric::window::Window`].
 
 mod folded;
+mod lines;
 mod rolled;
 
 use ahash::AHashMap;
@@ -14,6 +15,7 @@ use mailvane_store::{Kind, Snapshot};
 
 pub use self::folded::{GROUPS, outcome_key};
 use self::folded::{folded, series_folded};
+use self::lines::Lines;
 use self::rolled::{Source, rolled, series_rolled};
 use crate::scope::{Dimension, Scope};
 use crate::{Result, scan};
@@ -100,27 +102,44 @@ pub fn minutes(snapshot: &Snapshot, since: Time, until: Time) -> Result<Vec<Step
     Ok(steps)
 }
 
+/// Whether a series is about our door (refusals there, logins, connections, warnings): where no rollup tells it, that is read for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtDoor {
+    /// It is wanted.
+    Counted,
+    /// Nobody asks: [`Cell::door`] says nothing.
+    Left,
+}
+
 /// The sums of each step between the given borders (ascending; the last one ends the last step).
-pub fn series(snapshot: &Snapshot, scope: &Scope, borders: &[Time]) -> Result<Vec<Step>> {
-    let mut steps: Vec<Step> = borders.windows(2).map(|pair| Step { start: pair[0], cell: Cell::default() }).collect();
+pub fn series(snapshot: &Snapshot, scope: &Scope, door: AtDoor, borders: &[Time]) -> Result<Vec<Step>> {
+    let lines = filled(snapshot, scope, door, Lines::new(None, borders), borders)?;
+    Ok(lines.steps.into_iter().next().unwrap_or_default())
+}
+
+/// The same of each of some groups, in the order of their keys, all in one go.
+pub fn series_by(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    door: AtDoor,
+    (by, keys): (Dimension, &[String]),
+    borders: &[Time],
+) -> Result<Vec<Vec<Step>>> {
+    Ok(filled(snapshot, scope, door, Lines::new(Some((by, keys)), borders), borders)?.steps)
+}
+
+fn filled<'a>(snapshot: &Snapshot, scope: &Scope, door: AtDoor, mut lines: Lines<'a>, borders: &[Time]) -> Result<Lines<'a>> {
     let whole = Scope { since: borders.first().map_or(scope.since, |first| scope.since.max(*first)), ..scope.clone() };
-    if is_large(snapshot, &whole)
-        && let Some(source) = Source::of(&whole, None).filter(|source| source.has_borders(snapshot, borders))
-    {
-        series_rolled(snapshot, &whole, &source, &mut steps)?;
-    } else {
-        series_folded(snapshot, &whole, &mut steps)?;
+    let source = Source::of(&whole, lines.by).map(|source| source.only(&lines));
+    match source.filter(|source| source.has_borders(snapshot, borders)) {
+        Some(source) if is_large(snapshot, &whole) => series_rolled(snapshot, &whole, &source, door, &mut lines)?,
+        _ => series_folded(snapshot, &whole, door, &mut lines)?,
     }
-    Ok(steps)
+    Ok(lines)
 }
 
 /// Whether a window is too large to fold its rows.
 fn is_large(snapshot: &Snapshot, scope: &Scope) -> bool {
     let rows = |kind| scan::rows_at_most(snapshot, kind, scope.since, scope.until);
     rows(Kind::Attempts) + rows(Kind::Outcomes) > ROWS_FOLDED
-}
-
-/// Which step a time belongs to.
-fn step_of(steps: &[Step], time: Time) -> Option<usize> {
-    steps.partition_point(|step| step.start <= time).checked_sub(1)
 }

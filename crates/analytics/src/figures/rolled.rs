@@ -9,16 +9,17 @@ use mailvane_model::Time;
 use mailvane_model::word::Reason;
 use mailvane_store::{MINUTES_KEEP, Snapshot};
 
-use super::folded::{folded, series_folded};
-use super::{Breakdown, Group, OTHER, Step, step_of};
+use super::folded::{folded, series_folded, untold_by_cells};
+use super::lines::Lines;
+use super::{AtDoor, Breakdown, Group, OTHER};
 use crate::Result;
 use crate::scope::{Dimension, Scope, instance};
 
 /// The rollup that answers a scope.
 pub(super) struct Source {
     cube: Cube,
-    /// The only key that is meant; all when there is none.
-    key: Option<String>,
+    /// The keys that are meant; all when there are none named.
+    keys: Option<Vec<String>>,
     by: Option<Dimension>,
 }
 
@@ -30,15 +31,22 @@ impl Source {
             return None;
         }
         let filters: Vec<_> = scope.filters.wanted.iter().filter(|wanted| wanted.0 != Dimension::Instance).collect();
-        let (cube, key) = match (filters.as_slice(), by) {
+        let (cube, keys) = match (filters.as_slice(), by) {
             ([], None | Some(Dimension::Instance)) => (if scope.by_arrival { Cube::Cohort } else { Cube::Total }, None),
             ([], Some(by)) if !scope.by_arrival => (cube_of(by)?, None),
-            ([(dimension, value)], None) if !scope.by_arrival => (cube_of(*dimension)?, Some(value.clone())),
+            ([(dimension, value)], None) if !scope.by_arrival => (cube_of(*dimension)?, Some(vec![value.clone()])),
             _ => return None,
         };
-        let source = Source { cube, key, by };
+        let source = Source { cube, keys, by };
         // The view by arrival counts attempts of other times: no rows can stand in for a part of a step.
         (!scope.by_arrival || Width::Quarter.floor(scope.since) == scope.since).then_some(source)
+    }
+
+    /// Of some groups alone.
+    pub(super) fn only(self, lines: &Lines<'_>) -> Self {
+        // All instances stand under one key.
+        let is_keyed = self.by.is_some_and(|by| by != Dimension::Instance);
+        Source { keys: if is_keyed { Some(lines.keys().map(str::to_owned).collect()) } else { self.keys }, ..self }
     }
 
     /// Whether its steps can be added up to steps with these borders.
@@ -81,7 +89,23 @@ impl Source {
         streams: Option<&[u64]>,
         see: &mut dyn FnMut(Time, u64, &str, &Cell),
     ) -> Result<()> {
-        Ok(snapshot.each_rollup(width, self.cube, span, streams, self.key.as_deref(), see)?)
+        let keys: Option<Vec<&str>> = self.keys.as_ref().map(|keys| keys.iter().map(String::as_str).collect());
+        Ok(snapshot.each_rollup(width, self.cube, span, streams, keys.as_deref(), see)?)
+    }
+
+    /// The group of a cell.
+    fn name<'a>(&self, stream: u64, key: &'a str, instances: &'a HashMap<u64, String>) -> &'a str {
+        match self.by {
+            Some(Dimension::Instance) => instances.get(&stream).map_or("", String::as_str),
+            Some(_) => key,
+            None => "",
+        }
+    }
+
+    /// The part of a window of which its cells do not tell all that happened at our door, though the filter lets some pass.
+    fn untold(&self, scope: &Scope, (since, until): (Time, Time)) -> Option<Scope> {
+        let is_told = !matches!(self.cube, Cube::Domain | Cube::SenderDomain | Cube::User);
+        (!is_told && self.keys.is_some() && since < until).then(|| Scope { since, until, ..scope.clone() })
     }
 }
 
@@ -103,6 +127,14 @@ fn cube_of(dimension: Dimension) -> Option<Cube> {
         Dimension::User => Some(Cube::User),
         // The cube of clients is about our door: what their mail came to is not in it.
         Dimension::Client | Dimension::Sender | Dimension::Instance => None,
+    }
+}
+
+/// What the streams are called, where a sum is by that.
+fn instances(snapshot: &Snapshot, by: Option<Dimension>) -> HashMap<u64, String> {
+    match by {
+        Some(Dimension::Instance) => snapshot.streams().iter().map(|state| (state.key, instance(&state.stream))).collect(),
+        _ => HashMap::new(),
     }
 }
 
@@ -143,6 +175,10 @@ fn pieces(since: Time, until: Time, cube: Cube, borders: impl Iterator<Item = Ti
 pub(super) fn rolled(snapshot: &Snapshot, scope: &Scope, source: &Source) -> Result<Breakdown> {
     let cut = source.cut(snapshot, scope);
     let (mut groups, mut exact) = (summed(snapshot, scope, source, cut.whole)?, true);
+    if let (Some(untold), None) = (source.untold(scope, cut.whole), source.by) {
+        let group = groups.entry(String::new()).or_default();
+        untold_by_cells(snapshot, &untold, None, |_, _, door| group.cell.add_door(door, 1))?;
+    }
     for (since, until) in cut.beside {
         let part = folded(snapshot, &Scope { since, until, ..scope.clone() }, source.by, scope.since)?;
         exact &= part.exact;
@@ -202,17 +238,10 @@ impl Summed {
 fn summed(snapshot: &Snapshot, scope: &Scope, source: &Source, (since, until): (Time, Time)) -> Result<AHashMap<String, Group>> {
     let mut groups: AHashMap<String, Summed> = AHashMap::new();
     let streams = streams(snapshot, scope);
-    let instances: HashMap<u64, String> = match source.by {
-        Some(Dimension::Instance) => snapshot.streams().iter().map(|state| (state.key, instance(&state.stream))).collect(),
-        _ => HashMap::new(),
-    };
+    let instances = instances(snapshot, source.by);
     for (width, from, until) in pieces(since, until, source.cube, std::iter::empty()) {
         source.cells(snapshot, width, (from, until), streams.as_deref(), &mut |time, stream, key, cell| {
-            let name = match source.by {
-                Some(Dimension::Instance) => instances.get(&stream).map_or("", String::as_str),
-                Some(_) => key,
-                None => "",
-            };
+            let name = source.name(stream, key, &instances);
             if !groups.contains_key(name) {
                 groups.insert(name.to_owned(), Summed::default());
             }
@@ -233,27 +262,37 @@ fn summed(snapshot: &Snapshot, scope: &Scope, source: &Source, (since, until): (
 }
 
 /// Sums by step out of rollups.
-pub(super) fn series_rolled(snapshot: &Snapshot, scope: &Scope, source: &Source, steps: &mut [Step]) -> Result<()> {
-    let mut windows: AHashMap<(usize, Traffic), Window> = AHashMap::new();
+pub(super) fn series_rolled(snapshot: &Snapshot, scope: &Scope, source: &Source, door: AtDoor, lines: &mut Lines<'_>) -> Result<()> {
+    let mut windows: AHashMap<(usize, usize, Traffic), Window> = AHashMap::new();
     let (cut, streams) = (source.cut(snapshot, scope), streams(snapshot, scope));
-    for (width, from, until) in pieces(cut.whole.0, cut.whole.1, source.cube, steps.iter().map(|step| step.start)) {
-        source.cells(snapshot, width, (from, until), streams.as_deref(), &mut |time, _, _, cell| {
-            if let Some(at) = step_of(steps, time) {
-                for (traffic, figures) in cell.parts() {
-                    windows.entry((at, traffic)).or_insert_with(|| Window::new(steps[at].start)).add(time, width, figures);
-                }
-                steps[at].cell.merge(cell);
+    let instances = instances(snapshot, source.by);
+    for (width, from, until) in pieces(cut.whole.0, cut.whole.1, source.cube, lines.starts()) {
+        source.cells(snapshot, width, (from, until), streams.as_deref(), &mut |time, stream, key, cell| {
+            let key = source.name(stream, key, &instances);
+            let Some((line, at)) = lines.place(key, time) else { return };
+            let step = &mut lines.steps[line][at];
+            for (traffic, figures) in cell.parts() {
+                windows.entry((line, at, traffic)).or_insert_with(|| Window::new(step.start)).add(time, width, figures);
+            }
+            step.cell.merge(cell);
+        })?;
+    }
+    for ((line, at, traffic), window) in windows {
+        window.set(lines.steps[line][at].cell.figures_mut(traffic));
+    }
+    for step in lines.steps.iter_mut().flatten() {
+        keep_traffic(&mut step.cell, scope);
+    }
+    if let (Some(untold), AtDoor::Counted) = (source.untold(scope, cut.whole), door) {
+        let by = lines.by;
+        untold_by_cells(snapshot, &untold, by, |key, time, door| {
+            if let Some(step) = lines.step(key, time) {
+                step.cell.add_door(door, 1);
             }
         })?;
     }
-    for ((at, traffic), window) in windows {
-        window.set(steps[at].cell.figures_mut(traffic));
-    }
-    for step in &mut *steps {
-        keep_traffic(&mut step.cell, scope);
-    }
     for (since, until) in cut.beside {
-        series_folded(snapshot, &Scope { since, until, ..scope.clone() }, steps)?;
+        series_folded(snapshot, &Scope { since, until, ..scope.clone() }, door, lines)?;
     }
     Ok(())
 }
@@ -269,12 +308,13 @@ fn keep_traffic(cell: &mut Cell, scope: &Scope) {
 
 #[cfg(test)]
 mod tests {
-    use mailvane_metric::Figure;
-    use mailvane_model::word::{Direction, Outcome, Population, Status};
-    use mailvane_model::{Address, AttemptRow, Batch, MessageRow, OutcomeRow, Sink, Stream};
+    use mailvane_metric::{Door, Figure};
+    use mailvane_model::word::{Action, AuthResult, Direction, Outcome, Population, Stage, Status};
+    use mailvane_model::{Address, AttemptRow, AuthRow, Batch, MessageRow, OutcomeRow, RejectionRow, Sink, Stream};
     use mailvane_store::{Commit, Memory, Store};
 
     use super::*;
+    use crate::figures::breakdown;
     use crate::scope::Filters;
 
     /// 2026-03-01T07:20:00Z.
@@ -364,6 +404,25 @@ mod tests {
             ..OutcomeRow::default()
         };
         batch.outcome(&outcome, None);
+        if number.is_multiple_of(3) {
+            let id = number * 10 + 8;
+            let refused = RejectionRow {
+                id,
+                time: arrived,
+                stream: &stream,
+                sender,
+                recipient,
+                sasl_user: user,
+                client_ip: "192.0.2.7",
+                stage: Stage::Rcpt,
+                reason: Reason::LocalPolicy,
+                action: if number.is_multiple_of(2) { Action::Reject } else { Action::Defer },
+                ..RejectionRow::default()
+            };
+            batch.rejection(&refused);
+            let result = if number.is_multiple_of(2) { AuthResult::Failed } else { AuthResult::Ok };
+            batch.auth(&AuthRow { id, time: arrived, stream: &stream, user: "ann", client_ip: "192.0.2.7", result, ..AuthRow::default() });
+        }
     }
 
     fn stored() -> Snapshot {
@@ -438,12 +497,53 @@ mod tests {
                 let first = scope.since.floor(Time::HOUR);
                 let borders: Vec<Time> = (0..18).map(|hour| first.plus(hour * Time::HOUR)).collect();
                 assert!(source.has_borders(&snapshot, &borders));
-                let empty = || borders[..17].iter().map(|start| Step { start: *start, cell: Cell::default() }).collect::<Vec<_>>();
+                let empty = || Lines::new(None, &borders);
                 let (mut fast, mut slow) = (empty(), empty());
-                series_rolled(&snapshot, &scope, &source, &mut fast).unwrap();
-                series_folded(&snapshot, &scope, &mut slow).unwrap();
-                for (fast, slow) in fast.iter().zip(&slow) {
-                    assert_like(&fast.cell, &slow.cell, &format!("{about} step {:?}", slow.start));
+                series_rolled(&snapshot, &scope, &source, AtDoor::Counted, &mut fast).unwrap();
+                series_folded(&snapshot, &scope, AtDoor::Counted, &mut slow).unwrap();
+                assert_steps_like(&fast, &slow, &about);
+            }
+        }
+    }
+
+    fn assert_steps_like(fast: &Lines<'_>, slow: &Lines<'_>, about: &str) {
+        assert_eq!(fast.steps.len(), slow.steps.len());
+        for (line, (fast, slow)) in fast.steps.iter().zip(&slow.steps).enumerate() {
+            for (fast, slow) in fast.iter().zip(slow) {
+                assert_like(&fast.cell, &slow.cell, &format!("{about} line {line} step {:?}", slow.start));
+                for door in Door::ALL {
+                    assert_eq!(fast.cell.door(*door), slow.cell.door(*door), "{door:?} {about} line {line} step {:?}", slow.start);
+                }
+            }
+        }
+    }
+
+    /// Lines of several groups are those that each group has alone.
+    #[test]
+    fn series_of_groups_are_those_of_each_group() {
+        let snapshot = stored();
+        for whole in windows() {
+            for by in BY {
+                let mut keys: Vec<String> = breakdown(&snapshot, &whole, by).unwrap().groups.into_iter().map(|group| group.key).collect();
+                keys.sort();
+                keys.truncate(3);
+                let first = whole.since.floor(Time::HOUR);
+                let borders: Vec<Time> = (0..18).map(|hour| first.plus(hour * Time::HOUR)).collect();
+                let lines = || Lines::new(Some((by, &keys)), &borders);
+                let source = Source::of(&whole, Some(by)).unwrap().only(&lines());
+                let (mut fast, mut slow) = (lines(), lines());
+                series_rolled(&snapshot, &whole, &source, AtDoor::Counted, &mut fast).unwrap();
+                series_folded(&snapshot, &whole, AtDoor::Counted, &mut slow).unwrap();
+                assert_steps_like(&fast, &slow, &format!("{by:?} {keys:?} {:?} {:?}", whole.since, whole.until));
+                for (key, steps) in keys.iter().zip(slow.steps) {
+                    let filters = Filters { wanted: vec![(by, key.clone())], ..Filters::default() };
+                    let mut alone = Lines::new(None, &borders);
+                    series_folded(&snapshot, &Scope { filters, ..whole.clone() }, AtDoor::Counted, &mut alone).unwrap();
+                    let alone = alone.steps.swap_remove(0);
+                    for (step, alone) in steps.iter().zip(&alone) {
+                        assert_like(&step.cell, &alone.cell, &format!("{by:?} {key}"));
+                        assert!(Door::ALL.iter().all(|door| step.cell.door(*door) == alone.cell.door(*door)), "{by:?} {key}");
+                    }
                 }
             }
         }

@@ -54,7 +54,7 @@ fn answer(view: &View, window: &Window, by: Dimension, sort: Sort, limit: usize)
     let mut open: BTreeMap<String, Open> = BTreeMap::new();
     for row in view.open.outcomes.iter().filter(|row| is_open_in(row, scope)) {
         if let Some(key) = mailvane_analytics::figures::outcome_key(&row, by) {
-            open.entry(key).or_default().add(&row);
+            open.entry(key.into_owned()).or_default().add(&row);
         }
     }
     Ok(json!({

@@ -111,7 +111,7 @@ fn groups(view: &View, by: Dimension, within: Option<&Within>) -> Vec<Value> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for row in in_queue(view, within) {
         // What was not tried yet has no reason: a group of its own.
-        let group = groups.entry(outcome_key(&row, by).unwrap_or_default()).or_default();
+        let group = groups.entry(outcome_key(&row, by).unwrap_or_default().into_owned()).or_default();
         group.messages.insert(row.message);
         group.recipients += 1;
         group.deferred |= row.deferrals > 0;

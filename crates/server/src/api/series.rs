@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use chrono::{Days, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
-use mailvane_analytics::figures::{OTHER, Step, breakdown, series};
+use mailvane_analytics::figures::{AtDoor, OTHER, Step, breakdown, series, series_by};
 use mailvane_analytics::{Dimension, Scope};
 use mailvane_metric::{Cell, Door, Figure, Figures, Rate, Rates, Spread};
 use mailvane_model::Time;
@@ -109,10 +109,11 @@ pub(crate) fn answer(api: &Api, view: &View, asked: &Asked) -> Result<Answer, Pr
     let window = &asked.window;
     let borders = borders(&window.scope, window.zone, asked.step);
     let mut groups = Vec::new();
-    let total = series(&view.snapshot, &window.scope, &borders)?;
+    let door = if asked.metrics.iter().any(|metric| metric.is_at_door()) { AtDoor::Counted } else { AtDoor::Left };
+    let total = series(&view.snapshot, &window.scope, door, &borders)?;
     match asked.by {
         None => groups.push((Value::Null, None, total)),
-        Some(by) => grouped(view, window, by, asked.limit, &borders, total, &mut groups)?,
+        Some(by) => grouped(view, asked, (by, door), &borders, total, &mut groups)?,
     }
     let known = |start: Time| view.complete_to.is_some_and(|complete| start <= complete);
     let mut lines = Vec::new();
@@ -154,36 +155,33 @@ type Line = (Value, Option<String>, Vec<Step>);
 /// One line for each of the largest groups, and one for the rest.
 fn grouped(
     view: &View,
-    window: &Window,
-    by: Dimension,
-    limit: usize,
+    asked: &Asked,
+    (by, door): (Dimension, AtDoor),
     borders: &[Time],
     total: Vec<Step>,
     lines: &mut Vec<Line>,
 ) -> Result<(), Problem> {
-    let scope = &window.scope;
-    let mut keys: Vec<(u64, String)> = match scope.filters.get(by) {
-        Some(key) => vec![(0, key.to_owned())],
-        None => breakdown(&view.snapshot, scope, by)?
-            .groups
-            .into_iter()
-            .map(|group| (count(&figures::sum(&group.cell, |traffic| scope.has(traffic)), Figure::Attempts), group.key))
-            .filter(|(attempts, key)| *attempts > 0 && key != OTHER)
-            .collect(),
-    };
+    let scope = &asked.window.scope;
+    if let Some(key) = scope.filters.get(by) {
+        lines.push((Value::from(key_word(by, key)), Some(label(by, key)), total));
+        return Ok(());
+    }
+    let mut keys: Vec<(u64, String)> = breakdown(&view.snapshot, scope, by)?
+        .groups
+        .into_iter()
+        .map(|group| (count(&figures::sum(&group.cell, |traffic| scope.has(traffic)), Figure::Attempts), group.key))
+        .filter(|(attempts, key)| *attempts > 0 && key != OTHER)
+        .collect();
     keys.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
-    let folded = keys.len() > limit;
-    keys.truncate(limit);
+    let folded = keys.len() > asked.limit;
+    keys.truncate(asked.limit);
+    let keys: Vec<String> = keys.into_iter().map(|(_, key)| key).collect();
     let mut rest = total;
-    for (_, key) in keys {
-        let mut scope = scope.clone();
-        scope.filters.wanted.retain(|wanted| wanted.0 != by);
-        scope.filters.wanted.push((by, key.clone()));
-        let steps = series(&view.snapshot, &scope, borders)?;
+    for (key, steps) in keys.iter().zip(series_by(&view.snapshot, scope, door, (by, &keys), borders)?) {
         for (rest, step) in rest.iter_mut().zip(&steps) {
             rest.cell.subtract(&step.cell);
         }
-        lines.push((Value::from(key_word(by, &key)), Some(label(by, &key)), steps));
+        lines.push((Value::from(key_word(by, key)), Some(label(by, key)), steps));
     }
     // What has no reason succeeded: it is no group of its own.
     if folded && by != Dimension::Reason {
@@ -268,6 +266,11 @@ impl Metric {
             _ => rates.acceptance,
         };
         Sampled { value: rate.value(), n: rate.of }
+    }
+
+    /// Whether it counts what happened at our door.
+    fn is_at_door(self) -> bool {
+        matches!(self.word, "rejected" | "auth_failed")
     }
 
     fn count(self, of: &Figures, cell: &Cell) -> u64 {

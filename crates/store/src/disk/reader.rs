@@ -52,8 +52,8 @@ impl Reader {
     /// Hands out the cells of a chunk that are in range.
     fn chunk(&self, name: ChunkName, range: &Range<'_>, see: &mut See<'_>) -> Result<()> {
         let read = || self.with(|connection| manifest::named_chunk(connection, name));
-        // All of a chunk is worth remembering, one key of it is not.
-        let known = match range.key {
+        // All of a chunk is worth remembering, some keys of it are not.
+        let known = match range.keys {
             None if Decoded::takes(name.width) => Some(self.decoded.get_or_read(name, || chunk::all(&read()?))?),
             _ => self.decoded.get(&name),
         };

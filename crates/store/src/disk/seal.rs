@@ -211,7 +211,7 @@ impl Disk {
         for (key, deltas) in deltas {
             let mut cells = Cells::new();
             if let Some(stored) = manifest::chunk(&self.connection, key)? {
-                chunk::decode(&stored, &Range { from: Time(i64::MIN), until: Time(i64::MAX), streams: None, key: None }, &mut cells)?;
+                chunk::decode(&stored, &Range { from: Time(i64::MIN), until: Time(i64::MAX), streams: None, keys: None }, &mut cells)?;
             }
             chunk::merge(&mut cells, deltas, chunk::keys_max(key.width));
             chunks.push((key, chunk::encode(&cells, CHUNK_LEVEL)?));

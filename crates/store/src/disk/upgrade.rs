@@ -25,7 +25,7 @@ pub(crate) fn add_days(connection: &mut Connection) -> Result<()> {
         for span in spans {
             let until = span.plus(chunk::span(Width::Day) - 1);
             let mut cells = Cells::new();
-            let range = Range { from: span, until: until.plus(1), streams: None, key: None };
+            let range = Range { from: span, until: until.plus(1), streams: None, keys: None };
             for name in manifest::chunk_names(&transaction, Width::Hour, *cube, (span, until), generation)? {
                 chunk::decode(&manifest::named_chunk(&transaction, name)?, &range, &mut cells)?;
             }

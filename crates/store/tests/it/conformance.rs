@@ -114,7 +114,7 @@ fn rollups_add_up(store: &mut dyn Store) {
     for rolled in &all {
         let mut one = Vec::new();
         let mut see = |time: Time, stream: u64, key: &str, cell: &Cell| one.push((time, stream, key.to_owned(), cell.clone()));
-        snapshot.each_rollup(Width::Minute, Cube::Provider, (Time(0), far), None, Some(&rolled.key), &mut see).unwrap();
+        snapshot.each_rollup(Width::Minute, Cube::Provider, (Time(0), far), None, Some(&[rolled.key.as_str()]), &mut see).unwrap();
         let of_all: Vec<_> = all.iter().filter(|other| other.key == rolled.key).collect();
         let of_all: Vec<_> = of_all.iter().map(|each| (each.time, each.stream, each.key.clone(), each.cell.clone())).collect();
         one.sort_by_key(|each| (each.0, each.1));
