@@ -8,12 +8,15 @@ use mailvane_reply::judge::Failure;
 use mailvane_reply::peer::{self, Peer};
 
 use crate::assembler::{Assembler, Here};
-use crate::life::{Flags, LastView, LifeRef, Place, State};
+use crate::life::{Flags, LastView, Life, LifeRef, Place, Recipient, State};
 use crate::network;
 use crate::ours::Evidence;
 use crate::relay::{self, Agent, Delivered, Route};
 use crate::reply::{self, Reply};
 use crate::text::Mailbox;
+
+/// Requeued more often than this, a message's first tries are forgotten.
+const REQUEUED_MAX: usize = 16;
 
 /// How an attempt ended, in the words of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -184,6 +187,7 @@ impl Assembler {
         let tls = process.and_then(|process| self.sessions.tls(process));
         let view = self.view();
         let recipient = &life.recipients[place];
+        let (tries, latest) = self.tried(life, recipient);
         let status = status(line, route);
         let (tls_summary, tls_cipher) = (here.text(line.tls), here.text(line.tls_cipher));
         sink.attempt(&AttemptRow {
@@ -223,14 +227,31 @@ impl Assembler {
             rules: verdict.map_or(0, |_| self.verdicts.version()),
             delay_ms: line.delay_ms,
             delays_ms: line.delays_ms,
-            attempt: recipient.attempts + 1,
-            previous: recipient.latest,
+            attempt: tries.saturating_add(1),
+            previous: latest,
             first_deferral: status == Status::Deferred && !life.flags.has(Flags::DEFERRED),
             size: life.size,
             tls_version: tls.map_or(line.tls_version, |tls| &tls.version),
             tls_cipher: tls.map_or(&*tls_cipher, |tls| &tls.cipher),
             tls_verification: if tls_summary.is_empty() { tls.map_or("", |tls| &tls.verification) } else { &tls_summary },
         });
+    }
+
+    /// How often a recipient was tried, and when at last: here, and under the ids that it had before it was requeued.
+    fn tried(&self, life: &Life, recipient: &Recipient) -> (u32, Option<Time>) {
+        let (mut tries, mut latest) = (recipient.attempts, recipient.latest);
+        let address = life.address(recipient);
+        let mut before = life.previous;
+        for _ in 0..REQUEUED_MAX {
+            let former = before.and_then(|at| self.lives.get(at)).filter(|former| former.flags.has(Flags::REQUEUED));
+            let Some(former) = former.filter(|former| former.stream == life.stream) else { break };
+            if let Some(place) = former.find(address) {
+                tries = tries.saturating_add(former.recipients[place].attempts);
+                latest = latest.max(former.recipients[place].latest);
+            }
+            before = former.previous;
+        }
+        (tries, latest)
     }
 
     /// What the attempt makes of the recipient.

@@ -39,7 +39,7 @@ impl Assembler {
             Event::Lost { stage, .. } => self.lost(here, stage),
             Event::AuthFailed { client, method, reason, username } => self.auth_failed(here, client, method, reason, username, sink),
             Event::Tls { inbound, verification, peer, version, cipher } => self.tls(here, *inbound, verification, peer, version, cipher),
-            Event::TlsFailed { inbound, text, .. } => self.tls_failed(here, line, *inbound, text, record.severity, sink),
+            Event::TlsFailed { inbound, peer, text } => self.tls_failed(here, line, (*inbound, peer), text, record.severity, sink),
             Event::Canceled => self.canceled(here, queue_id, sink),
             Event::Expired { forced, .. } => self.expired(here, queue_id, *forced, sink),
             Event::Notification { new_queue_id, .. } => self.notification(here, queue_id, new_queue_id, sink),
@@ -62,10 +62,8 @@ impl Assembler {
                 self.notice(here, daemon_name(line.daemon), Level::Warning, &text, sink);
             }
             Event::Postscreen { word, client, value } => self.postscreen(here, line, word, client, value, sink),
-            Event::Lifecycle { what, version } => {
-                let (what, version) = (here.text(what), here.text(version));
-                let text = if version.is_empty() { what.into_owned() } else { format!("{what} -- version {version}") };
-                self.notice(here, daemon_name(line.daemon), level(record.severity), &text, sink);
+            Event::Lifecycle { what, .. } => {
+                self.notice(here, daemon_name(line.daemon), level(record.severity), &here.text(what), sink);
             }
             Event::Trouble { text } => self.notice(here, daemon_name(line.daemon), level(record.severity), &here.text(text), sink),
             Event::Listed { .. } | Event::Statistics { .. } | Event::Ignored | Event::Unknown => {}

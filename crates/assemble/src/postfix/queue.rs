@@ -237,12 +237,17 @@ impl Assembler {
         }
         let Some(life) = self.lives.get_mut(former) else { return };
         life.flags.set(Flags::REQUEUED);
+        let was_deferred = life.flags.has(Flags::DEFERRED);
         for place in 0..life.recipients.len() {
             if life.recipients[place].state != State::Final && life.recipients[place].next.is_none() {
                 life.settle(place, State::Hop);
                 life.recipients[place].next = Some(at);
                 life.mark(place);
             }
+        }
+        if let Some(life) = self.lives.get_mut(at).filter(|_| was_deferred) {
+            // It is the same message: its first deferral was.
+            life.flags.set(Flags::DEFERRED);
         }
         self.settled_origin(at, sink);
         self.close(former, here.time, sink);

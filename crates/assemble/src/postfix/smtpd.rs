@@ -110,7 +110,7 @@ impl Assembler {
         &mut self,
         here: Here,
         line: &Line<'_>,
-        inbound: bool,
+        (inbound, peer): (bool, &Client<'_>),
         reason: &[u8],
         severity: Severity,
         sink: &mut impl Sink,
@@ -119,7 +119,9 @@ impl Assembler {
             self.sessions.drop_tls((here.stream, pid));
         }
         let level = if inbound && severity <= Severity::Warning { Level::Info } else { Level::Warning };
-        self.notice(here, daemon_name(line.daemon), level, &here.text(reason), sink);
+        let way = if inbound { "from" } else { "to" };
+        let (name, ip, reason) = (here.text(peer.name), here.text(peer.ip), here.text(reason));
+        self.notice(here, daemon_name(line.daemon), level, &format!("TLS {way} {name}[{ip}] failed: {reason}"), sink);
     }
 
     /// `client=...`: a message was opened. On an open life that was opened before it means that its queue id is used again.
