@@ -92,6 +92,11 @@ impl Sums {
         }
     }
 
+    /// Whether everything that was added was taken away again.
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts.0.iter().all(|count| *count == 0) && self.delay_count == 0
+    }
+
     /// What decides who stays and who stands first: final recipients, then attempts and messages.
     pub(super) fn weight(&self) -> i64 {
         let counts = &self.counts;

@@ -297,6 +297,8 @@ fn relay_of(key: &str) -> &str {
 
 fn breakdown(table: &Table, top: usize) -> Breakdown {
     let mut all: Vec<(i64, &str, &Sums)> = table.iter().map(|(key, sums)| (sums.weight(), key, sums)).collect();
+    // A revision may have moved all that a line had to another traffic.
+    all.retain(|(_, _, sums)| !sums.is_empty());
     all.sort_unstable_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(right.1)));
     let mut other = table.other.clone();
     for (_, _, sums) in all.iter().skip(top) {

@@ -96,10 +96,10 @@ pub(super) fn logins(page: &mut Page, report: &Report) {
     let methods: Vec<String> = logins.methods.iter().map(|method| format!("{} {}", method.key, count(method.count))).collect();
     let clients = counted(logins.clients.len() as u64, "client", "clients");
     page.line(&format!(
-        "  {} refused from {clients} or more, {} accepted ({})",
+        "  {} refused from {clients} or more ({}), {} accepted",
         count(logins.failed),
-        count(logins.ok),
-        methods.join(", ")
+        methods.join(", "),
+        count(logins.ok)
     ));
     tallies(page, "Client", &logins.clients, "refused");
     tallies(page, "User", &logins.users, "refused");
