@@ -13,11 +13,13 @@ use crate::statistics::surge_chance;
 
 const WINDOWS: [i64; 5] = [15 * Time::MINUTE, Time::HOUR, 2 * Time::HOUR, 3 * Time::HOUR, 6 * Time::HOUR];
 /// Nothing comes more evenly than this.
-const LEAST_DISPERSION: f64 = 3.0;
+const LEAST_DISPERSION: f64 = 2.0;
 /// Fewer than this in a window are hardly anything.
 const FEW: f64 = 10.0;
 /// Before so much is learned, a number alone says nothing.
 const LEARN: i64 = 2 * Time::DAY;
+/// What comes by chance this often or more is as usual again.
+const USUAL_CHANCE: f64 = 0.01;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -78,7 +80,9 @@ impl Surge {
             reading.text = format!("{count} {} in {}; usual {mean:.0}", self.measure.word(), span_text(window));
             return true;
         }
-        if is_open && count > limit / 2.0 {
+        // Half way back to what is usual, and still more than chance brings.
+        let is_still_much = mean < FEW || surge_chance(count, mean, dispersion) < USUAL_CHANCE;
+        if is_open && count > f64::midpoint(mean, limit) && is_still_much {
             reading.verdict = Verdict::Between;
         }
         if scene.surveys {
