@@ -226,6 +226,8 @@ impl Engine {
         while !stop.load(Ordering::Relaxed) {
             self.turn(&watch)?;
         }
+        // A gap that was just met: after the next start nobody would meet it again.
+        self.take_losses();
         self.commit()?;
         self.finish()
     }
@@ -285,9 +287,7 @@ impl Engine {
         for notice in &poll.notices {
             self.notice(notice);
         }
-        for loss in self.sources.take_losses() {
-            self.loss(&loss);
-        }
+        self.take_losses();
         if poll.caught_up {
             for index in 0..self.feed_of.len() {
                 self.feeds.at_end(self.feed_of[index], now().seconds());
@@ -305,6 +305,13 @@ impl Engine {
             self.send();
         }
         moved
+    }
+
+    /// What the other ways in have lost meanwhile.
+    fn take_losses(&mut self) {
+        for loss in self.sources.take_losses() {
+            self.loss(&loss);
+        }
     }
 
     /// Takes note of commits that are done. `wait`: of all that are on their way.
