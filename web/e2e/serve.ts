@@ -17,6 +17,7 @@ schedule = "0 0 1 1 *"
 [[probe]]
 name = "dns"
 domains = ["example.com"]
+helo = ["mx1.example.com"]
 schedule = "0 0 1 1 *"
 resolvers = ["127.0.0.1:1"]
 `;

@@ -234,6 +234,8 @@ fn a_real_journal_loses_and_doubles_nothing() {
     // Written while nobody reads, and removed before somebody does: the gap is told.
     for message in ["gone 1", "gone 2"] {
         journald.write(&format!("<22>Nov  2 08:15:01 postfix/qmgr[7]: {message}"));
+        // Else it may still lie in the socket when the file is changed.
+        journald.control(&["--sync"]);
         journald.control(&["--rotate"]);
     }
     journald.control(&["--rotate", "--vacuum-files=1"]);

@@ -21,7 +21,7 @@ const BYTES_MAX: u64 = 6_000_000_000;
 /// The longest wait for the start.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// The longest wait until it rests, how often is looked, and the share of one processor that is rest.
-const SETTLE_LIMIT: Duration = Duration::from_secs(600);
+const SETTLE_LIMIT: Duration = Duration::from_secs(3600);
 const SETTLE_LOOK: Duration = Duration::from_secs(2);
 const RESTING: f64 = 0.05;
 /// Questions at once when it is asked too much.
