@@ -227,7 +227,8 @@ impl Series {
     /// The least of this time, and of an hour sooner and later, of each of the last seven days that was as usual.
     fn days(&self, measure: Measure, from: Time, until: Time, alike: bool) -> Vec<f64> {
         let last = until.0.div_euclid(Time::HOUR) as i32;
-        let back = (1..=7).filter(|days| !alike || is_weekend(last - 24 * days) == is_weekend(last)).map(|days| -i64::from(days) * Time::DAY);
+        let back =
+            (1..=7).filter(|days| !alike || is_weekend(last - 24 * days) == is_weekend(last)).map(|days| -i64::from(days) * Time::DAY);
         let of_day = |back: i64| {
             let least = |shift: i64| self.brought(measure, from.plus(back + shift), until.plus(back + shift));
             Some(least(0)?.min(least(-Time::HOUR)?).min(least(Time::HOUR)?))

@@ -257,7 +257,8 @@ fn a_restart_knows_sources_by_name_whatever_their_order() {
 /// A folder of dated files, or the same log of many hosts: each line of each of them feeds, and a copy feeds once.
 #[test]
 fn twenty_logs_of_one_stream_lose_nothing() {
-    let days: Vec<Vec<Line>> = (0..20).map(|day| (0..10).map(|line| (day * 86_400 + line * 60, WORDS[line as usize % 5])).collect()).collect();
+    let days: Vec<Vec<Line>> =
+        (0..20).map(|day| (0..10).map(|line| (day * 86_400 + line * 60, WORDS[line as usize % 5])).collect()).collect();
     let (fed, counts) = run(&days, &[3, 19, 0, 7]);
     assert_eq!((fed.len(), counts.shadow_lines, counts.surplus_lines), (200, 0, 0));
     let copies: Vec<Vec<Line>> = vec![days[0].clone(); 20];
