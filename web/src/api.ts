@@ -507,7 +507,8 @@ export interface Summary {
     outcomes: Outcomes;
     rates: Rates;
   }>;
-  inbound: Inbound;
+  /** Null where it is not counted: of one domain, sender domain or user over a long time. */
+  inbound: Inbound | null;
   notifications: Notifications;
 }
 

@@ -43,8 +43,8 @@ function tiles({ figures, received, inbound, window }: Summary): Tile[] {
     { metric: 'hard_bounce_rate', label: 'Hard bounce rate', value: ratio(rates.hard_bounce_rate), of: ofN(rates.hard_bounce_rate), to: list('bounced') },
     { metric: 'expiry_rate', label: 'Expiry rate', value: ratio(rates.expiry_rate), of: ofN(rates.expiry_rate), to: list('expired'), bad: high(rates.expiry_rate) },
     { metric: 'delay', label: 'Time to deliver', value: duration(delay.p50), of: delay.n ? `p95 ${duration(delay.p95)}, n ${brief(delay.n)}` : 'none yet', to: list('delivered,relayed') },
-    { metric: 'rejections', label: 'Refused at the door', value: brief(inbound.rejections.total), of: 'inbound, all mail', to: link('/messages', { status: 'refused', direction: null }, LIST_FILTERS(query.value)) },
-    { metric: 'auth_failed', label: 'Failed logins', value: brief(inbound.auth.failed), of: `${count(inbound.auth.ok)} succeeded`, to: link('/security/logins', { result: 'failed' }, ofRange()) },
+    { metric: 'rejections', label: 'Refused at the door', value: brief(inbound?.rejections.total), of: inbound ? 'inbound, all mail' : 'not counted so far back', to: link('/messages', { status: 'refused', direction: null }, LIST_FILTERS(query.value)) },
+    { metric: 'auth_failed', label: 'Failed logins', value: brief(inbound?.auth.failed), of: inbound ? `${count(inbound.auth.ok)} succeeded` : 'not counted so far back', to: link('/security/logins', { result: 'failed' }, ofRange()) },
   ];
 }
 

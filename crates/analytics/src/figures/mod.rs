@@ -22,6 +22,8 @@ use crate::{Result, scan};
 
 /// Up to so many stored attempts and outcomes a window is folded from its rows.
 pub const ROWS_FOLDED: u64 = 60_000;
+/// Refusals and logins of a window, which no cell tells by domain, sender domain or user, are read up to so many.
+const DOOR_ROWS: u64 = 300_000;
 /// The key of the group of everything else, here and in the store's rollups.
 pub const OTHER: &str = "*";
 
@@ -74,6 +76,19 @@ pub struct Step {
 pub fn summary(snapshot: &Snapshot, scope: &Scope) -> Result<Cell> {
     let groups = grouped(snapshot, scope, None)?;
     Ok(groups.groups.into_iter().next().map(|group| group.cell).unwrap_or_default())
+}
+
+/// Whether [`summary`] tells what happened at the door ([`Cell::door`]): of one domain, sender domain or user and a long time nobody counted it.
+pub fn tells_door(snapshot: &Snapshot, scope: &Scope) -> bool {
+    let untold = Source::of(scope, None).is_some_and(|source| source.tells_no_door());
+    !untold || !is_large(snapshot, scope) || is_door_read(snapshot, scope)
+}
+
+/// Whether what happened at the door of a scope is little enough to be read row by row.
+fn is_door_read(snapshot: &Snapshot, scope: &Scope) -> bool {
+    let rows = |kind| scan::rows_at_most(snapshot, kind, scope.since, scope.until);
+    let logins = if scope.filters.get(Dimension::User).is_some() { rows(Kind::Auths) } else { 0 };
+    rows(Kind::Rejections) + logins <= DOOR_ROWS
 }
 
 /// The sums by one dimension.

@@ -11,7 +11,7 @@ use mailvane_store::{MINUTES_KEEP, Snapshot};
 
 use super::folded::{folded, series_folded, untold_by_cells};
 use super::lines::Lines;
-use super::{AtDoor, Breakdown, Group, OTHER};
+use super::{AtDoor, Breakdown, Group, OTHER, is_door_read};
 use crate::Result;
 use crate::scope::{Dimension, Scope, instance};
 
@@ -104,8 +104,12 @@ impl Source {
 
     /// The part of a window of which its cells do not tell all that happened at our door, though the filter lets some pass.
     fn untold(&self, scope: &Scope, (since, until): (Time, Time)) -> Option<Scope> {
-        let is_told = !matches!(self.cube, Cube::Domain | Cube::SenderDomain | Cube::User);
-        (!is_told && self.keys.is_some() && since < until).then(|| Scope { since, until, ..scope.clone() })
+        (self.tells_no_door() && since < until).then(|| Scope { since, until, ..scope.clone() })
+    }
+
+    /// Whether there is such a part.
+    pub(super) fn tells_no_door(&self) -> bool {
+        self.keys.is_some() && matches!(self.cube, Cube::Domain | Cube::SenderDomain | Cube::User)
     }
 }
 
@@ -175,7 +179,9 @@ fn pieces(since: Time, until: Time, cube: Cube, borders: impl Iterator<Item = Ti
 pub(super) fn rolled(snapshot: &Snapshot, scope: &Scope, source: &Source) -> Result<Breakdown> {
     let cut = source.cut(snapshot, scope);
     let (mut groups, mut exact) = (summed(snapshot, scope, source, cut.whole)?, true);
-    if let (Some(untold), None) = (source.untold(scope, cut.whole), source.by) {
+    if let (Some(untold), None) = (source.untold(scope, cut.whole), source.by)
+        && is_door_read(snapshot, scope)
+    {
         let group = groups.entry(String::new()).or_default();
         untold_by_cells(snapshot, &untold, None, |_, _, door| group.cell.add_door(door, 1))?;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
-use mailvane_analytics::figures::summary;
+use mailvane_analytics::figures::{summary, tells_door};
 use mailvane_analytics::{Dimension, Scope, figures as sums};
 use mailvane_metric::{Cell, Door, Figure, Figures, Spread, Traffic};
 use mailvane_model::Time;
@@ -45,7 +45,7 @@ fn answer(view: &View, window: &Window) -> Result<Value, Problem> {
         "figures": figures::write(&asked, open),
         "delay_parts": delay_parts(&asked),
         "by_direction": by_direction(view, scope, &cell),
-        "inbound": inbound(&cell),
+        "inbound": tells_door(&view.snapshot, &everything).then(|| inbound(&cell)),
         "notifications": notifications(&cell),
     }))
 }
