@@ -89,6 +89,13 @@ impl Window {
         self.greylisted += step.recipients_greylisted.min(deferred_first + deferred_reaching);
     }
 
+    /// Adds what another part of the same window has counted.
+    pub fn merge(&mut self, other: &Window) {
+        self.recipients += other.recipients;
+        self.deferred += other.deferred;
+        self.greylisted += other.greylisted;
+    }
+
     /// Puts what it counted in the place of figures that were added up over its steps.
     pub fn set(&self, figures: &mut Figures) {
         for (figure, value) in [

@@ -91,6 +91,12 @@ fn is_door_read(snapshot: &Snapshot, scope: &Scope) -> bool {
     rows(Kind::Rejections) + logins <= DOOR_ROWS
 }
 
+/// Whether [`breakdown`] is worked out from cells, or from rows that are few: beside numbers that nobody asked for by themselves, reading a
+/// month of rows is too much.
+pub fn is_quick(snapshot: &Snapshot, scope: &Scope, by: Dimension) -> bool {
+    !is_large(snapshot, scope) || Source::of(scope, Some(by)).is_some()
+}
+
 /// The sums by one dimension.
 pub fn breakdown(snapshot: &Snapshot, scope: &Scope, by: Dimension) -> Result<Breakdown> {
     grouped(snapshot, scope, Some(by))

@@ -148,8 +148,13 @@ fn streams(snapshot: &Snapshot, scope: &Scope) -> Option<Vec<u64>> {
     Some(snapshot.streams().iter().filter(|state| instance(&state.stream) == wanted).map(|state| state.key).collect())
 }
 
+/// Steps of one width that follow each other: their width, the start of the first one and the end of the last one.
+type Piece = (Width, Time, Time);
+/// So many steps are worth a second processor.
+const LONG: i64 = 14;
+
 /// Cuts a span into the widest steps a cube has, none of them over one of the `borders`.
-fn pieces(since: Time, until: Time, cube: Cube, borders: impl Iterator<Item = Time>) -> Vec<(Width, Time, Time)> {
+fn pieces(since: Time, until: Time, cube: Cube, borders: impl Iterator<Item = Time>) -> Vec<Piece> {
     let widths: Vec<Width> = [Width::Day, Width::Hour, Width::Quarter, Width::Minute].into_iter().filter(|width| cube.at(*width)).collect();
     let borders: Vec<Time> = borders.collect();
     // A border that is no border of the wide step makes narrow steps necessary everywhere.
@@ -238,25 +243,44 @@ impl Summed {
             self.group.seen(time);
         }
     }
+
+    /// Adds what came later.
+    fn append(&mut self, later: Summed) {
+        for (traffic, window) in later.windows {
+            match self.windows.get_mut(&traffic) {
+                Some(mine) => mine.merge(&window),
+                None => drop(self.windows.insert(traffic, window)),
+            }
+        }
+        self.group.cell.merge(&later.group.cell);
+        self.group.last = later.group.last;
+        self.has_days |= later.has_days;
+    }
 }
 
 /// The sums of whole steps by group.
 fn summed(snapshot: &Snapshot, scope: &Scope, source: &Source, (since, until): (Time, Time)) -> Result<AHashMap<String, Group>> {
-    let mut groups: AHashMap<String, Summed> = AHashMap::new();
     let streams = streams(snapshot, scope);
-    let instances = instances(snapshot, source.by);
-    for (width, from, until) in pieces(since, until, source.cube, std::iter::empty()) {
-        source.cells(snapshot, width, (from, until), streams.as_deref(), &mut |time, stream, key, cell| {
-            let name = source.name(stream, key, &instances);
-            if !groups.contains_key(name) {
-                groups.insert(name.to_owned(), Summed::default());
+    let of = |pieces: &[Piece]| added_up(snapshot, scope, source, streams.as_deref(), pieces);
+    let (early, late) = halves(pieces(since, until, source.cube, std::iter::empty()));
+    let mut groups = if late.is_empty() {
+        of(&early)?
+    } else {
+        // A month of domains is some ten thousands of cells.
+        let (early, late) = std::thread::scope(|threads| {
+            let late = threads.spawn(|| of(&late));
+            (of(&early), late.join())
+        });
+        let mut groups = early?;
+        for (name, later) in late.unwrap_or_else(|panic| std::panic::resume_unwind(panic))? {
+            match groups.get_mut(&name) {
+                Some(summed) => summed.append(later),
+                None => drop(groups.insert(name, later)),
             }
-            if let Some(summed) = groups.get_mut(name) {
-                summed.add(time, width, cell, scope.since);
-            }
-        })?;
-    }
-    let groups = groups.into_iter().map(|(name, Summed { mut group, windows, .. })| {
+        }
+        groups
+    };
+    let groups = groups.drain().map(|(name, Summed { mut group, windows, .. })| {
         for (traffic, window) in windows {
             window.set(group.cell.figures_mut(traffic));
         }
@@ -265,6 +289,50 @@ fn summed(snapshot: &Snapshot, scope: &Scope, source: &Source, (since, until): (
         (name, group)
     });
     Ok(groups.collect())
+}
+
+/// Adds up the cells of some pieces, in the order of time, by group.
+fn added_up(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    source: &Source,
+    streams: Option<&[u64]>,
+    pieces: &[Piece],
+) -> Result<AHashMap<String, Summed>> {
+    let mut groups: AHashMap<String, Summed> = AHashMap::new();
+    let instances = instances(snapshot, source.by);
+    for (width, from, until) in pieces {
+        source.cells(snapshot, *width, (*from, *until), streams, &mut |time, stream, key, cell| {
+            let name = source.name(stream, key, &instances);
+            if !groups.contains_key(name) {
+                groups.insert(name.to_owned(), Summed::default());
+            }
+            if let Some(summed) = groups.get_mut(name) {
+                summed.add(time, *width, cell, scope.since);
+            }
+        })?;
+    }
+    Ok(groups)
+}
+
+/// Parts a long window, so that two processors may work on it; between chunks of the store, so that none is read twice. The second half of
+/// a short one is empty.
+fn halves(pieces: Vec<Piece>) -> (Vec<Piece>, Vec<Piece>) {
+    let longest = pieces.iter().copied().max_by_key(|(width, from, until)| (until.0 - from.0) / width.micros());
+    let Some((width, from, until)) = longest.filter(|(width, from, until)| (until.0 - from.0) / width.micros() >= LONG) else {
+        return (pieces, Vec::new());
+    };
+    let chunk = if width == Width::Day { 7 * Time::DAY } else { Time::DAY };
+    let middle = Time(i64::midpoint(from.0, until.0)).floor(chunk);
+    if middle <= from {
+        return (pieces, Vec::new());
+    }
+    let mut early: Vec<Piece> = pieces.iter().copied().take_while(|piece| piece.1 < middle).collect();
+    let mut late: Vec<Piece> = pieces.iter().copied().skip_while(|piece| piece.2 <= middle).collect();
+    if let (Some(end), Some(start)) = (early.last_mut(), late.first_mut()) {
+        (end.2, start.1) = (end.2.min(middle), start.1.max(middle));
+    }
+    (early, late)
 }
 
 /// Sums by step out of rollups.
@@ -481,6 +549,31 @@ mod tests {
                 assert_eq!(keys(&fast), keys(&slow), "{about}");
                 for (fast, slow) in fast.iter().zip(&slow) {
                     assert_like(&fast.cell, &slow.cell, &format!("{about} {}", slow.key));
+                }
+            }
+        }
+    }
+
+    /// Three weeks are added up in two halves: nothing stands in both, and nothing in none.
+    #[test]
+    fn weeks_in_halves_are_whole() {
+        let mut batch = Batch::default();
+        // Every half hour or so.
+        (0..1000).for_each(|number| put(number * 401, &mut batch));
+        let mut store = Memory::default();
+        store.commit(&Commit::of(&batch)).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        for (from, to) in [(0, 22 * Time::DAY), (5 * Time::HOUR + 7, 20 * Time::DAY + 3), (Time::DAY, 18 * Time::DAY)] {
+            let scope = scope(from, to);
+            for by in BY {
+                let source = Source::of(&scope, Some(by)).unwrap();
+                let cut = source.cut(&snapshot, &scope).whole;
+                let (early, late) = halves(pieces(cut.0, cut.1, source.cube, std::iter::empty()));
+                assert!(!late.is_empty() && early.last().map(|piece| piece.2) == late.first().map(|piece| piece.1), "{early:?} {late:?}");
+                let fast = rolled(&snapshot, &scope, &source).unwrap().groups;
+                for slow in folded(&snapshot, &scope, Some(by), scope.since).unwrap().groups {
+                    let fast = fast.iter().find(|group| group.key == slow.key).unwrap_or_else(|| panic!("{by:?} {}", slow.key));
+                    assert_like(&fast.cell, &slow.cell, &format!("{by:?} {} {from} {to}", slow.key));
                 }
             }
         }

@@ -94,10 +94,11 @@ fn judge(view: &View, window: &Window, asked: &Figures, open: Open, cell: &Cell)
 
 type Worst = (String, Figures, Option<mailvane_model::word::Reason>);
 
-/// The provider that most recipients are in trouble with; only of mail that goes out.
+/// The provider that most recipients are in trouble with; only of mail that goes out, and only where that is known at once.
 fn worst(view: &View, scope: &Scope, facts: &health::Facts<'_>) -> Result<Option<Worst>, Problem> {
     let goes_out = matches!(scope.direction, None | Some(Direction::Outbound | Direction::Forwarded));
-    if !goes_out || count(facts.whole, Figure::Recipients) == 0 {
+    let is_quick = sums::is_quick(&view.snapshot, scope, Dimension::Provider);
+    if !goes_out || !is_quick || count(facts.whole, Figure::Recipients) == 0 {
         return Ok(None);
     }
     let found = sums::breakdown(&view.snapshot, scope, Dimension::Provider)?;

@@ -3,8 +3,12 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+
+/// A process that was just killed may have begun a child, which has the lock until it is another program.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The lock of a folder, for as long as this lives.
 #[derive(Debug)]
@@ -18,7 +22,13 @@ impl Lock {
         let path = folder.join("lock");
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|error| Error::io(&path, error))?;
-        match file.try_lock() {
+        let begun = Instant::now();
+        let mut tried = file.try_lock();
+        while matches!(tried, Err(TryLockError::WouldBlock)) && begun.elapsed() < PATIENCE {
+            std::thread::sleep(PATIENCE / 20);
+            tried = file.try_lock();
+        }
+        match tried {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
