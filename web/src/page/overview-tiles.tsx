@@ -33,9 +33,11 @@ function ofRange(): URLSearchParams {
 function tiles({ figures, received, inbound, window }: Summary): Tile[] {
   const { outcomes, rates, delay, recipients } = figures;
   const list = (status: string | null) => link('/messages', { direction: window.direction === 'all' ? null : window.direction, status }, LIST_FILTERS(query.value));
+  // A message has several recipients: it is not counted by what became of one of them.
+  const arrives = !['provider', 'domain', 'relay', 'reason'].some((name) => query.value.has(name));
   const low = rates.acceptance_now.n >= MIN_SAMPLE && (rates.acceptance_now.value ?? 1) < LOW_ACCEPTANCE;
   return [
-    { metric: 'received', label: 'Received', value: brief(received.messages), of: `messages, ${bytes(received.bytes)}`, to: list(null) },
+    { metric: 'received', label: 'Received', value: arrives ? brief(received.messages) : NOTHING, of: arrives ? `messages, ${bytes(received.bytes)}` : 'not told by where mail goes', to: list(null) },
     { metric: 'delivered', label: 'Delivered', value: brief(outcomes.delivered), of: outcomes.relayed ? `+ ${count(outcomes.relayed)} relayed` : 'recipients', to: list('delivered,relayed') },
     { metric: 'acceptance_now', label: 'Accepted at last try', value: ratio(rates.acceptance_now), of: ofN(rates.acceptance_now), to: list(null), bad: low },
     { metric: 'deferral_rate', label: 'Deferral rate', value: ratio(rates.deferral_rate), of: `${ofN(rates.deferral_rate)}${recipients.greylisted ? `, ${brief(recipients.greylisted)} greylisted` : ''}`, to: list('had_deferral'), bad: high(rates.deferral_rate_without_greylisting) },
