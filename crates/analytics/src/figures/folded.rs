@@ -242,32 +242,29 @@ impl Groups {
     }
 }
 
-/// The key of a row in a dimension; `None` where the row has no part in it.
+/// The key of an attempt or an outcome in a dimension: their columns have the same names.
+macro_rules! key {
+    ($row:expr, $by:expr) => {
+        Some(match $by {
+            Dimension::Provider => Cow::Borrowed($row.provider),
+            Dimension::Domain => Cow::Borrowed($row.recipient.domain),
+            Dimension::SenderDomain => Cow::Borrowed($row.sender.domain),
+            Dimension::Sender => Cow::Owned(sender::normalised($row.sender)),
+            Dimension::Relay => Cow::Borrowed($row.relay_host),
+            Dimension::Instance => Cow::Owned(instance($row.stream)),
+            Dimension::Reason => Cow::Borrowed($row.reason?.word()),
+            Dimension::Client => Cow::Borrowed($row.client_ip),
+            Dimension::User => Cow::Borrowed(Some($row.sasl_user).filter(|user| !user.is_empty())?),
+        })
+    };
+}
+
+/// The key of an attempt in a dimension; `None` where it has no part in it.
 fn attempt_key<'r>(row: &AttemptRow<'r>, by: Dimension) -> Option<Cow<'r, str>> {
-    Some(match by {
-        Dimension::Provider => Cow::Borrowed(row.provider),
-        Dimension::Domain => Cow::Borrowed(row.recipient.domain),
-        Dimension::SenderDomain => Cow::Borrowed(row.sender.domain),
-        Dimension::Sender => Cow::Owned(sender::normalised(row.sender)),
-        Dimension::Relay => Cow::Borrowed(row.relay_host),
-        Dimension::Instance => Cow::Owned(instance(row.stream)),
-        Dimension::Reason => Cow::Borrowed(row.reason?.word()),
-        Dimension::Client => Cow::Borrowed(row.client_ip),
-        Dimension::User => Cow::Borrowed(Some(row.sasl_user).filter(|user| !user.is_empty())?),
-    })
+    key!(row, by)
 }
 
 /// The key of an outcome in a dimension; `None` where it has no part in it.
 pub fn outcome_key<'r>(row: &OutcomeRow<'r>, by: Dimension) -> Option<Cow<'r, str>> {
-    Some(match by {
-        Dimension::Provider => Cow::Borrowed(row.provider),
-        Dimension::Domain => Cow::Borrowed(row.recipient.domain),
-        Dimension::SenderDomain => Cow::Borrowed(row.sender.domain),
-        Dimension::Sender => Cow::Owned(sender::normalised(row.sender)),
-        Dimension::Relay => Cow::Borrowed(row.relay_host),
-        Dimension::Instance => Cow::Owned(instance(row.stream)),
-        Dimension::Reason => Cow::Borrowed(row.reason?.word()),
-        Dimension::Client => Cow::Borrowed(row.client_ip),
-        Dimension::User => Cow::Borrowed(Some(row.sasl_user).filter(|user| !user.is_empty())?),
-    })
+    key!(row, by)
 }

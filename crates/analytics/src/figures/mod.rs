@@ -5,6 +5,7 @@
 
 mod folded;
 mod lines;
+mod pieces;
 mod rolled;
 
 use ahash::AHashMap;
@@ -151,10 +152,10 @@ pub fn series_by(
 
 fn filled<'a>(snapshot: &Snapshot, scope: &Scope, door: AtDoor, mut lines: Lines<'a>, borders: &[Time]) -> Result<Lines<'a>> {
     let whole = Scope { since: borders.first().map_or(scope.since, |first| scope.since.max(*first)), ..scope.clone() };
-    let source = Source::of(&whole, lines.by).map(|source| source.only(&lines));
+    let source = if is_large(snapshot, &whole) { Source::of(&whole, lines.by).map(|source| source.only(&lines)) } else { None };
     match source.filter(|source| source.has_borders(snapshot, borders)) {
-        Some(source) if is_large(snapshot, &whole) => series_rolled(snapshot, &whole, &source, door, &mut lines)?,
-        _ => series_folded(snapshot, &whole, door, &mut lines)?,
+        Some(source) => series_rolled(snapshot, &whole, &source, door, &mut lines)?,
+        None => series_folded(snapshot, &whole, door, &mut lines)?,
     }
     Ok(lines)
 }

@@ -11,6 +11,7 @@ use mailvane_store::{MINUTES_KEEP, Snapshot};
 
 use super::folded::{folded, series_folded, untold_by_cells};
 use super::lines::Lines;
+use super::pieces::{Piece, halves, pieces};
 use super::{AtDoor, Breakdown, Group, OTHER, is_door_read};
 use crate::Result;
 use crate::scope::{Dimension, Scope, instance};
@@ -148,38 +149,6 @@ fn streams(snapshot: &Snapshot, scope: &Scope) -> Option<Vec<u64>> {
     Some(snapshot.streams().iter().filter(|state| instance(&state.stream) == wanted).map(|state| state.key).collect())
 }
 
-/// Steps of one width that follow each other: their width, the start of the first one and the end of the last one.
-type Piece = (Width, Time, Time);
-/// So many steps are worth a second processor.
-const LONG: i64 = 14;
-
-/// Cuts a span into the widest steps a cube has, none of them over one of the `borders`.
-fn pieces(since: Time, until: Time, cube: Cube, borders: impl Iterator<Item = Time>) -> Vec<Piece> {
-    let widths: Vec<Width> = [Width::Day, Width::Hour, Width::Quarter, Width::Minute].into_iter().filter(|width| cube.at(*width)).collect();
-    let borders: Vec<Time> = borders.collect();
-    // A border that is no border of the wide step makes narrow steps necessary everywhere.
-    let fits = |width: Width| borders.iter().all(|border| width.floor(*border) == *border);
-    let widest = widths.iter().copied().find(|width| fits(*width)).or(widths.last().copied());
-    let Some(widest) = widest else { return Vec::new() };
-    let narrow: Vec<Width> = widths.into_iter().filter(|width| width.micros() <= widest.micros()).collect();
-    let mut found = Vec::new();
-    let mut at = since;
-    while at < until {
-        let step = narrow.iter().copied().find(|width| width.floor(at) == at && at.plus(width.micros()) <= until);
-        let width = step.or(narrow.last().copied()).unwrap_or(widest);
-        let mut end = at.plus(width.micros());
-        // Runs of the same width are one piece.
-        while end < until
-            && narrow.iter().copied().find(|other| other.floor(end) == end && end.plus(other.micros()) <= until) == Some(width)
-        {
-            end = end.plus(width.micros());
-        }
-        found.push((width, at, end));
-        at = end;
-    }
-    found
-}
-
 /// Sums by group out of rollups.
 pub(super) fn rolled(snapshot: &Snapshot, scope: &Scope, source: &Source) -> Result<Breakdown> {
     let cut = source.cut(snapshot, scope);
@@ -313,26 +282,6 @@ fn added_up(
         })?;
     }
     Ok(groups)
-}
-
-/// Parts a long window, so that two processors may work on it; between chunks of the store, so that none is read twice. The second half of
-/// a short one is empty.
-fn halves(pieces: Vec<Piece>) -> (Vec<Piece>, Vec<Piece>) {
-    let longest = pieces.iter().copied().max_by_key(|(width, from, until)| (until.0 - from.0) / width.micros());
-    let Some((width, from, until)) = longest.filter(|(width, from, until)| (until.0 - from.0) / width.micros() >= LONG) else {
-        return (pieces, Vec::new());
-    };
-    let chunk = if width == Width::Day { 7 * Time::DAY } else { Time::DAY };
-    let middle = Time(i64::midpoint(from.0, until.0)).floor(chunk);
-    if middle <= from {
-        return (pieces, Vec::new());
-    }
-    let mut early: Vec<Piece> = pieces.iter().copied().take_while(|piece| piece.1 < middle).collect();
-    let mut late: Vec<Piece> = pieces.iter().copied().skip_while(|piece| piece.2 <= middle).collect();
-    if let (Some(end), Some(start)) = (early.last_mut(), late.first_mut()) {
-        (end.2, start.1) = (end.2.min(middle), start.1.max(middle));
-    }
-    (early, late)
 }
 
 /// Sums by step out of rollups.
