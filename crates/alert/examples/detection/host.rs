@@ -75,6 +75,7 @@ struct Cells {
 
 /// One host.
 pub(crate) struct Host {
+    pub(crate) seed: u64,
     chance: Chance,
     per_day: f64,
     minute: i64,
@@ -129,6 +130,7 @@ impl Host {
         };
         let names = (Arc::from(""), SENDERS.iter().map(|name| Arc::from(*name)).collect());
         let mut host = Host {
+            seed,
             per_day,
             minute: 0,
             provider_sums: sums(&weights),

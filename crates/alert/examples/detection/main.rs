@@ -37,11 +37,13 @@ struct Wanted {
     largest: u32,
     smallest: u32,
     threads: usize,
+    /// One host-month only, of which every incident and change of an alert is printed.
+    seed: Option<u64>,
 }
 
 fn wanted() -> Result<Wanted, String> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut wanted = Wanted { half: 1, every: 1, verbose: false, largest: u32::MAX, smallest: 0, threads };
+    let mut wanted = Wanted { half: 1, every: 1, verbose: false, largest: u32::MAX, smallest: 0, threads, seed: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(option) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{option} needs a value"));
@@ -57,6 +59,7 @@ fn wanted() -> Result<Wanted, String> {
             "--largest" => wanted.largest = value()?.parse().map_err(|_| "--largest needs a number".to_owned())?,
             "--smallest" => wanted.smallest = value()?.parse().map_err(|_| "--smallest needs a number".to_owned())?,
             "--threads" => wanted.threads = value()?.parse().map_err(|_| "--threads needs a number".to_owned())?,
+            "--seed" => wanted.seed = Some(value()?.parse().map_err(|_| "--seed needs a number".to_owned())?),
             "--verbose" => wanted.verbose = true,
             "--speed" => {
                 speed::run();
@@ -127,8 +130,12 @@ fn main() {
             jobs.push((u64::from(size) * 1_000 + FIRST_SEED + number * 2 + wanted.half, size, (number / wanted.every).is_multiple_of(2)));
         }
     }
+    jobs.retain(|(seed, ..)| wanted.seed.is_none_or(|only| only == *seed));
     let mut score = Score::default();
     for month in play(&jobs, wanted.threads) {
+        if wanted.seed.is_some() {
+            table::story(&month.host, &month.step);
+        }
         score.add(&month.host, month.size, &month.step, &month.fixed);
     }
     let half = if wanted.half == 0 { "the half for fixing the rules" } else { "the half that was not looked at before" };

@@ -91,7 +91,11 @@ impl Score {
             }
             let rule = notice.lines.first().map(|line| format!("{} {}", line.severity.word(), line.rule)).unwrap_or_default();
             let lines = notice.lines.first().map(|line| format!("{:?} {}", line.group.key, line.text)).unwrap_or_default();
-            self.said.push(format!("{rule} at a host of {size} a day, day {:.2}: {lines}", minute_of(notice.at) as f64 / 1440.0));
+            self.said.push(format!(
+                "{rule} at host {} of {size} a day, day {:.2}: {lines}",
+                host.seed,
+                minute_of(notice.at) as f64 / 1440.0
+            ));
             *noise.rules.entry(rule).or_default() += 1;
         }
         for (at, alarms) in fixed.iter().enumerate() {
@@ -122,8 +126,9 @@ impl Score {
             tally.delays.push(delay);
         } else if incident.is_large() {
             self.missed.push(format!(
-                "{} at a host of {size} a day, day {:.2}: {} of {} messages of {target:?} in {} min",
+                "{} at host {} of {size} a day, day {:.2}: {} of {} messages of {target:?} in {} min",
                 incident.kind.word(),
+                host.seed,
                 incident.start as f64 / 1440.0,
                 incident.touched,
                 incident.of,

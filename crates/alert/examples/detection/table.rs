@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use mailvane_alert::event::Step;
+use mailvane_alert::state::State;
+
+use crate::host::{Host, minute_of};
 use crate::incident::Kind;
 use crate::score::{Score, Tally, median};
 
@@ -94,4 +98,21 @@ fn by_size(score: &Score) {
     }
     let said: Vec<String> = rules.iter().map(|(rule, count)| format!("{rule} {count}")).collect();
     println!("\nSaid outside of incidents, by rule: {}.", if said.is_empty() { "nothing".to_owned() } else { said.join(", ") });
+}
+
+/// What happened at one host, and what was said of it, in the order of time.
+pub(crate) fn story(host: &Host, step: &Step) {
+    let day = |minute: i64| minute as f64 / 1440.0;
+    let incidents = host.incidents.iter().map(|one| {
+        let of = format!("{} {:?} until day {:.3}: {} of {}", one.kind.word(), host.target(one), day(one.end), one.touched, one.of);
+        (one.start, format!("  {of}"))
+    });
+    let changes = step.transitions.iter().filter(|change| change.to != State::Pending).map(|change| {
+        let (rule, key, text) = (&change.rule, &change.group.key, &change.reading.text);
+        (minute_of(change.at), format!("    {:?} {rule} {key:?} {text}", change.to))
+    });
+    let mut lines: Vec<(i64, String)> = incidents.chain(changes).collect();
+    lines.sort();
+    lines.iter().for_each(|(minute, line)| println!("day {:.3}{line}", day(*minute)));
+    println!();
 }

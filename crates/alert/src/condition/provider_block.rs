@@ -1,10 +1,9 @@
 //! A provider that refuses or defers nearly all of our mail; with `reasons = "block"` only refusals that are about us.
 
-use mailvane_metric::Figure;
 use mailvane_model::Time;
 
 use super::reading::percent;
-use super::{Group, Reading, Scene, Scope, Verdict};
+use super::{Reading, Scene, Scope, Verdict};
 use crate::input::Dimension;
 use crate::measure::{Measure, Ratio, Sums};
 use crate::rule::Severity;
@@ -95,7 +94,7 @@ impl ProviderBlock {
     }
 
     fn fill(&self, reading: &mut Reading, (refused, of): (f64, f64), window: i64, series: &Series, scene: &Scene<'_>) {
-        let of_our_mail = share_of_mail(series, scene);
+        let of_our_mail = scene.share_of_mail(series);
         if self.only_considerable && of_our_mail < self.considerable {
             return;
         }
@@ -127,17 +126,4 @@ fn any_of(sums: &Sums) -> u64 {
 /// The sums of a window. A long one remembers what was told and is over: it is not told again.
 fn sums(series: &Series, scene: &Scene<'_>, window: i64, is_open: bool) -> Sums {
     if is_open { series.window(scene.now, window) } else { series.untold(scene.now, window) }
-}
-
-/// The share of our recipients that belong to a group, over the past, or over the last day while there is none.
-fn share_of_mail(series: &Series, scene: &Scene<'_>) -> f64 {
-    let Some(total) = scene.book.get(series.name.class, Dimension::All, &Group::default().key) else { return 1.0 };
-    // First tries again: what waits for long and is tried every hour is not more of our mail for that.
-    let first = Measure::Ratio(Ratio::FirstRefusal);
-    let (part, whole) = (series.usual(first, Time::DAY).1, total.usual(first, Time::DAY).1);
-    if whole >= 100.0 {
-        return part / whole;
-    }
-    let tried = |series: &Series| series.window(scene.now, Time::DAY).counts.get(Figure::RecipientsFirstTried) as f64;
-    tried(series) / tried(total).max(1.0)
 }

@@ -23,6 +23,9 @@ const NEW: (f64, f64) = (6.0, 20.0);
 /// Where so large a share of all that is known failed, failing is what is usual.
 const DEAD: f64 = 0.8;
 
+/// Of a destination with a larger part of our mail than this it is known that it takes mail.
+const CONSIDERABLE: f64 = 0.05;
+
 /// The condition.
 #[derive(Clone, Debug)]
 pub struct RateSpike {
@@ -45,6 +48,13 @@ struct Look {
     usual: f64,
     limit: f64,
     holds: bool,
+}
+
+impl Look {
+    /// The rate at which it is as usual again: half way back.
+    fn back(&self) -> f64 {
+        f64::midpoint(self.usual, self.limit)
+    }
 }
 
 impl RateSpike {
@@ -72,7 +82,8 @@ impl RateSpike {
                 .filter_map(|window| self.look(series, scene, *window, is_open))
                 .collect();
             let mut reading = Reading::clear(self.scope.group(series));
-            let fell = |look: &Look| look.window >= Time::HOUR && series.fell(self.measure, look.limit, scene.now, look.window);
+            let fell =
+                |look: &Look| look.window >= Time::HOUR && series.fell(self.measure, look.limit, look.back(), scene.now, look.window);
             if let Some(held) = looks.iter().find(|look| look.holds) {
                 let is_over = looks.iter().take_while(|look| look.window < held.window).any(|look| is_over(look, held));
                 if !is_over && !fell(held) {
@@ -80,7 +91,7 @@ impl RateSpike {
                 }
             } else if is_open
                 && let Some(look) = looks.first()
-                && look.count / look.of > look.limit / 2.0
+                && look.count / look.of > look.back()
                 && look.count >= 3.0
                 && !fell(look)
             {
@@ -106,21 +117,36 @@ impl RateSpike {
             return None;
         }
         let mut look = Look { window, count, of, usual: 0.0, limit: self.above, holds: false };
-        // Nearly always nothing is wrong: then nobody needs to know what is usual.
-        if count < self.min_count || count / of <= self.above {
+        // Nearly always nothing is wrong: then nobody needs to know what is usual, but for an alert that is to end.
+        let is_little = count < self.min_count || count / of <= self.above;
+        if is_little && !is_open {
             return Some(look);
         }
         let (before, before_of) = series.usual(self.measure, window);
-        if before_of < NEW.0 && of < NEW.1 || before_of >= NEW.0 && before >= before_of * DEAD {
+        if before_of < NEW.0 && of < NEW.1 {
             return Some(look);
+        }
+        if before_of >= NEW.0 && before >= before_of * DEAD || before_of < NEW.0 && self.never_took(series, scene) {
+            // Failing is what is usual here: an alert of before ends.
+            return None;
         }
         look.usual = (before + self.usual * WEIGHT.0) / (before_of + WEIGHT.0);
         look.limit = self.above.max(self.times_usual * look.usual).min(0.9);
-        if count / of > look.limit && wilson_lower(count, of, 1.96) > look.limit {
+        if !is_little && count / of > look.limit && wilson_lower(count, of, 1.96) > look.limit {
             let weight = (WEIGHT.0 + before_of / 4.0).clamp(WEIGHT.0, WEIGHT.1);
             look.holds = excess_chance(count, of, look.usual, weight) < self.chance;
         }
         Some(look)
+    }
+
+    /// Whether a destination is new and took hardly anything: it may be wrong or dead, and then there is no rate that could rise. Of one
+    /// that gets a good part of our mail nobody believes that.
+    fn never_took(&self, series: &Series, scene: &Scene<'_>) -> bool {
+        if !matches!(self.scope.group_by, Dimension::Provider | Dimension::Domain) || scene.share_of_mail(series) >= CONSIDERABLE {
+            return false;
+        }
+        let week = self.measure.of(&series.window(scene.now, 7 * Time::DAY));
+        week.count as f64 >= week.of as f64 * DEAD
     }
 
     fn fill(&self, reading: &mut Reading, look: &Look, series: &Series, scene: &Scene<'_>) {
@@ -146,5 +172,5 @@ impl RateSpike {
 
 /// Whether a shorter window shows that the rate of a longer one is over.
 fn is_over(short: &Look, long: &Look) -> bool {
-    short.count / short.of < long.limit / 2.0 && lack_chance(short.count, short.of * long.count / long.of, 1.0) < OVER
+    short.count / short.of < long.back() && lack_chance(short.count, short.of * long.count / long.of, 1.0) < OVER
 }

@@ -1,13 +1,13 @@
 //! Which series a condition looks at, over which windows, and what it sees of the world.
 
-use mailvane_metric::Traffic;
+use mailvane_metric::{Figure, Traffic};
 use mailvane_model::Time;
 use mailvane_model::word::{Direction, Population};
 
 use super::{Group, Reading, Verdict};
 use crate::fact::Facts;
 use crate::input::Dimension;
-use crate::measure::Measure;
+use crate::measure::{Measure, Ratio};
 use crate::rule::read::{Reader, span, unknown};
 use crate::rule::span_text;
 use crate::series::{Book, DOOR, LONGEST_WINDOW, Series};
@@ -45,6 +45,19 @@ impl Scene<'_> {
     /// Whether a reading is to be told.
     pub(crate) fn wants(&self, reading: &Reading, is_open: bool) -> bool {
         is_open || self.surveys || reading.verdict != Verdict::Clear
+    }
+
+    /// The share of our recipients that belong to a group, over the past, or over the last day while there is none.
+    pub(crate) fn share_of_mail(&self, series: &Series) -> f64 {
+        let Some(total) = self.book.get(series.name.class, Dimension::All, &Group::default().key) else { return 1.0 };
+        // First tries again: what waits for long and is tried every hour is not more of our mail for that.
+        let first = Measure::Ratio(Ratio::FirstRefusal);
+        let (part, whole) = (series.usual(first, Time::DAY).1, total.usual(first, Time::DAY).1);
+        if whole >= 100.0 {
+            return part / whole;
+        }
+        let tried = |series: &Series| series.window(self.now, Time::DAY).counts.get(Figure::RecipientsFirstTried) as f64;
+        tried(series) / tried(total).max(1.0)
     }
 
     /// For how long there has been something to learn from.

@@ -11,7 +11,8 @@ use crate::rule::span_text;
 use crate::series::Series;
 use crate::statistics::lack_chance;
 
-const WINDOWS: [i64; 9] = [
+const WINDOWS: [i64; 10] = [
+    5 * Time::MINUTE,
     10 * Time::MINUTE,
     30 * Time::MINUTE,
     Time::HOUR,
@@ -33,6 +34,8 @@ const OFTEN: usize = 50;
 
 /// A holiday leaves half of a quiet day, and a quiet day this share of the usual.
 const HOLIDAY: f64 = 0.1;
+/// A silence lasts until so many times what is hardly anything came.
+const BACK: f64 = 3.0;
 /// What a holiday would bring with less chance than this is none.
 const HOLIDAY_CHANCE: f64 = 1e-5;
 
@@ -87,7 +90,7 @@ impl Silence {
             }
             let mut reading = Reading::clear(group);
             for window in self.scope.windows.iter().filter(|window| self.is_due(scene, **window, is_open)) {
-                if self.judge(series, scene, *window, &mut reading) {
+                if self.judge(series, scene, *window, is_open, &mut reading) {
                     break;
                 }
             }
@@ -144,7 +147,7 @@ impl Silence {
     }
 
     /// Judges one window; `true` when it was long enough to decide.
-    fn judge(&self, series: &Series, scene: &Scene<'_>, window: i64, reading: &mut Reading) -> bool {
+    fn judge(&self, series: &Series, scene: &Scene<'_>, window: i64, is_open: bool, reading: &mut Reading) -> bool {
         if series.at_most(self.measure, window) < self.min_expected {
             return false;
         }
@@ -162,6 +165,10 @@ impl Silence {
         }
         if !self.is_silent(&judged) || !self.is_below_holiday(series, &judged) {
             // Enough that came decides; too little that was expected leaves it to longer windows.
+            if is_open && mean >= self.min_expected && count <= mean * self.drop_to * BACK {
+                reading.verdict = Verdict::Between;
+                return true;
+            }
             return mean >= self.min_expected && count > mean * self.drop_to;
         }
         let is_alive = scene.facts.alive.is_some_and(|alive| alive >= scene.now.0 - (window / 4).max(2 * Time::MINUTE));

@@ -76,9 +76,9 @@ impl Series {
         })
     }
 
-    /// The same of a rate that is known only by what was: the last quarters, the newest of them below `limit`, show far fewer cases than
-    /// the quarters just before them.
-    pub fn fell(&self, measure: Measure, limit: f64, end: Time, length: i64) -> bool {
+    /// The same of a rate that is known only by what was: the last quarters, the newest of them below `limit`, are below `back` and show far
+    /// fewer cases than the quarters just before them.
+    pub fn fell(&self, measure: Measure, limit: f64, back: f64, end: Time, length: i64) -> bool {
         // Sums up to each quarter; a difference of two is what lies between them.
         let sums: Vec<(f64, f64)> =
             self.history.back(end, length).map(|sums| measure.of(&sums)).map(|rate| (rate.count as f64, rate.of as f64)).collect();
@@ -87,7 +87,7 @@ impl Series {
         }
         sums.iter().enumerate().any(|(at, (count, of))| {
             let before = sums[at + 1..].iter().map(|(all, all_of)| wilson_lower(all - count, all_of - of, 1.96)).fold(0.0, f64::max);
-            *of > 0.0 && count / of < limit / 2.0 && lack_chance(*count, of * before, 1.0) < OVER
+            *of > 0.0 && count / of < back && lack_chance(*count, of * before, 1.0) < OVER
         })
     }
 

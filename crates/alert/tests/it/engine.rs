@@ -1,5 +1,4 @@
 //! The engine from minutes to notices: history, pauses, restarts, flapping, lag, one incident with one notice.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,34 +8,9 @@ use mailvane_alert::event::NoticeKind;
 use mailvane_alert::input::{Dimension, Finding, FindingState, Sample};
 use mailvane_alert::state::{Settings, Silence, State};
 use mailvane_alert::{Engine, Minute, Notice, RuleSet, Severity, Step};
-use mailvane_metric::{Cell, Figure, Traffic};
 use mailvane_model::Time;
 
-/// Monday 2 Nov 2026, 00:00 UTC, in minutes.
-const BEGIN: i64 = 29_892_960;
-const DAY: i64 = 1440;
-
-fn time(minute: i64) -> Time {
-    Time((BEGIN + minute) * Time::MINUTE)
-}
-
-/// What a provider did in a minute: tried, and refused of them.
-fn cell(tried: i64, refused: i64) -> Cell {
-    let mut cell = Cell::default();
-    let figures = cell.figures_mut(Traffic::DEFAULT);
-    for (figure, count) in [
-        (Figure::Attempts, tried),
-        (Figure::Recipients, tried),
-        (Figure::RecipientsFirstTried, tried),
-        (Figure::Accepted, tried - refused),
-        (Figure::RefusedAttempts, refused),
-        (Figure::Bounced, refused),
-        (Figure::Delivered, tried - refused),
-    ] {
-        figures.add(figure, count);
-    }
-    cell
-}
+use crate::minutes::{DAY, cell, time};
 
 /// A minute in which google takes everything, or refuses it, and another provider is always fine.
 fn minute(at: i64, google_refuses: bool) -> Minute {

@@ -1,40 +1,26 @@
 //! Senders that fall silent: told though their mail comes in batches, and not told on holidays.
-#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 
 use mailvane_alert::input::Dimension;
 use mailvane_alert::state::{Settings, State};
 use mailvane_alert::{Engine, Minute, RuleSet};
-use mailvane_metric::{Cell, Figure, Traffic};
-use mailvane_model::Time;
 
-/// Monday 2 Nov 2026, 00:00 UTC, in minutes.
-const BEGIN: i64 = 29_892_960;
-const HOUR: i64 = 60;
-const DAY: i64 = 1440;
-
-fn cell(tried: i64) -> Cell {
-    let mut cell = Cell::default();
-    let figures = cell.figures_mut(Traffic::DEFAULT);
-    let counted = [Figure::Attempts, Figure::Recipients, Figure::RecipientsFirstTried, Figure::Accepted, Figure::Delivered];
-    counted.into_iter().for_each(|figure| figures.add(figure, tried));
-    cell
-}
+use crate::minutes::{DAY, HOUR, cell, time};
 
 /// Plays days in which a domain sends so many a minute, beside another that always sends; the minutes in which its silence began to be told.
 fn told(days: std::ops::Range<i64>, sends: impl Fn(i64) -> i64) -> Vec<i64> {
     let mut engine = Engine::new(RuleSet::embedded(), Settings { trains: false, ..Settings::default() });
     let mut told = Vec::new();
     for at in days.start * DAY..days.end * DAY {
-        let [start, end] = [at, at + 1].map(|minute| Time((BEGIN + minute) * Time::MINUTE));
+        let [start, end] = [at, at + 1].map(time);
         let mut minute = Minute { start, end, ..Minute::default() };
         for (domain, tried) in [("app.example.com", sends(at)), ("other.example", 3)] {
             if tried > 0 {
-                minute.cells.push((Dimension::SenderDomain, Arc::from(domain), cell(tried)));
+                minute.cells.push((Dimension::SenderDomain, Arc::from(domain), cell(tried, 0)));
             }
         }
-        minute.cells.push((Dimension::All, Arc::from(""), cell(sends(at) + 3)));
+        minute.cells.push((Dimension::All, Arc::from(""), cell(sends(at) + 3, 0)));
         let fired = engine.step(&minute, end).transitions.into_iter().filter(|change| change.to == State::Firing);
         told.extend(fired.filter(|change| change.rule == "sender_silent" && change.group.key == "app.example.com").map(|_| at));
     }

@@ -1,0 +1,85 @@
+//! What is over ends, and what is told is not told again by a longer window; the next one is told all the same.
+
+use std::sync::Arc;
+
+use mailvane_alert::input::Dimension;
+use mailvane_alert::state::{Settings, State};
+use mailvane_alert::{Engine, Minute, RuleSet};
+use mailvane_metric::Cell;
+
+use crate::minutes::{DAY, HOUR, cell, notices_out, time};
+
+/// Plays minutes; when a rule began to fire and when it was over, about one key.
+fn changes(rule: &str, key: &str, minutes: i64, of: impl Fn(i64) -> Vec<(Dimension, &'static str, Cell)>) -> Vec<(i64, State)> {
+    let mut engine = Engine::new(RuleSet::embedded(), Settings { trains: false, ..Settings::default() });
+    let mut changes = Vec::new();
+    for at in 0..minutes {
+        let mut minute = Minute { start: time(at), end: time(at + 1), ..Minute::default() };
+        minute.cells.extend(of(at).into_iter().map(|(dimension, key, cell)| (dimension, Arc::from(key), cell)));
+        let step = engine.step(&minute, time(at + 1));
+        let meant = step.transitions.iter().filter(|change| change.rule == rule && change.group.key == key && change.to != State::Pending);
+        changes.extend(meant.map(|change| (at, change.to)));
+    }
+    changes
+}
+
+/// Whether one incident after the other was told and ended: from a beginning to at most `late` minutes, and from the end likewise.
+fn assert_told(changes: &[(i64, State)], incidents: &[(i64, i64)], late: (i64, i64)) {
+    let expected = incidents.iter().flat_map(|(from, until)| [(State::Firing, *from, late.0), (State::Resolved, *until, late.1)]);
+    assert_eq!(changes.len(), incidents.len() * 2, "{changes:?}");
+    for ((at, state), (expected, from, late)) in changes.iter().zip(expected) {
+        assert!(
+            *state == expected && (from..=from + late).contains(at),
+            "{state:?} at {at}, expected {expected:?} from {from}: {changes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_provider_that_always_refuses_many_ends_at_what_is_usual() {
+    // One in five is refused every day; for an hour all are.
+    let spike = (9 * DAY + 600, 9 * DAY + 660);
+    let told = changes("bounce_spike", "gmx", 11 * DAY, |at| {
+        let refused = if (spike.0..spike.1).contains(&at) { 10 } else { 2 };
+        vec![(Dimension::All, "", cell(50, refused)), (Dimension::Provider, "gmx", cell(10, refused))]
+    });
+    assert_told(&told, &[spike], (10, 60));
+}
+
+#[test]
+fn a_burst_ends_and_the_next_one_is_told() {
+    let bursts = [(9 * DAY + 600, 9 * DAY + 640), (9 * DAY + 900, 9 * DAY + 940)];
+    let told = changes("account_hijacked", "ann@example.com", 10 * DAY, |at| {
+        let is_burst = bursts.iter().any(|(from, until)| (*from..*until).contains(&at));
+        let (tried, refused) = if is_burst { (20, 6) } else { (i64::from(at % 30 == 0), 0) };
+        vec![(Dimension::All, "", cell(100, refused)), (Dimension::User, "ann@example.com", cell(tried, refused))]
+    });
+    assert_told(&told, &bursts, (5, 2 * HOUR));
+}
+
+#[test]
+fn a_wave_of_notices_ends_and_the_next_one_is_told() {
+    let waves = [(9 * DAY + 600, 9 * DAY + 690), (9 * DAY + 960, 9 * DAY + 1050)];
+    let told = changes("backscatter", "", 10 * DAY, |at| {
+        let is_wave = waves.iter().any(|(from, until)| (*from..*until).contains(&at));
+        vec![(Dimension::All, "", notices_out(if is_wave { 4 } else { i64::from(at % 40 == 0) }))]
+    });
+    assert_told(&told, &waves, (15, 150));
+}
+
+#[test]
+fn a_destination_that_never_took_mail_is_no_spike_and_one_that_stops_is() {
+    let gone = 9 * DAY + 600;
+    let cells = |at: i64| {
+        let refused = i64::from(at >= gone);
+        let tried = i64::from(at % 10 == 0);
+        vec![
+            (Dimension::All, "", cell(20 + tried * 2, tried * (1 + refused))),
+            (Dimension::Provider, "dead.example", cell(tried, tried)),
+            (Dimension::Provider, "gone.example", cell(tried, tried * refused)),
+        ]
+    };
+    assert_eq!(changes("bounce_spike", "dead.example", 10 * DAY, cells), []);
+    let told = changes("bounce_spike", "gone.example", 10 * DAY, cells);
+    assert!(told.first().is_some_and(|(at, state)| *state == State::Firing && (gone..gone + 3 * HOUR).contains(at)), "{told:?}");
+}
