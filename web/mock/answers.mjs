@@ -353,6 +353,8 @@ export function liveQueue(now) {
       { domain: 'example.net', messages: 640, recipients: 980, oldest_s: 9000, expiring: 0, reason: 'rate_limited', reply: 'host mx.example.net[192.0.2.7] said: 421 4.7.28 slow down' },
       { domain: 'dead.example', messages: 31, recipients: 31, oldest_s: 190_000, expiring: 5, reason: 'connection_failure', reply: 'connect to dead.example[192.0.2.9]:25: Connection timed out' },
     ],
+    providers: [{ key: 'example.net', label: 'example.net', recipients: 980, domains: 1, oldest_s: 9000 }, { key: '', label: '', recipients: 224, domains: 12, oldest_s: 190_000 }],
+    causes: [{ key: 'rate_limited', label: 'rate_limited', recipients: 980, domains: 1, oldest_s: 9000 }, { key: 'connection_failure', label: 'connection_failure', recipients: 31, domains: 1, oldest_s: 190_000 }],
     expiring: [[3600, 0], [14_400, 1], [43_200, 2], [86_400, 5]].map(([within_s, messages]) => ({ within_s, messages })),
     lifetime_s: 432_000, notice_lifetime_s: 432_000, frozen_lifetime_s: null, complete: true, took_s: 0.02, not_understood: 0,
   };

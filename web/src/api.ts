@@ -60,6 +60,14 @@ export interface Expiring {
   messages: number;
 }
 
+export interface ListedGroup {
+  key: string;
+  label: string;
+  recipients: number;
+  domains: number;
+  oldest_s: number;
+}
+
 export interface ListedQueue {
   messages: number;
   recipients: number;
@@ -70,6 +78,10 @@ export interface ListedQueue {
   queues: ListedIn[];
   ages: ListedAge[];
   destinations: ListedDestination[];
+  /** By the provider whose host the last failure names; the empty key where none does. */
+  providers: ListedGroup[];
+  /** What the last tries failed for; what was not tried yet has no cause. */
+  causes: ListedGroup[];
   expiring: Expiring[];
   lifetime_s: number;
   notice_lifetime_s: number;

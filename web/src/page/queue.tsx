@@ -1,5 +1,5 @@
 // The queue: as the mail server lists it, as the log tells it, how it has been, and what will expire.
-import type { ListedQueue, LiveQueue } from '../api';
+import type { ListedGroup, ListedQueue, LiveQueue } from '../api';
 import { address } from '../client';
 import { bytes, count, dateTime, duration, percent } from '../format';
 import { now, refresh } from '../live';
@@ -99,6 +99,27 @@ function waiting(domain: string): string {
   return link('/messages', { status: 'open', domain, range: '90d' });
 }
 
+function Listed({ title, groups, name, to }: { title: string; groups: ListedGroup[]; name: (group: ListedGroup) => string; to: (group: ListedGroup) => string }) {
+  const most = Math.max(1, ...groups.map((group) => group.recipients));
+  return (
+    <Card title={title} flush>
+      {groups.length === 0 ? <Empty title="None">Nothing waits, or the listing does not say why.</Empty> : (
+        <Scroll label={title}><table>
+          <thead><tr><th scope="col">{title}</th><th scope="col" class="end">Recipients</th><th scope="col" class="wide"><span class="visually-hidden">Share</span></th><th scope="col" class="end">Oldest</th></tr></thead>
+          <tbody>{groups.slice(0, 10).map((group) => (
+            <tr key={group.key}>
+              <th scope="row"><a href={to(group)}>{name(group)}</a></th>
+              <td class="end number"><a href={to(group)}>{count(group.recipients)}</a></td>
+              <td class="wide"><Meter value={group.recipients / most} label={`${count(group.recipients)} recipients`} /></td>
+              <td class="end number">{duration(group.oldest_s)}</td>
+            </tr>
+          ))}</tbody>
+        </table></Scroll>
+      )}
+    </Card>
+  );
+}
+
 function Destinations({ listed }: { listed: ListedQueue }) {
   return (
     <Card title="Waiting for" flush>
@@ -136,6 +157,10 @@ export function Queue() {
           <>
             <Depth live={data} listed={data.listed} />
             <div class="halves"><Ages listed={data.listed} /><Forecast listed={data.listed} forecast={data.forecast} /></div>
+            <div class="halves">
+              <Listed title="Providers" groups={data.listed.providers} name={(group) => group.label || 'No host named'} to={(group) => link('/messages', { status: 'open', range: '90d', ...(group.key ? { provider: group.key } : {}) })} />
+              <Listed title="Causes" groups={data.listed.causes} name={(group) => reasonLabel(group.key)} to={(group) => link('/messages', { status: 'open', range: '90d', reason: group.key })} />
+            </div>
             <Destinations listed={data.listed} />
           </>
         )}

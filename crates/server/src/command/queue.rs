@@ -7,10 +7,10 @@ use mailvane_model::Time;
 use mailvane_parse::listing::Queue;
 use serde_json::{Value, json};
 
-use crate::queue::depths::{AGES, SOON};
+use crate::queue::depths::{AGES, Depths, Group, SOON};
 use crate::queue::lifetimes::Lifetimes;
 use crate::queue::list::{self, Look};
-use crate::{Ending, cli};
+use crate::{Ending, cli, rules};
 
 /// Runs it.
 pub(crate) fn run(arguments: &cli::Queue, now: Time) -> Result<Ending> {
@@ -67,6 +67,7 @@ fn text(look: &Look, top: usize) -> String {
     for (name, count) in ages().iter().zip(depths.ages).filter(|(_, count)| *count > 0) {
         out.push_str(&format!("  {name:<16} {count:>8} messages\n"));
     }
+    out.push_str(&providers_and_causes(depths, top));
     if depths.waiting() > 0 {
         out.push_str("\nwaiting for\n");
     }
@@ -106,6 +107,28 @@ fn text(look: &Look, top: usize) -> String {
     out
 }
 
+/// By provider and by cause, as far as the listing says why something waits.
+fn providers_and_causes(depths: &Depths, top: usize) -> String {
+    let (causes, mut out) = (depths.causes(), String::new());
+    if causes.is_empty() {
+        return out;
+    }
+    let rules = rules::current();
+    out.push_str("\nproviders\n");
+    let line = |name: &str, group: &Group| {
+        let domains = if group.domains == 1 { "1 domain".to_owned() } else { format!("{} domains", group.domains) };
+        format!("  {name:<32} {:>8} recipients at {domains}, oldest {}\n", group.recipients, length(group.oldest))
+    };
+    for (name, group) in depths.providers().iter().take(top) {
+        out.push_str(&line(if name.is_empty() { "(no host named)" } else { rules.providers.name(name) }, group));
+    }
+    out.push_str("\ncauses\n");
+    for (reason, group) in causes.iter().take(top) {
+        out.push_str(&line(reason.word(), group));
+    }
+    out
+}
+
 /// As one object, for programs and for the page.
 pub(crate) fn json(look: &Look) -> Value {
     let depths = &look.depths;
@@ -135,11 +158,20 @@ pub(crate) fn json(look: &Look) -> Value {
             })
         })
         .collect();
+    let rules = rules::current();
+    let with = |key: &str, name: &str, group: &Group| {
+        let Group { recipients, domains, oldest } = group;
+        json!({"key": key, "label": name, "recipients": recipients, "domains": domains, "oldest_s": oldest})
+    };
+    let providers: Vec<Value> =
+        depths.providers().iter().take(100).map(|(name, group)| with(name, rules.providers.name(name), group)).collect();
+    let causes: Vec<Value> = depths.causes().iter().map(|(reason, group)| with(reason.word(), reason.word(), group)).collect();
     let expiring: Vec<Value> =
         SOON.iter().zip(depths.expiring).map(|(within, count)| json!({"within_s": within, "messages": count})).collect();
     json!({
         "messages": depths.messages.values().sum::<u64>(), "recipients": depths.waiting(), "notices": depths.notices, "bytes": depths.bytes,
         "oldest_s": depths.oldest, "active_age_s": depths.active_age(), "queues": queues, "ages": ages, "destinations": destinations,
+        "providers": providers, "causes": causes,
         "expiring": expiring, "lifetime_s": look.lifetimes.mail, "notice_lifetime_s": look.lifetimes.notices,
         "frozen_lifetime_s": look.lifetimes.frozen, "complete": look.complete, "took_s": look.took.as_secs_f64(),
         "not_understood": depths.strange,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use mailvane_model::word::{Reason, Stage};
 use mailvane_parse::listing::{Listed, Queue};
 use mailvane_reply::judge::{Failure, Judge};
+use mailvane_reply::peer;
+use mailvane_reply::provider::Providers;
 
 use super::lifetimes::Lifetimes;
 
@@ -28,6 +30,8 @@ pub(crate) struct Destination {
     pub(crate) oldest: i64,
     /// By reason: recipients, and one reply.
     pub(crate) reasons: BTreeMap<Reason, (u64, String)>,
+    /// Recipients by the provider whose host the last failure names.
+    providers: BTreeMap<String, u64>,
     /// Messages that reach their lifetime within a day.
     pub(crate) expiring: u64,
 }
@@ -38,6 +42,34 @@ impl Destination {
         let top = self.reasons.iter().max_by_key(|(_, (count, _))| *count)?;
         Some((*top.0, top.1.1.as_str()))
     }
+}
+
+/// Those that wait for one provider, or for one cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// Recipients.
+    pub(crate) recipients: u64,
+    /// Domains they belong to.
+    pub(crate) domains: u64,
+    /// The age of the oldest there, seconds.
+    pub(crate) oldest: i64,
+}
+
+impl Group {
+    fn add(&mut self, recipients: u64, oldest: i64) {
+        self.recipients += recipients;
+        self.domains += 1;
+        self.oldest = self.oldest.max(oldest);
+    }
+}
+
+/// Who reads what a listing says of failures: whose host it names, and what it means.
+#[derive(Clone, Debug)]
+pub(crate) struct Readers {
+    /// The providers.
+    pub(crate) providers: Providers,
+    /// The verdicts.
+    pub(crate) judge: Judge,
 }
 
 /// What is in the queue.
@@ -71,7 +103,7 @@ pub(crate) struct Depths {
 
 impl Depths {
     /// Adds a message.
-    pub(crate) fn add(&mut self, listed: &Listed, lifetimes: Lifetimes, judge: &Judge) {
+    pub(crate) fn add(&mut self, listed: &Listed, lifetimes: Lifetimes, readers: &Readers) {
         *self.messages.entry(listed.queue).or_default() += 1;
         *self.recipients.entry(listed.queue).or_default() += listed.waiting();
         self.bytes = self.bytes.saturating_add(listed.size);
@@ -100,7 +132,7 @@ impl Depths {
         if !is_notice {
             self.oldest = self.oldest.max(listed.age);
         }
-        self.add_recipients(listed, left, judge);
+        self.add_recipients(listed, left, readers);
     }
 
     fn add_frozen(&mut self, listed: &Listed, lifetimes: Lifetimes) {
@@ -112,7 +144,7 @@ impl Depths {
         }
     }
 
-    fn add_recipients(&mut self, listed: &Listed, left: u64, judge: &Judge) {
+    fn add_recipients(&mut self, listed: &Listed, left: u64, readers: &Readers) {
         let mut seen: Vec<String> = Vec::new();
         for recipient in &listed.recipients {
             let domain = recipient.address.rsplit_once('@').map_or("(local)", |(_, domain)| domain.trim_end_matches('>'));
@@ -130,8 +162,12 @@ impl Depths {
             if recipient.reason.is_empty() {
                 continue;
             }
-            let failure = Failure { provider: "", text: &recipient.reason, enhanced_code: "", stage: Stage::default(), deferred: true };
-            let reason = judge.judge(&failure).reason.unwrap_or_default();
+            let provider = peer::of(&recipient.reason).map_or("", |peer| readers.providers.of_host(peer.name));
+            if !provider.is_empty() {
+                count(&mut destination.providers, provider);
+            }
+            let failure = Failure { provider, text: &recipient.reason, enhanced_code: "", stage: Stage::default(), deferred: true };
+            let reason = readers.judge.judge(&failure).reason.unwrap_or_default();
             let known = destination.reasons.entry(reason).or_insert_with(|| (0, recipient.reason.chars().take(300).collect()));
             known.0 += 1;
         }
@@ -156,12 +192,56 @@ impl Depths {
         ages.get(place).copied().unwrap_or_default().max(0) as u64
     }
 
+    /// Providers with most recipients first; the empty name is for destinations of which no failure names a host.
+    pub(crate) fn providers(&self) -> Vec<(&str, Group)> {
+        let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
+        for known in self.destinations.values() {
+            // What was not tried yet will go where most of the others went.
+            let top = known.providers.iter().max_by_key(|(_, count)| **count).map_or("", |(name, _)| name.as_str());
+            let named: u64 = known.providers.values().sum();
+            for (name, count) in &known.providers {
+                let rest = if name == top { known.recipients - named } else { 0 };
+                groups.entry(name).or_default().add(count + rest, known.oldest);
+            }
+            if named == 0 {
+                groups.entry("").or_default().add(known.recipients, known.oldest);
+            }
+        }
+        sorted(groups)
+    }
+
+    /// What the last tries failed for, most recipients first; what was not tried yet has no cause.
+    pub(crate) fn causes(&self) -> Vec<(Reason, Group)> {
+        let mut groups: BTreeMap<Reason, Group> = BTreeMap::new();
+        for known in self.destinations.values() {
+            for (reason, (count, _)) in &known.reasons {
+                groups.entry(*reason).or_default().add(*count, known.oldest);
+            }
+        }
+        sorted(groups)
+    }
+
     /// The destinations with most recipients first.
     pub(crate) fn largest(&self) -> Vec<(&str, &Destination)> {
         let mut all: Vec<(&str, &Destination)> = self.destinations.iter().map(|(name, known)| (name.as_str(), known)).collect();
         all.sort_by(|left, right| right.1.recipients.cmp(&left.1.recipients).then(left.0.cmp(right.0)));
         all
     }
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
+    match counts.get_mut(name) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(name.to_owned(), 1);
+        }
+    }
+}
+
+fn sorted<K: Ord>(groups: BTreeMap<K, Group>) -> Vec<(K, Group)> {
+    let mut groups: Vec<(K, Group)> = groups.into_iter().collect();
+    groups.sort_by(|left, right| right.1.recipients.cmp(&left.1.recipients).then_with(|| left.0.cmp(&right.0)));
+    groups
 }
 
 #[cfg(test)]
@@ -180,12 +260,12 @@ mod tests {
 
     #[test]
     fn messages_and_recipients_are_counted_apart_and_held_ones_are_left_out() {
-        let (judge, lifetimes) = (Judge::embedded(), Lifetimes::default());
+        let (readers, lifetimes) = (Readers { providers: Providers::embedded(), judge: Judge::embedded() }, Lifetimes::default());
         let mut depths = Depths::default();
-        depths.add(&listed(Queue::Deferred, 7_200, &["a@example.net", "b@EXAMPLE.net", "c@example.org"]), lifetimes, &judge);
-        depths.add(&listed(Queue::Deferred, 5 * 86_400 - 1_800, &["a@example.net"]), lifetimes, &judge);
-        depths.add(&listed(Queue::Active, 10, &["a@example.net"]), lifetimes, &judge);
-        depths.add(&listed(Queue::Hold, 9 * 86_400, &["a@example.net"]), lifetimes, &judge);
+        depths.add(&listed(Queue::Deferred, 7_200, &["a@example.net", "b@EXAMPLE.net", "c@example.org"]), lifetimes, &readers);
+        depths.add(&listed(Queue::Deferred, 5 * 86_400 - 1_800, &["a@example.net"]), lifetimes, &readers);
+        depths.add(&listed(Queue::Active, 10, &["a@example.net"]), lifetimes, &readers);
+        depths.add(&listed(Queue::Hold, 9 * 86_400, &["a@example.net"]), lifetimes, &readers);
         assert_eq!((depths.count(&[Queue::Deferred]), depths.waiting()), (2, 5));
         let net = &depths.destinations["example.net"];
         assert_eq!((net.messages, net.recipients, net.expiring), (3, 4, 1));
@@ -194,5 +274,31 @@ mod tests {
         assert_eq!(depths.oldest, 5 * 86_400 - 1_800);
         assert_eq!((depths.active_age(), depths.ages.iter().sum::<u64>()), (10, 3));
         assert_eq!(depths.largest()[0].0, "example.net");
+    }
+    #[test]
+    fn who_waits_for_whom_and_why() {
+        let (readers, lifetimes) = (Readers { providers: Providers::embedded(), judge: Judge::embedded() }, Lifetimes::default());
+        let mut depths = Depths::default();
+        let google = "host gmail-smtp-in.l.google.com[192.0.2.7] said: 421 4.7.28 rate limited (in reply to end of DATA command)";
+        let said = |address: &str, reason: &str| Recipient { address: address.to_owned(), reason: reason.to_owned() };
+        let of = |recipients| Listed { queue: Queue::Deferred, age: 60, sender: "ann@example.com".into(), recipients, ..Listed::default() };
+        depths.add(&of(vec![said("a@example.net", google), said("b@example.net", ""), said("c@example.edu", google)]), lifetimes, &readers);
+        depths.add(
+            &of(vec![said(
+                "d@example.org",
+                "Host or domain name not found. Name service error for name=example.org type=MX: Host not found, try again",
+            )]),
+            lifetimes,
+            &readers,
+        );
+        let providers = depths.providers();
+        assert_eq!(
+            providers[0],
+            ("google", Group { recipients: 3, domains: 2, oldest: 60 }),
+            "what was not tried goes where the others went"
+        );
+        assert_eq!(providers[1], ("", Group { recipients: 1, domains: 1, oldest: 60 }));
+        let causes = depths.causes();
+        assert_eq!(causes.iter().map(|cause| cause.1.recipients).collect::<Vec<_>>(), [2, 1], "{causes:?}");
     }
 }
