@@ -175,6 +175,38 @@ impl Measure {
         }
     }
 
+    /// What it counts, as people say it: after a number, or of a share after its percentage.
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Measure::Ratio(ratio) => match ratio {
+                Ratio::Bounce => "of recipients bounced",
+                Ratio::HardBounce => "of recipients bounced, and for good because of the address",
+                Ratio::Expiry => "of recipients expired in the queue",
+                Ratio::Failure => "of recipients bounced or expired",
+                Ratio::Deferral => "of recipients deferred",
+                Ratio::Refusal => "of recipients refused or deferred",
+                Ratio::FirstRefusal => "of recipients refused or deferred at their first try",
+            },
+            Measure::Figure(figure) => figure_phrase(figure),
+            Measure::Door(door) => match door {
+                Door::Rejected => "refusals for good by this server",
+                Door::RejectedTemporarily => "refusals for now by this server",
+                Door::Held => "messages put on hold by policy",
+                Door::Discarded => "messages thrown away by policy",
+                Door::Warned => "warnings by policy",
+                Door::AuthFailed => "refused logins",
+                Door::AuthOk => "accepted logins",
+                Door::Sessions => "inbound connections",
+                Door::SessionsLost => "inbound connections lost before their end",
+                Door::Warnings => "warnings of daemons",
+                Door::Errors => "errors of daemons",
+                Door::Fatals => "fatal errors of daemons",
+                Door::Panics => "panics of daemons",
+                Door::Gaps => "gaps in the log",
+            },
+        }
+    }
+
     /// Whether it is a share.
     pub const fn is_ratio(self) -> bool {
         matches!(self, Measure::Ratio(_))
@@ -212,6 +244,33 @@ impl Measure {
     }
 }
 
+const fn figure_phrase(figure: Figure) -> &'static str {
+    match figure {
+        Figure::Attempts => "delivery attempts",
+        Figure::Accepted => "accepted attempts",
+        Figure::DeferredAttempts => "deferred attempts",
+        Figure::Recipients => "recipients tried",
+        Figure::RecipientsDeferred => "recipients deferred",
+        Figure::RecipientsGreylisted => "recipients greylisted",
+        Figure::RecipientsFirstTried => "recipients sent to",
+        Figure::RecipientsFirstDeferred => "recipients deferred for the first time",
+        Figure::RefusedAttempts => "attempts refused for good",
+        Figure::Delivered => "recipients delivered",
+        Figure::Relayed => "recipients handed to a smarthost",
+        Figure::Bounced => "recipients bounced",
+        Figure::BouncedHard => "recipients bounced for good because of the address",
+        Figure::Expired => "recipients expired in the queue",
+        Figure::FinalDeferred => "recipients at an end after deferrals",
+        Figure::Held => "recipients on hold",
+        Figure::Received => "messages received",
+        Figure::ReceivedRecipients => "recipients of messages received",
+        Figure::GreylistedAttempts => "greylisted attempts",
+        Figure::SuspendedAttempts => "attempts put aside without contact",
+        // Not remembered, so no rule can name it.
+        other => other.word(),
+    }
+}
+
 const fn door_word(door: Door) -> &'static str {
     match door {
         Door::Held => "door_held",
@@ -233,6 +292,8 @@ mod tests {
         words.dedup();
         assert_eq!(words.len(), Measure::words().len(), "no name means two things");
         assert_eq!(Measure::from_word("bounce"), None);
+        let is_plain = |phrase: &str| phrase.contains(' ') && !phrase.contains('_');
+        assert!(words.iter().filter_map(|word| Measure::from_word(word)).all(|measure| is_plain(measure.phrase())));
     }
 
     #[test]

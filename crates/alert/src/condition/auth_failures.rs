@@ -8,7 +8,7 @@ use mailvane_model::Time;
 use super::{Group, Reading, Scene, Verdict, scope};
 use crate::fact::LoginFact;
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::{span_text, span_words};
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl AuthFailures {
             ..Reading::clear(group)
         };
         let (users, clients) = (tally.users.len(), tally.clients.len());
-        reading.text = format!("{} failed logins in {}: {users} users, {clients} clients", tally.failures, span_text(self.window));
+        reading.text = format!("{} failed logins in {}: {users} users, {clients} clients", tally.failures, span_words(self.window));
         if value >= limit && tally.failures >= self.min_failures {
             reading.verdict = Verdict::Holds;
             reading.since = Some(tally.since);

@@ -9,7 +9,7 @@ use mailvane_model::Time;
 use super::{Group, Reading, Scene, Verdict};
 use crate::input::Dimension;
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::{span_text, span_words};
 use crate::series::outbound;
 
 /// What is measured.
@@ -94,7 +94,7 @@ impl Backlog {
         let growth = depth - before as f64;
         (reading.value, reading.limit, reading.count, reading.usual) = (depth, limit, depth, Some(usual));
         reading.window = self.window;
-        let span = span_text(self.window);
+        let span = span_words(self.window);
         reading.text = format!("{depth:.0} recipients wait; limit {limit:.0}, usual {usual:.0}");
         if depth < limit || destinations < self.min_destinations {
             if depth > limit / 2.0 && !scene.open.is_empty() {
@@ -172,7 +172,7 @@ impl Backlog {
                     soon as f64,
                     self.min_depth,
                     look.destinations.len() >= self.min_destinations,
-                    format!("{soon} messages expire within {}", span_text(self.within)),
+                    format!("{soon} messages expire within {}", span_words(self.within)),
                 )
             }
         };

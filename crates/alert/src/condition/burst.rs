@@ -10,7 +10,7 @@ use crate::input::Dimension;
 use crate::measure::{Measure, Ratio};
 use crate::rule::Severity;
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 use crate::series::{OVER, Series};
 use crate::statistics::lack_chance;
 
@@ -74,7 +74,7 @@ impl Burst {
                     reading.verdict = Verdict::Between;
                 }
                 if scene.surveys {
-                    reading.approach((look.count, 0.0), look.limit, *window, self.measure.word());
+                    reading.approach((look.count, 0.0), look.limit, *window, self.measure.phrase());
                 }
                 looks.push(look);
             }
@@ -132,7 +132,7 @@ impl Burst {
             reading.severity = Some(Severity::Ticket);
             signs.push("no other sign of abuse".to_owned());
         }
-        reading.text = format!("{count} recipients in {}; at most {peak:.0} before; {}", span_text(window), signs.join(", "));
+        reading.text = format!("{count} recipients in {}; at most {peak:.0} before; {}", span_words(window), signs.join(", "));
     }
 }
 

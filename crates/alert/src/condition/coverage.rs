@@ -5,7 +5,7 @@ use mailvane_model::Time;
 use super::reading::percent;
 use super::{Group, Reading, Scene, Verdict};
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl CoverageBelow {
         if lines > 0.0 {
             reading.value = unparsed / lines;
         }
-        let (share, span) = (percent(reading.value), span_text(self.window));
+        let (share, span) = (percent(reading.value), span_words(self.window));
         if lines == 0.0 && scene.open.is_empty() {
             return;
         }

@@ -4,7 +4,7 @@ use mailvane_model::Time;
 
 use super::{Group, Reading, Scene, Verdict};
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl Deadman {
         // Before two days have been seen nobody knows how long this log is silent at night.
         let holds = silent > limit && scene.learned() > 2 * Time::DAY;
         if holds || scene.surveys {
-            let words = |span: i64| span_text(span / Time::MINUTE * Time::MINUTE);
+            let words = |span: i64| span_words(span / Time::MINUTE * Time::MINUTE);
             out.push(Reading {
                 verdict: if holds { Verdict::Holds } else { Verdict::Clear },
                 value: silent.max(0) as f64,
@@ -67,7 +67,7 @@ impl Deadman {
 
     fn lag(&self, group: Group, behind: i64, since: i64, scene: &Scene<'_>, out: &mut Vec<Reading>) {
         if behind > self.lag {
-            let text = format!("not read since {}: {} behind", Time(since).rfc3339(0), span_text(behind / Time::MINUTE * Time::MINUTE));
+            let text = format!("not read since {}: {} behind", Time(since).rfc3339(0), span_words(behind / Time::MINUTE * Time::MINUTE));
             out.push(Reading {
                 verdict: Verdict::Holds,
                 value: behind as f64,

@@ -5,7 +5,7 @@ use mailvane_model::Time;
 use super::reading::percent;
 use super::{Group, Reading, Scene, Verdict};
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl DiskFilling {
                 reading.verdict = Verdict::Holds;
             } else if span >= self.window / 4 && left < self.full_within as f64 && reading.value < 0.5 {
                 reading.verdict = Verdict::Holds;
-                let hours = span_text(((left / Time::HOUR as f64).ceil() as i64).max(1) * Time::HOUR);
+                let hours = span_words(((left / Time::HOUR as f64).ceil() as i64).max(1) * Time::HOUR);
                 reading.text = format!("{megabytes} MB free ({}), full in about {hours} at this pace", percent(reading.value));
             }
             if scene.wants(&reading, scene.is_open("disk", path)) {

@@ -4,7 +4,7 @@ use mailvane_model::Time;
 
 use super::{Group, Reading, Scene, Verdict};
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl LogGap {
             reading.text = format!("{} gaps; the first in {source}: {text}", recent.len());
         }
         if recent.is_empty() {
-            reading.text = format!("no gap in {}", span_text(self.window));
+            reading.text = format!("no gap in {}", span_words(self.window));
         }
         if scene.wants(&reading, !scene.open.is_empty()) {
             out.push(reading);

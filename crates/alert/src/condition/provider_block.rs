@@ -8,7 +8,7 @@ use crate::input::Dimension;
 use crate::measure::{Measure, Ratio, Sums};
 use crate::rule::Severity;
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 use crate::series::{OVER, Series};
 use crate::statistics::lack_chance;
 
@@ -52,7 +52,7 @@ impl ProviderBlock {
             for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
                 let (refused, of) = self.refused(series, scene, *window, is_open);
                 if scene.surveys && of > 0.0 {
-                    reading.approach((refused, of), self.share, *window, "refused");
+                    reading.approach((refused, of), self.share, *window, "of recipients refused");
                 }
                 if of < self.min_of && !(is_open && of >= 1.0) {
                     continue;
@@ -112,7 +112,7 @@ impl ProviderBlock {
             refused,
             of,
             percent(reading.value),
-            span_text(window),
+            span_words(window),
             percent(of_our_mail)
         );
     }

@@ -7,7 +7,7 @@ use super::{Reading, Scene, Scope, Verdict, scope};
 use crate::input::Dimension;
 use crate::measure::Measure;
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 use crate::series::Series;
 
 /// With limits that follow the past, nothing is said before so much of it is known.
@@ -77,7 +77,7 @@ impl RateLimit {
             }
             let count = self.measure.of(&series.window(scene.now, self.per)).count as f64;
             let mut reading = Reading { value: count, count, limit, window: self.per, ..Reading::clear(self.scope.group(series)) };
-            reading.text = format!("{count} recipients in {}; its limit is {limit:.0}", span_text(self.per));
+            reading.text = format!("{count} recipients in {}; its limit is {limit:.0}", span_words(self.per));
             if count > limit {
                 reading.verdict = Verdict::Holds;
             }

@@ -10,7 +10,7 @@ use super::{Reading, Scene, Scope, Verdict, scope};
 use crate::input::Dimension;
 use crate::measure::{Measure, Ratio};
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 use crate::series::{OVER, Series};
 use crate::statistics::{excess_chance, lack_chance, wilson_lower};
 
@@ -99,7 +99,7 @@ impl RateSpike {
             }
             if scene.surveys {
                 for look in &looks {
-                    reading.approach((look.count, look.of), look.limit, look.window, self.measure.word());
+                    reading.approach((look.count, look.of), look.limit, look.window, self.measure.phrase());
                 }
             }
             if scene.wants(&reading, is_open) {
@@ -160,11 +160,11 @@ impl RateSpike {
         reading.since = series.history.first(scene.now, look.window, is_bad).map(|time| time.0);
         reading.text = format!(
             "{} {} ({} of {}) in {}; usual {}",
-            self.measure.word(),
             percent(reading.value),
+            self.measure.phrase(),
             look.count,
             look.of,
-            span_text(look.window),
+            span_words(look.window),
             percent(look.usual)
         );
     }

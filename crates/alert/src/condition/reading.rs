@@ -3,7 +3,7 @@
 use mailvane_model::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::rule::{Severity, span_text};
+use crate::rule::{Severity, span_words};
 
 /// What an alert is about: a label and its value; both empty for the whole server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,9 +88,9 @@ impl Reading {
             return;
         }
         (self.value, self.limit, self.count, self.of, self.window) = (value, limit, count, of, window);
-        let span = span_text(window);
+        let span = span_words(window);
         self.text = if of > 0.0 {
-            format!("{name} {} ({count} of {of}) in {span}; limit {}", percent(value), percent(limit))
+            format!("{} {name} ({count} of {of}) in {span}; limit {}", percent(value), percent(limit))
         } else {
             format!("{count} {name} in {span}; limit {limit:.0}")
         };

@@ -7,15 +7,17 @@ use super::{Reading, Scene, Scope, Verdict, scope};
 use crate::input::Dimension;
 use crate::measure::Measure;
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 use crate::series::Series;
 use crate::statistics::lack_chance;
 
-const WINDOWS: [i64; 10] = [
+const WINDOWS: [i64; 12] = [
     5 * Time::MINUTE,
     10 * Time::MINUTE,
     30 * Time::MINUTE,
     Time::HOUR,
+    90 * Time::MINUTE,
+    2 * Time::HOUR,
     3 * Time::HOUR,
     6 * Time::HOUR,
     12 * Time::HOUR,
@@ -161,7 +163,7 @@ impl Silence {
             (reading.value, reading.limit, reading.count, reading.window) = (count, mean * self.drop_to, count, window);
             reading.usual = Some(mean);
             reading.text =
-                format!("{count} {} in {}; usual {mean:.0}, silent below {:.0}", self.measure.word(), span_text(window), reading.limit);
+                format!("{count} {} in {}; usual {mean:.0}, silent below {:.0}", self.measure.phrase(), span_words(window), reading.limit);
         }
         if !self.is_silent(&judged) || !self.is_below_holiday(series, &judged) {
             // Enough that came decides; too little that was expected leaves it to longer windows.
@@ -177,7 +179,7 @@ impl Silence {
         reading.usual = Some(mean);
         reading.since =
             series.history.last().map(|last| (i64::from(last) + 1) * Time::MINUTE).filter(|since| *since >= from.0).or(Some(from.0));
-        reading.text = format!("{count} {} in {}; usual {mean:.0}", self.measure.word(), span_text(window));
+        reading.text = format!("{count} {} in {}; usual {mean:.0}", self.measure.phrase(), span_words(window));
         true
     }
 }

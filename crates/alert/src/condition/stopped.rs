@@ -9,7 +9,7 @@ use super::{Group, Reading, Scene, Scope, Verdict};
 use crate::input::Dimension;
 use crate::measure::{Measure, Ratio};
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 use crate::statistics::lack_chance;
 
 const WINDOWS: [i64; 5] = [2 * Time::MINUTE, 5 * Time::MINUTE, 15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
@@ -54,7 +54,7 @@ impl Stopped {
                         reading.window = *window;
                         let is_bad = |sums: &crate::measure::Sums| REFUSAL.of(sums).value().is_some_and(|value| value > 0.5);
                         reading.since = series.history.first(scene.now, *window, is_bad).map(|time| time.0);
-                        let (share, span) = (percent(count / of), span_text(*window));
+                        let (share, span) = (percent(count / of), span_words(*window));
                         reading.text =
                             format!("{count} of {of} recipients ({share}) refused or deferred in {span}, at {destinations} destinations");
                         break;

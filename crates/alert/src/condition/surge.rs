@@ -7,7 +7,7 @@ use super::{Reading, Scene, Scope, Verdict, scope};
 use crate::input::Dimension;
 use crate::measure::{Measure, Sums};
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 use crate::series::{OVER, Series};
 use crate::statistics::{lack_chance, surge_chance};
 
@@ -19,6 +19,8 @@ const LEAST_DISPERSION: f64 = 2.0;
 const FEW: f64 = 10.0;
 /// Before so much is learned, a number alone says nothing.
 const LEARN: i64 = 2 * Time::DAY;
+/// So many times the most that ever came is no chance, however wild the hours are.
+const UNHEARD_OF: f64 = 3.0;
 /// What comes by chance this often or more is as usual again.
 const USUAL_CHANCE: f64 = 0.01;
 
@@ -81,7 +83,7 @@ impl Surge {
                     reading.verdict = Verdict::Between;
                 }
                 if scene.surveys {
-                    reading.approach((look.count, 0.0), look.limit, *window, self.measure.word());
+                    reading.approach((look.count, 0.0), look.limit, *window, self.measure.phrase());
                 }
                 looks.push(look);
             }
@@ -102,12 +104,15 @@ impl Surge {
         let (expected, _) = series.expected(self.measure, scene.now.plus(-window), scene.now);
         // The busiest hour so far is no surprise either.
         let hours = window as f64 / Time::HOUR as f64;
-        look.usual = expected.max(self.peak(series, window) / 2.0).max(1.0);
+        let peak = self.peak(series, window);
+        look.usual = expected.max(peak / 2.0).max(1.0);
         look.limit = (self.times_usual * look.usual).max(self.min_count);
         let dispersion = series.dispersion(self.measure).max(LEAST_DISPERSION) * hours.max(1.0).sqrt();
         let is_less_likely = |chance: f64| look.usual < FEW || surge_chance(count, look.usual, dispersion) < chance;
-        // Where hardly anything is usual, the limit alone says enough: one wave of the past must not hide the next.
-        look.holds = count > look.limit && scene.learned() >= LEARN && is_less_likely(self.chance);
+        // Where hardly anything is usual, the limit alone says enough, and so does far more than ever: one wave of the past, which makes
+        // the hours look wild, must not hide the next.
+        let is_unheard_of = count > UNHEARD_OF * peak * hours.max(1.0);
+        look.holds = count > look.limit && scene.learned() >= LEARN && (is_unheard_of || is_less_likely(self.chance));
         look.lingers = count > look.back() && is_less_likely(USUAL_CHANCE);
         look
     }
@@ -127,7 +132,7 @@ impl Surge {
         let part = look.back() * step as f64 / look.window as f64;
         let is_much = |sums: &Sums| self.measure.of(sums).count as f64 > part;
         reading.since = series.history.first(scene.now, look.window, is_much).map(|time| time.0);
-        reading.text = format!("{} {} in {}; usual {:.0}", look.count, self.measure.word(), span_text(look.window), look.usual);
+        reading.text = format!("{} {} in {}; usual {:.0}", look.count, self.measure.phrase(), span_words(look.window), look.usual);
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Reading, Scene, Scope, Verdict, scope};
 use crate::input::Dimension;
 use crate::measure::Measure;
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 use crate::statistics::wilson_lower;
 
 /// The condition.
@@ -66,7 +66,7 @@ impl Threshold {
                     reading.text = self.text(&reading);
                 } else if scene.surveys && reading.verdict == Verdict::Clear && (!self.measure.is_ratio() || of > 0.0) {
                     let of = if self.measure.is_ratio() { of } else { 0.0 };
-                    reading.approach((count, of), self.above.or(self.below).unwrap_or_default(), *window, self.measure.word());
+                    reading.approach((count, of), self.above.or(self.below).unwrap_or_default(), *window, self.measure.phrase());
                 }
             }
             if scene.wants(&reading, is_open) {
@@ -90,11 +90,11 @@ impl Threshold {
     }
 
     fn text(&self, reading: &Reading) -> String {
-        let (name, span) = (self.measure.word(), span_text(reading.window));
+        let (name, span) = (self.measure.phrase(), span_words(reading.window));
         if self.measure.is_ratio() {
-            format!("{name} {} ({} of {}) in {span}, limit {}", percent(reading.value), reading.count, reading.of, percent(reading.limit))
+            format!("{} {name} ({} of {}) in {span}; limit {}", percent(reading.value), reading.count, reading.of, percent(reading.limit))
         } else {
-            format!("{} {name} in {span}, limit {}", reading.count, reading.limit)
+            format!("{} {name} in {span}; limit {}", reading.count, reading.limit)
         }
     }
 }

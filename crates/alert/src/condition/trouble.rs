@@ -7,7 +7,7 @@ use mailvane_model::word::Level;
 
 use super::{Group, Reading, Scene, Verdict};
 use crate::rule::read::Reader;
-use crate::rule::span_text;
+use crate::rule::span_words;
 
 const LEVELS: [(&str, Level); 4] = [("warning", Level::Warning), ("error", Level::Error), ("fatal", Level::Fatal), ("panic", Level::Panic)];
 
@@ -61,7 +61,7 @@ impl TroubleHere {
         for (daemon, (count, since, sample)) in daemons {
             let mut reading =
                 Reading { value: count, count, limit: self.min_count, window: self.window, ..Reading::clear(Group::of("daemon", daemon)) };
-            reading.text = format!("{count} times in {}: {sample}", span_text(self.window));
+            reading.text = format!("{count} times in {}: {sample}", span_words(self.window));
             if count >= self.min_count {
                 reading.verdict = Verdict::Holds;
                 reading.since = Some(since);

@@ -373,16 +373,22 @@ impl Engine {
     /// of: they need not tell it later.
     fn mark(&mut self, rule: &Rule, group: &Group, began: Time, from: Time) {
         let Some(now) = self.through else { return };
-        // What lasts for days becomes the usual: a dead destination is told once, and learned.
-        if now.0 - began.0 > BECOMES_USUAL {
-            return;
-        }
         if self.rules.rules().iter().any(|other| other.muted_by.contains(&rule.name)) {
             self.book.mark_told(from);
         }
         let by_label = || Dimension::ALL.into_iter().find(|known| known.word() == group.label);
-        if let Some(dimension) = if group.is_whole() { Some(Dimension::All) } else { by_label() } {
-            self.book.mark_bad(dimension, &group.key, from);
+        let Some(dimension) = (if group.is_whole() { Some(Dimension::All) } else { by_label() }) else { return };
+        self.book.mark_told_of(dimension, &group.key, from);
+        // What lasts for days becomes the usual: a dead destination is told once, and learned.
+        if now.0 - began.0 > BECOMES_USUAL {
+            return;
+        }
+        self.book.mark_bad(dimension, &group.key, from, now);
+        if matches!(rule.condition, Condition::Burst(_)) {
+            // So much of one account is not what the server or a sender domain usually brings.
+            for wide in [Dimension::All, Dimension::SenderDomain] {
+                self.book.mark_unusual(wide, from);
+            }
         }
     }
 

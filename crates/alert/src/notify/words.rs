@@ -14,7 +14,7 @@ use super::clean::{self, mask_addresses, mask_name, one_line};
 use crate::contrast::Excess;
 use crate::event::{Line, Notice, NoticeKind};
 use crate::input::Sample;
-use crate::rule::span_text;
+use crate::rule::span_words;
 
 /// A text of one field is cut after so many characters.
 const FIELD: usize = 600;
@@ -167,7 +167,7 @@ fn length(micros: i64) -> String {
         micros if micros >= 2 * Time::HOUR => micros / Time::HOUR * Time::HOUR,
         micros => micros,
     };
-    span_text(rounded)
+    span_words(rounded)
 }
 
 /// The steps of the gravest rule.
@@ -335,7 +335,7 @@ pub(crate) mod tests {
     fn a_notice_says_what_since_when_who_and_what_to_do() {
         let words = words(&notice(), Content::Full);
         assert_eq!(words.subject, "[page] A provider blocks us: provider google (mx1.example.com)");
-        assert_eq!(words.since, "since 1 Nov 2025 12:26 UTC (12m)");
+        assert_eq!(words.since, "since 1 Nov 2025 12:26 UTC (12 min)");
         assert_eq!(words.groups, ["user alice: 92 % of the failures, and 10 % of all mail"]);
         assert_eq!(words.next, ["Read the reply.", "Run `mailvane check DOMAIN`."]);
         assert_eq!(words.link, "https://vane.example.com/alerts?incident=00000000000000bb");

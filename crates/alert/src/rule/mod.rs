@@ -6,7 +6,7 @@ mod set;
 use mailvane_model::Time;
 use serde::{Deserialize, Serialize};
 
-pub use read::{Problem, span_text};
+pub use read::{Problem, span_text, span_words};
 pub use set::RuleSet;
 
 use crate::condition::Condition;

@@ -205,6 +205,17 @@ pub fn span_text(span: i64) -> String {
     format!("{}s", span / Time::SECOND)
 }
 
+/// A span as people read it, in its largest whole unit: `15 min`, `6 h`, `7 days`.
+pub fn span_words(span: i64) -> String {
+    for (unit, one, many) in [(Time::DAY, "day", "days"), (Time::HOUR, "h", "h"), (Time::MINUTE, "min", "min")] {
+        if span >= unit && span % unit == 0 {
+            let count = span / unit;
+            return format!("{count} {}", if count == 1 { one } else { many });
+        }
+    }
+    format!("{} s", span / Time::SECOND)
+}
+
 /// What to say about a word that is not known.
 pub(crate) fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match nearest(word, known.clone()) {

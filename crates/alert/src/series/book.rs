@@ -163,14 +163,29 @@ impl Book {
 
     /// Says that an alert told of the time from `from` on, which is behind whatever else is told of.
     pub(crate) fn mark_told(&mut self, from: Time) {
-        self.all.iter_mut().for_each(|series| series.history.mark(from, false));
+        self.all.iter_mut().for_each(|series| series.history.mark_told(from));
     }
 
-    /// Says that the time from `from` on was not as usual for these labels.
-    pub(crate) fn mark_bad(&mut self, dimension: Dimension, key: &str, from: Time) {
-        for series in self.all.iter_mut().filter(|series| series.name.dimension == dimension && &*series.name.key == key) {
-            series.history.mark(from, true);
+    /// The same of these labels alone.
+    pub(crate) fn mark_told_of(&mut self, dimension: Dimension, key: &str, from: Time) {
+        self.with_label(dimension, key).for_each(|series| series.history.mark_told(from));
+    }
+
+    /// Says that the time from `from` to `until` was not as usual for these labels, though it brought nothing at all.
+    pub(crate) fn mark_bad(&mut self, dimension: Dimension, key: &str, from: Time, until: Time) {
+        for series in self.with_label(dimension, key) {
+            series.history.mark_empty_bad(from, until);
+            series.history.mark_bad(from);
         }
+    }
+
+    /// Says that the time from `from` on was not as usual for a whole dimension, of which nothing was told.
+    pub(crate) fn mark_unusual(&mut self, dimension: Dimension, from: Time) {
+        self.all.iter_mut().filter(|series| series.name.dimension == dimension).for_each(|series| series.history.mark_bad(from));
+    }
+
+    fn with_label<'a>(&'a mut self, dimension: Dimension, key: &'a str) -> impl Iterator<Item = &'a mut Series> {
+        self.all.iter_mut().filter(move |series| series.name.dimension == dimension && &*series.name.key == key)
     }
 
     /// How many there are.

@@ -241,16 +241,29 @@ impl History {
         })
     }
 
-    /// Says that the time from `from` on was told of, and whether nothing is to be learned from it.
-    pub(crate) fn mark(&mut self, from: Time, bad: bool) {
-        let from = minute_of(from);
-        self.cache.0.get_mut().retain(|known| known.kind == Kept::All || known.until <= from);
-        let quarters = self.quarters.iter_mut().rev().take_while(|entry| entry.at + 15 > from);
-        let hours = self.hours.iter_mut().rev().take_while(|entry| entry.at + 60 > from);
-        for entry in quarters.chain(hours) {
-            entry.told = true;
-            entry.bad |= bad;
+    /// Says that the time from `from` on was told of.
+    pub(crate) fn mark_told(&mut self, from: Time) {
+        let minute = minute_of(from);
+        self.cache.0.get_mut().retain(|known| known.kind == Kept::All || known.until <= minute);
+        self.steps_from(minute).for_each(|entry| entry.told = true);
+    }
+
+    /// Says that nothing is to be learned from the time from `from` on.
+    pub(crate) fn mark_bad(&mut self, from: Time) {
+        self.steps_from(minute_of(from)).for_each(|entry| entry.bad = true);
+    }
+
+    /// The same of hours that brought nothing, up to `until`: a silence must not teach that nothing is usual.
+    pub(crate) fn mark_empty_bad(&mut self, from: Time, until: Time) {
+        let hour = |time: Time| minute_of(time).div_euclid(60) * 60;
+        for at in (hour(from)..=hour(until.plus(-1))).step_by(60) {
+            entry_of(&mut self.hours, at).bad = true;
         }
+    }
+
+    fn steps_from(&mut self, from: i32) -> impl Iterator<Item = &mut Entry> {
+        let quarters = self.quarters.iter_mut().rev().take_while(move |entry| entry.at + 15 > from);
+        quarters.chain(self.hours.iter_mut().rev().take_while(move |entry| entry.at + 60 > from))
     }
 
     /// The most that `hours` hours in a row brought in the last week, before `until` (a minute counted from the epoch).
@@ -265,7 +278,8 @@ impl History {
 
     /// The last minute with anything in it.
     pub(crate) fn last(&self) -> Option<i32> {
-        self.hours.back().map(|hour| self.minutes.back().map_or(hour.at, |minute| minute.at))
+        let hour = self.hours.iter().rev().find(|hour| !hour.counts.is_empty())?;
+        Some(self.minutes.back().map_or(hour.at, |minute| minute.at))
     }
 }
 

@@ -208,20 +208,24 @@ impl Series {
     }
 
     /// What the same time of the last days brought at the least, weekends apart: of each day the least of this time and of an hour
-    /// sooner and later, and of four days or more the second least, since one of them may have been an incident. Nothing where only
-    /// one such day is known.
+    /// sooner and later, and of four days or more the second least, since one of them may have been an incident. Where only one such
+    /// day is known, a quiet day must have brought as much. Nothing where none is.
     pub fn least(&self, measure: Measure, from: Time, until: Time) -> f64 {
         let mut days = self.days(measure, from, until, true);
         days.sort_by(f64::total_cmp);
-        if days.len() < 2 { 0.0 } else { days[usize::from(days.len() >= 4)] }
+        match days.len() {
+            0 => 0.0,
+            1 => days[0].min(self.quiet(measure, from, until)),
+            known => days[usize::from(known >= 4)],
+        }
     }
 
-    /// What the same time brings on a quiet day: the second least of the last seven, whatever day of the week it was. Nothing where
-    /// fewer than five are known.
+    /// What the same time brings on a quiet day: the second least of the last seven, whatever day of the week it was, or the least where
+    /// fewer than five are known. Nothing of fewer than three.
     pub fn quiet(&self, measure: Measure, from: Time, until: Time) -> f64 {
         let mut days = self.days(measure, from, until, false);
         days.sort_by(f64::total_cmp);
-        if days.len() < 5 { 0.0 } else { days[1] }
+        if days.len() < 3 { 0.0 } else { days[usize::from(days.len() >= 5)] }
     }
 
     /// The least of this time, and of an hour sooner and later, of each of the last seven days that was as usual.
@@ -376,7 +380,7 @@ mod tests {
         let saturday = 5 * 24 + 3;
         assert!((usual(saturday, &hourly(saturday, |_| 25)) - 25.0).abs() < 1e-9);
         let mut series = hourly(saturday + 1, |_| 25);
-        series.history.mark(at(saturday), true);
+        series.history.mark_bad(at(saturday));
         for hour in saturday + 1..saturday + 168 {
             series.settle(MONDAY + hour * 60);
             let mut figures = Figures::default();
@@ -384,6 +388,18 @@ mod tests {
             series.history.add(MONDAY + hour * 60, Counts::of(&figures), Some(&figures));
         }
         assert!((usual(saturday + 168, &series) - 25.0).abs() < 1e-9, "{}", usual(saturday + 168, &series));
+    }
+
+    #[test]
+    fn a_silence_that_was_told_does_not_teach_that_nothing_is_usual() {
+        // Two days and a half of nothing, among steady hours.
+        let (from, until) = (7 * 24, 9 * 24 + 12);
+        let mut series = hourly(10 * 24, |hour| if (from..until).contains(&hour) { 0 } else { 60 });
+        let least = |series: &Series| series.least(METRIC, at(10 * 24), at(10 * 24 + 1));
+        assert_eq!(least(&series), 0.0);
+        series.history.mark_empty_bad(at(from), at(until));
+        assert!((least(&series) - 60.0).abs() < 0.1, "{}", least(&series));
+        assert_eq!(series.history.last(), Some(MONDAY + (10 * 24 - 1) * 60), "marks are no mail");
     }
 
     #[test]
@@ -399,7 +415,7 @@ mod tests {
         let counted =
             |series: &Series| (METRIC.of(&series.window(at(48), Time::DAY)).count, METRIC.of(&series.untold(at(48), Time::DAY)).count);
         assert_eq!(counted(&series), (240, 240));
-        series.history.mark(at(42), false);
+        series.history.mark_told(at(42));
         assert_eq!(counted(&series), (240, 180));
         assert!(series.peak(METRIC, true) > 0.0, "it is still learned from");
         let mut book = Book::default();

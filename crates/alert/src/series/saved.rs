@@ -124,7 +124,7 @@ fn entry_numbers(entry: &Entry) -> Vec<i64> {
 fn entry(numbers: &[i64]) -> Option<Entry> {
     let mut rest = numbers.iter().copied();
     let (at, marks) = (i32::try_from(rest.next()?).ok()?, rest.next()?);
-    let mut entry = Entry { at, bad: marks & 1 != 0, told: marks != 0, ..Entry::default() };
+    let mut entry = Entry { at, bad: marks & 1 != 0, told: marks & 2 != 0, ..Entry::default() };
     let mut counts = Counts::default();
     for _ in 0..rest.next()? {
         let (slot, count) = (rest.next()?, rest.next()?);

@@ -83,3 +83,17 @@ fn a_destination_that_never_took_mail_is_no_spike_and_one_that_stops_is() {
     let told = changes("bounce_spike", "gone.example", 10 * DAY, cells);
     assert!(told.first().is_some_and(|(at, state)| *state == State::Firing && (gone..gone + 3 * HOUR).contains(at)), "{told:?}");
 }
+
+#[test]
+fn what_went_on_for_days_is_not_told_again_by_the_window_of_a_week() {
+    // Half of what a quiet provider gets is refused for four days; then all is well.
+    let (from, until) = (9 * DAY, 13 * DAY);
+    let told = changes("bounce_spike", "gmx", 17 * DAY, |at| {
+        let tried = i64::from(at % 60 == 0);
+        let refused = if (from..until).contains(&at) && at % 120 == 0 { tried } else { 0 };
+        vec![(Dimension::All, "", cell(10 + tried, refused)), (Dimension::Provider, "gmx", cell(tried, refused))]
+    });
+    let fired = told.iter().filter(|change| change.1 == State::Firing).count();
+    assert_eq!(fired, 1, "{told:?}");
+    assert!(told.last().is_some_and(|(at, state)| *state == State::Resolved && (until..until + 2 * DAY).contains(at)), "{told:?}");
+}

@@ -279,7 +279,7 @@ fn a_survey_names_for_each_rule_what_is_nearest_to_its_limit() {
     assert_eq!(block.group.key, "google");
     assert_eq!(block.verdict, Verdict::Clear);
     assert!(block.value < block.limit && block.count > 0.0, "{block:?}");
-    assert!(block.text.starts_with("refused "), "{}", block.text);
+    assert!(block.text.contains(" of recipients refused "), "{}", block.text);
     assert!(of("mail_not_going_out").is_some_and(|silence| silence.usual.is_some()), "{survey:#?}");
     assert!(of("log_gap").is_some_and(|gap| gap.text.starts_with("no gap")));
     // What fires comes before all that does not.

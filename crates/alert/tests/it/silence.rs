@@ -84,3 +84,12 @@ fn an_office_that_is_silent_for_a_whole_day_is_told() {
     let told = told(0..14, |at| if at / DAY == 9 { 0 } else { office(at, 3, 1) });
     assert!(told.iter().any(|at| at / DAY == 9), "{told:?}");
 }
+
+#[test]
+fn a_silence_of_days_does_not_hide_the_next_one() {
+    let first = 8 * DAY + HOUR;
+    let second = 11 * DAY + 10 * HOUR;
+    let is_off = |at: i64| (first..first + 40 * HOUR).contains(&at) || (second..second + 40).contains(&at);
+    let told = told(0..12, |at| if is_off(at) { 0 } else { program(at) });
+    assert!(told.iter().any(|at| (second..second + 41).contains(at)), "{told:?}");
+}
