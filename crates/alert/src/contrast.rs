@@ -15,6 +15,10 @@ use crate::series::{Book, outbound};
 const SHARE: f64 = 0.34;
 /// and so many times its share of all mail.
 const LIFT: f64 = 1.5;
+/// Of so many failures,
+const ENOUGH: u64 = 5;
+/// so large a share are nearly all.
+const NEARLY_ALL: f64 = 0.75;
 /// How many sample replies are shown.
 const REPLIES: usize = 3;
 
@@ -82,6 +86,17 @@ pub fn explain(facts: &Facts, book: &Book, group: &Group, since: Time, now: Time
     excesses
 }
 
+/// The provider at which nearly all failures of a group happened, when there are enough to say so.
+pub fn main_provider<'a>(facts: &'a Facts, group: &'a Group, since: Time) -> Option<&'a str> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for sample in of_group(facts, group, since) {
+        *counts.entry(&sample.provider).or_default() += u64::from(sample.weight.max(1));
+    }
+    let all: u64 = counts.values().sum();
+    let (provider, most) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    (all >= ENOUGH && most as f64 >= all as f64 * NEARLY_ALL && !provider.is_empty()).then_some(provider)
+}
+
 fn share_of_mail(book: &Book, dimension: Dimension, key: &str, since: Time, now: Time) -> Option<f64> {
     let length = (now.0 - since.0).clamp(Time::MINUTE, crate::series::LONGEST_WINDOW);
     let tried = |dimension, key: &str| {
@@ -140,6 +155,19 @@ mod tests {
         assert_eq!(found[2].failures, 18);
         let replies = samples(&facts, &group, Time(0));
         assert!(replies.iter().all(|sample| sample.provider == "google") && !replies.is_empty() && replies.len() <= REPLIES);
+    }
+
+    #[test]
+    fn a_sender_whose_failures_are_at_one_provider_has_a_main_one() {
+        let mut facts = Facts::default();
+        let group = Group::of("user", "alice");
+        let main = |facts: &Facts| main_provider(facts, &group, Time(0)).map(str::to_owned);
+        facts.samples.extend((0..4).map(|_| sample("google", "alice", "550 no")));
+        assert_eq!(main(&facts), None, "too few to say");
+        facts.samples.extend((0..4).map(|_| sample("google", "alice", "550 no")));
+        assert_eq!(main(&facts).as_deref(), Some("google"));
+        facts.samples.extend((0..4).map(|_| sample("yahoo", "alice", "550 no")));
+        assert_eq!(main(&facts), None);
     }
 
     #[test]

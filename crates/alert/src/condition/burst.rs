@@ -16,12 +16,15 @@ use crate::statistics::lack_chance;
 
 const WINDOWS: [i64; 3] = [15 * Time::MINUTE, Time::HOUR, 6 * Time::HOUR];
 
-/// Before so much is learned, a number alone says nothing.
+/// Before so much is learned, nobody knows what is usual for anybody.
 const LEARN: i64 = 2 * Time::DAY;
 /// So few are nothing to worry about, whoever sends them.
 const FEW: f64 = 10.0;
 /// Accounts send in batches: how much their counts vary around what is usual.
 const DISPERSION: f64 = 3.0;
+
+/// Before so much is learned, the busiest time of an account may lie on a weekend: a number alone says nothing.
+const LEARN_PEAKS: i64 = 4 * Time::DAY;
 
 /// The condition.
 #[derive(Clone, Debug)]
@@ -85,8 +88,7 @@ impl Burst {
     }
 
     fn look(&self, series: &Series, scene: &Scene<'_>, window: i64, is_open: bool) -> Look {
-        // Hours remember what was told and is over: it is not told again.
-        let sums = if is_open { series.window(scene.now, window) } else { series.untold(scene.now, window) };
+        let sums = scene.sums(series, self.scope.group_by.word(), window, is_open);
         let count = self.measure.of(&sums).count as f64;
         if count <= self.min_count / 2.0 && !is_open && !scene.surveys {
             // Less is never enough, whatever came before.
@@ -98,7 +100,7 @@ impl Burst {
         // With a second sign of abuse less is enough.
         let signs = self.signs(series, scene, window);
         let less = (peak * self.times_peak / 2.0).max(self.min_count / 2.0);
-        let holds = (count > limit && scene.learned() >= LEARN) || (count > less && !signs.is_empty());
+        let holds = (count > limit && scene.learned() >= LEARN_PEAKS) || (count > less && !signs.is_empty());
         Look { window, count, limit, peak, signs, holds }
     }
 

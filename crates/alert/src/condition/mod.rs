@@ -22,7 +22,7 @@ mod trouble;
 
 pub use reading::{Group, Reading, Verdict};
 pub(crate) use scope::matches as scope_matches;
-pub(crate) use scope::{Scene, Scope};
+pub(crate) use scope::{Scene, Scope, can_follow};
 
 use crate::rule::read::Reader;
 

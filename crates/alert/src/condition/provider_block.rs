@@ -83,13 +83,14 @@ impl ProviderBlock {
 
     /// Recipients that were refused, and out of how many, without greylisting.
     fn refused(&self, series: &Series, scene: &Scene<'_>, window: i64, is_open: bool) -> (f64, f64) {
-        let sums = sums(series, scene, window, is_open);
+        let sums_of = |series: &Series| scene.sums(series, self.scope.group_by.word(), window, is_open);
+        let sums = sums_of(series);
         let any = Measure::Ratio(Ratio::FirstRefusal).of(&sums);
         if !self.blocks_only || any.count == 0 {
             return (any.count as f64, any.of as f64);
         }
         let blocked = scene.book.get(series.name.class, Dimension::Blocked, &series.name.key);
-        let refused = blocked.map_or(0, |blocked| any_of(&self::sums(blocked, scene, window, is_open)));
+        let refused = blocked.map_or(0, |blocked| any_of(&sums_of(blocked)));
         ((refused as f64).min(any.count as f64), any.of as f64)
     }
 
@@ -121,9 +122,4 @@ impl ProviderBlock {
 /// How many recipients were refused, or deferred at their first try.
 fn any_of(sums: &Sums) -> u64 {
     Measure::Ratio(Ratio::FirstRefusal).of(sums).count
-}
-
-/// The sums of a window. A long one remembers what was told and is over: it is not told again.
-fn sums(series: &Series, scene: &Scene<'_>, window: i64, is_open: bool) -> Sums {
-    if is_open { series.window(scene.now, window) } else { series.untold(scene.now, window) }
 }

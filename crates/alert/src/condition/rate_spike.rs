@@ -109,8 +109,7 @@ impl RateSpike {
     }
 
     fn look(&self, series: &Series, scene: &Scene<'_>, window: i64, is_open: bool) -> Option<Look> {
-        // A week remembers what was told and is over: it is not told again.
-        let sums = if is_open { series.window(scene.now, window) } else { series.untold(scene.now, window) };
+        let sums = scene.sums(series, self.scope.group_by.word(), window, is_open);
         let rate = self.measure.of(&sums);
         let (count, of) = (rate.count as f64, rate.of as f64);
         if of < self.min_of {

@@ -7,7 +7,7 @@ use mailvane_model::word::{Direction, Population};
 use super::{Group, Reading, Verdict};
 use crate::fact::Facts;
 use crate::input::Dimension;
-use crate::measure::{Measure, Ratio};
+use crate::measure::{Measure, Ratio, Sums};
 use crate::rule::read::{Reader, span, unknown};
 use crate::rule::span_text;
 use crate::series::{Book, DOOR, LONGEST_WINDOW, Series};
@@ -26,6 +26,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) facts: &'a Facts,
     /// The groups of this rule that are pending or firing: they are looked at even when nothing new happened there.
     pub(crate) open: Vec<Group>,
+    /// What rules of which this one is a consequence told of, and when that was over: see [`Scene::explained`].
+    pub(crate) over: Vec<(Group, i64)>,
     /// Every group is looked at and told with its numbers, near its limit or not ([`crate::Engine::survey`]).
     pub(crate) surveys: bool,
 }
@@ -40,6 +42,26 @@ impl Scene<'_> {
 
     pub(crate) fn is_open(&self, label: &str, key: &str) -> bool {
         self.open.iter().any(|group| (group.label == label && group.key == key) || (label == "all" && group.is_whole()))
+    }
+
+    /// Up to when what happened to a group is explained: by what this rule's alerts would follow from, and that is over.
+    pub(crate) fn explained(&self, label: &str, key: &str) -> i64 {
+        let is_cause = |cause: &Group| cause.label != label || cause.key == key;
+        self.over.iter().filter(|(cause, _)| is_cause(cause)).map(|(_, until)| *until).max().unwrap_or(i64::MIN)
+    }
+
+    /// How much of a window is not explained. In whole quarters beyond an hour, as those are kept.
+    pub(crate) fn unexplained(&self, label: &str, key: &str, window: i64) -> i64 {
+        let length = self.now.0.saturating_sub(self.explained(label, key)).clamp(0, window);
+        if length > Time::HOUR && length < window { length / (15 * Time::MINUTE) * (15 * Time::MINUTE) } else { length }
+    }
+
+    /// The sums of a window for a group. What was told is not told again: long windows leave it out, and all of them what is explained.
+    pub(crate) fn sums(&self, series: &Series, label: &str, window: i64, is_open: bool) -> Sums {
+        if is_open {
+            return series.window(self.now, window);
+        }
+        series.untold(self.now, self.unexplained(label, &series.name.key, window))
     }
 
     /// Whether a reading is to be told.
@@ -64,6 +86,12 @@ impl Scene<'_> {
     pub(crate) fn learned(&self) -> i64 {
         self.now.0.saturating_sub(self.first.0)
     }
+}
+
+/// Whether something about one group can follow from something about another: what happens at one provider is no cause of what happens at
+/// another, but can be one of what a sender meets.
+pub(crate) fn can_follow(cause: &Group, group: &Group) -> bool {
+    cause == group || cause.label != group.label
 }
 
 const TRAFFICS: [(&str, Traffic); 6] = [

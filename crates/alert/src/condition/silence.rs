@@ -153,6 +153,10 @@ impl Silence {
         if series.at_most(self.measure, window) < self.min_expected {
             return false;
         }
+        if !is_open && scene.unexplained(self.scope.group_by.word(), &series.name.key, window) < window {
+            // Longer windows reach into what was told, too.
+            return true;
+        }
         let least = self.by_least(series, scene.now, window);
         let is_least = self.is_silent(&least);
         let usual = if is_least { None } else { Some(self.by_usual(series, scene.now, window)) };

@@ -94,8 +94,7 @@ impl Surge {
     }
 
     fn look(&self, series: &Series, scene: &Scene<'_>, window: i64, is_open: bool) -> Look {
-        // Hours remember what was told and is over: it is not told again.
-        let sums = if is_open { series.window(scene.now, window) } else { series.untold(scene.now, window) };
+        let sums = scene.sums(series, self.scope.group_by.word(), window, is_open);
         let count = self.measure.of(&sums).count as f64;
         let mut look = Look { window, count, usual: 0.0, limit: self.min_count, holds: false, lingers: false };
         if count < self.min_count && !is_open {

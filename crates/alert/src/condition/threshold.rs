@@ -56,7 +56,8 @@ impl Threshold {
         for (series, is_open) in self.scope.series(scene) {
             let mut reading = Reading::clear(self.scope.group(series));
             for window in self.scope.windows.iter().filter(|window| scene.is_due(**window, is_open)) {
-                let rate = self.measure.of(&series.window(scene.now, *window));
+                let unexplained = scene.unexplained(self.scope.group_by.word(), &series.name.key, *window);
+                let rate = self.measure.of(&series.window(scene.now, if is_open { *window } else { unexplained }));
                 let (count, of) = (rate.count as f64, rate.of as f64);
                 let value = if self.measure.is_ratio() { rate.value().unwrap_or(0.0) } else { count };
                 if self.judge(value, count, of) != Verdict::Clear && reading.verdict != Verdict::Holds {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use mailvane_model::Time;
 
-use crate::condition::{Condition, Group, Reading, Scene, Verdict};
+use crate::condition::{Condition, Group, Reading, Scene, Verdict, can_follow};
+use crate::contrast;
 use crate::error::Error;
 use crate::event::{IncidentRow, Step, Transition};
 use crate::fact::Facts;
@@ -223,14 +224,19 @@ impl Engine {
             if only_clock && !matches!(rule.condition, Condition::Deadman(_)) {
                 continue;
             }
-            let open = self.open(&rule.name);
-            let scene = Scene { from, now, wall: seen, first, book: &self.book, facts: &self.facts, open, surveys: false };
+            let (open, over) = (self.open(&rule.name), self.over(rule));
+            let scene = Scene { from, now, wall: seen, first, book: &self.book, facts: &self.facts, open, over, surveys: false };
             readings.clear();
             rule.condition.evaluate(&scene, &mut readings);
             // A group of which nothing is known any more is fine again.
             let silent = |group: &&Group| !readings.iter().any(|reading| reading.group == **group);
             let gone: Vec<Group> = scene.open.iter().filter(silent).cloned().collect();
             readings.extend(gone.into_iter().map(Reading::clear));
+            for reading in readings.iter_mut().filter(|reading| !scene.is_open(&reading.group.label, &reading.group.key)) {
+                // What came before was told under another name.
+                let explained = scene.explained(&reading.group.label, &reading.group.key);
+                reading.since = reading.since.map(|since| since.max(explained));
+            }
             for mut reading in readings.drain(..) {
                 if !self.facts.lagging.is_empty() && counts_mail(&rule.condition) {
                     reading.verdict = Verdict::Unknown;
@@ -247,6 +253,12 @@ impl Engine {
         let from = (rule.to_owned(), Group::default());
         let own = self.alerts.range(from..).take_while(|((name, _), _)| name == rule);
         own.filter(|(_, alert)| alert.state != State::Resolved).map(|((_, group), _)| group.clone()).collect()
+    }
+
+    /// What rules of which this one is a consequence told of not long ago, and when each was over.
+    fn over(&self, rule: &Rule) -> Vec<(Group, i64)> {
+        let causes = self.alerts.values().filter(|alert| rule.muted_by.contains(&alert.rule));
+        causes.filter_map(|alert| Some((alert.group.clone(), alert.resolved?))).collect()
     }
 
     fn observe(&mut self, rule: &Rule, reading: &Reading, young: bool, step: &mut Step) {
@@ -303,7 +315,7 @@ impl Engine {
         }
         self.mark(rule, &key.1, began, began);
         let Some(alert) = self.alerts.get(key) else { return };
-        if let Some(cause) = self.cause_of(alert)
+        if let Some(cause) = self.cause_of(alert).or_else(|| self.provider_behind(rule, alert))
             && let Some(incident) = self.incidents.get_mut(&cause)
         {
             if !incident.followers.contains(key) {
@@ -334,26 +346,66 @@ impl Engine {
         })
     }
 
-    /// Alerts that go on after what they followed from have an incident of their own.
-    pub(super) fn release(&mut self, step: &mut Step) {
-        let mut released = Vec::new();
-        let keys: Vec<String> = self.incidents.keys().filter(|key| !self.incidents[*key].followers.is_empty()).cloned().collect();
-        for key in keys {
-            let Some(incident) = self.incidents.get(&key) else { continue };
-            let is_over = !self.is_firing(incident);
-            let goes_on = |key: &&(String, Group)| {
-                let alert = self.alerts.get(*key).filter(|alert| alert.state == State::Firing);
-                alert.is_some_and(|alert| is_over || !self.is_muted(alert))
-            };
-            released.extend(incident.followers.iter().filter(goes_on).map(|follower| (key.clone(), follower.clone())));
+    /// The incident of the provider at which nearly all failures of a sender or an account happen: they are no news beside it.
+    fn provider_behind(&self, rule: &Rule, alert: &Alert) -> Option<String> {
+        let is_about_providers =
+            |name: &String| self.rules.get(name).is_some_and(|rule| matches!(rule.condition, Condition::ProviderBlock(_)));
+        if !rule.muted_by.iter().any(is_about_providers) || alert.group.is_whole() || alert.group.label == "provider" {
+            return None;
         }
-        for (cause, key) in released {
-            if let Some(incident) = self.incidents.get_mut(&cause) {
-                incident.followers.retain(|follower| *follower != key);
+        let provider = contrast::main_provider(&self.facts, &alert.group, Time(alert.began))?;
+        let incident = self.incidents.get(&format!("provider:{provider}")).filter(|incident| self.is_firing(incident))?;
+        Some(incident.key.clone())
+    }
+
+    /// Ends what followed from something that is over. What goes on by itself fires again, by what comes from now on.
+    pub(super) fn release(&mut self, step: &mut Step) {
+        let is_free = |key: &(String, Group)| self.alerts.get(key).is_some_and(|alert| !self.is_muted(alert));
+        let ended_incidents = self.incidents.values().filter(|incident| !self.is_firing(incident));
+        let mut over: Vec<(String, Group)> = ended_incidents.flat_map(|incident| incident.followers.iter().cloned()).collect();
+        let ended = || step.transitions.iter().filter(|change| change.to == State::Resolved);
+        // What was about to be told of it, too.
+        let was_about_to = |alert: &Alert| {
+            let causes = self.rules.get(&alert.rule).map_or(&[][..], |rule| &rule.muted_by);
+            let is_cause = |change: &Transition| causes.contains(&change.rule) && can_follow(&change.group, &alert.group);
+            alert.state == State::Pending && ended().any(is_cause)
+        };
+        over.extend(self.alerts.iter().filter(|(key, alert)| was_about_to(alert) && is_free(key)).map(|(key, _)| key.clone()));
+        for key in over {
+            self.close(&key, step);
+        }
+    }
+
+    /// Ends an alert though its condition may hold by what it remembers.
+    fn close(&mut self, key: &(String, Group), step: &mut Step) {
+        for incident in self.incidents.values_mut() {
+            incident.followers.retain(|follower| follower != key);
+        }
+        let (Some(now), Some(alert)) = (self.through, self.alerts.get_mut(key)) else { return };
+        match alert.state {
+            State::Resolved => return,
+            State::Pending => {
+                self.alerts.remove(key);
+                return;
             }
-            let Some(rule) = self.rules.get(&key.0).cloned() else { continue };
-            let Some(began) = self.alerts.get(&key).map(|alert| alert.began) else { continue };
-            self.fires(&rule, &key, true, Time(began), step);
+            State::Firing => alert.state = State::Resolved,
+        }
+        alert.resolved = Some(now.0);
+        step.transitions.push(Transition {
+            id: alert.id(State::Resolved, now.0),
+            rule: key.0.clone(),
+            group: key.1.clone(),
+            from: Some(State::Firing),
+            to: State::Resolved,
+            at: now.0,
+            began: alert.began,
+            severity: alert.severity,
+            history: !self.trained,
+            reading: alert.worst.clone(),
+        });
+        let began = Time(alert.began);
+        if let Some(rule) = self.rules.get(&key.0).cloned() {
+            self.mark_on(&rule, &key.1, began);
         }
     }
 

@@ -13,7 +13,7 @@ impl Engine {
         for rule in self.rules.rules() {
             let open = self.open(&rule.name);
             let (from, wall) = (now.plus(-Time::MINUTE), now);
-            let scene = Scene { from, now, wall, first, book: &self.book, facts: &self.facts, open, surveys: true };
+            let scene = Scene { from, now, wall, first, book: &self.book, facts: &self.facts, open, over: Vec::new(), surveys: true };
             readings.clear();
             rule.condition.evaluate(&scene, &mut readings);
             let nearness = |reading: &Reading| (reading.verdict == Verdict::Holds, rule.condition.nearness(reading));

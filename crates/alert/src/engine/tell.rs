@@ -4,7 +4,7 @@ use mailvane_model::{Time, hash};
 
 use super::{Engine, LEARNING, SUMMARY_LINES};
 use crate::changes;
-use crate::condition::Condition;
+use crate::condition::{Condition, can_follow};
 use crate::contrast;
 use crate::event::{Line, Notice, NoticeKind, Step, Trend};
 use crate::rule::{Rule, Severity};
@@ -14,10 +14,9 @@ use crate::trend;
 /// How far back the samples of a notice reach before the beginning of the incident.
 const BEFORE: i64 = 5 * Time::MINUTE;
 
-/// Whether one alert can be what another follows from: what happens at one provider is no cause of what happens at another, but can be one
-/// of what a sender meets.
+/// Whether one alert can be what another follows from.
 fn is_possible_cause(cause: &Alert, alert: &Alert) -> bool {
-    if cause.group == alert.group { cause.rule != alert.rule } else { cause.group.label != alert.group.label }
+    cause.rule != alert.rule && can_follow(&cause.group, &alert.group)
 }
 
 impl Engine {
@@ -78,6 +77,9 @@ impl Engine {
             incident.first_notice = Some(notice.id.clone());
             incident.first_told_at = wall.0;
         }
+        if severity == Severity::Page && incident.told < Some(Severity::Page) {
+            incident.paged_at = wall.0;
+        }
         incident.told = incident.told.max(Some(severity));
         incident.told_at = wall.0;
         step.notices.push(notice);
@@ -118,14 +120,26 @@ impl Engine {
         let mut receivers: Vec<String> = Vec::new();
         for alert in alerts {
             match self.rules.get(&alert.rule) {
+                Some(rule) if !rule.notify.is_empty() => receivers.extend(rule.notify.iter().cloned()),
                 // One rule for everybody makes the notice one for everybody.
-                Some(rule) if rule.notify.is_empty() => return Vec::new(),
-                Some(rule) => receivers.extend(rule.notify.iter().cloned()),
+                Some(_) if self.settings.everybody.is_empty() => return Vec::new(),
+                Some(_) => receivers.extend(self.settings.everybody.iter().cloned()),
                 None => {}
             }
         }
         receivers.sort();
         receivers.dedup();
+        receivers
+    }
+
+    /// Who hears that an incident is over: who heard that it began, and whom the chain reached.
+    fn receivers_to_the_end(&self, incident: &Incident, alerts: &[&Alert]) -> Vec<String> {
+        let mut receivers = self.receivers(alerts);
+        if !receivers.is_empty() {
+            receivers.extend(self.settings.escalation.iter().take(incident.escalated as usize).flatten().cloned());
+            receivers.sort();
+            receivers.dedup();
+        }
         receivers
     }
 
@@ -176,13 +190,18 @@ impl Engine {
         self.incidents.remove(&incident.key);
         let text = row.as_ref().map(|row| row.text.clone()).unwrap_or_default();
         let lines: Vec<Line> = incident.alerts.iter().filter_map(|key| self.alerts.get(key)).filter_map(|alert| self.line(alert)).collect();
-        if incident.told.is_some() {
-            let severity = incident.told.unwrap_or_default();
-            let alerts: Vec<&Alert> = incident.alerts.iter().filter_map(|key| self.alerts.get(key)).collect();
-            let receivers = self.receivers(&alerts);
-            let mut notice = self.notice(&mut incident, NoticeKind::Resolved, severity, lines);
-            notice.receivers = receivers;
-            step.notices.push(notice);
+        let alerts: Vec<&Alert> = incident.alerts.iter().filter_map(|key| self.alerts.get(key)).collect();
+        let is_silenced = |alert: &&Alert| self.silences.iter().any(|silence| silence.covers(alert, wall.0));
+        if let Some(severity) = incident.told {
+            let receivers = self.receivers_to_the_end(&incident, &alerts);
+            if self.settings.is_quiet(severity, wall.0) {
+                let ended = Time(ended).rfc3339(0);
+                self.summary.push(format!("{} {}: over since {ended}", row.as_ref().map_or("", |row| &row.title), incident.group));
+            } else if alerts.is_empty() || !alerts.iter().all(is_silenced) {
+                let mut notice = self.notice(&mut incident, NoticeKind::Resolved, severity, lines);
+                notice.receivers = receivers;
+                step.notices.push(notice);
+            }
         } else if self.trained
             && !incident.history
             && (behind || self.settings.is_quiet(incident.severity, wall.0))
@@ -215,7 +234,7 @@ impl Engine {
             title: "what began and ended in the meantime".to_owned(),
             at: now.0,
             began: now.0,
-            receivers: Vec::new(),
+            receivers: self.settings.everybody.clone(),
             lines: Vec::new(),
             contrast: Vec::new(),
             samples: Vec::new(),

@@ -43,6 +43,9 @@ pub struct Incident {
     pub told_at: i64,
     /// See `told_at`.
     pub first_told_at: i64,
+    /// When it was told as a page first: the escalation chain counts from here.
+    #[serde(default)]
+    pub paged_at: i64,
     /// The id of the first notice.
     pub first_notice: Option<String>,
     /// Notices so far: makes their ids.
@@ -70,6 +73,7 @@ impl Incident {
             told: None,
             told_at: 0,
             first_told_at: 0,
+            paged_at: 0,
             first_notice: None,
             notices: 0,
             escalated: 0,
@@ -112,7 +116,7 @@ pub(crate) fn due(incident: &Incident, severity: Severity, settings: &Settings, 
     let step = incident.escalated as usize;
     if severity == Severity::Page
         && let Some(receivers) = settings.escalation.get(step)
-        && wall - incident.first_told_at >= settings.escalate_after * (step as i64 + 1)
+        && wall - incident.paged_at >= settings.escalate_after * (step as i64 + 1)
     {
         return Due::Escalate(receivers.clone());
     }

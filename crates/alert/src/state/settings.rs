@@ -39,6 +39,8 @@ pub struct Settings {
     pub repeat_ticket: i64,
     /// When nothing is told.
     pub quiet: Vec<QuietHours>,
+    /// Who is told by rules that name nobody; empty: every receiver.
+    pub everybody: Vec<String>,
     /// Who hears of a page that nobody acknowledged, one after the other: lists of receivers.
     pub escalation: Vec<Vec<String>>,
     /// The time between two steps of the chain.
@@ -55,6 +57,7 @@ impl Default for Settings {
             repeat_page: 4 * Time::HOUR,
             repeat_ticket: Time::DAY,
             quiet: Vec::new(),
+            everybody: Vec::new(),
             escalation: Vec::new(),
             escalate_after: 15 * Time::MINUTE,
             behind: 10 * Time::MINUTE,

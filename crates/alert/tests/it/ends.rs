@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mailvane_alert::event::NoticeKind;
 use mailvane_alert::input::Dimension;
 use mailvane_alert::state::{Settings, State};
 use mailvane_alert::{Engine, Minute, RuleSet};
@@ -96,4 +97,33 @@ fn what_went_on_for_days_is_not_told_again_by_the_window_of_a_week() {
     let fired = told.iter().filter(|change| change.1 == State::Firing).count();
     assert_eq!(fired, 1, "{told:?}");
     assert!(told.last().is_some_and(|(at, state)| *state == State::Resolved && (until..until + 2 * DAY).contains(at)), "{told:?}");
+}
+
+#[test]
+fn an_outage_is_one_notice_and_one_end_whatever_its_consequences_remember() {
+    let outage = 9 * DAY + 600..9 * DAY + 720;
+    let providers = ["google", "yahoo", "gmx", "apple"];
+    let users = ["ann@example.com", "ben@example.com", "cat@example.com"];
+    let mut engine = Engine::new(RuleSet::embedded(), Settings { trains: false, ..Settings::default() });
+    let mut told = Vec::new();
+    for at in 0..10 * DAY {
+        let mut minute = Minute { start: time(at), end: time(at + 1), ..Minute::default() };
+        let mut all = 0;
+        let is_out = i64::from(outage.contains(&at));
+        for (number, provider) in (0..).zip(providers) {
+            let tried = i64::from((at + number) % 2 == 0);
+            minute.cells.push((Dimension::Provider, Arc::from(provider), cell(tried, tried * is_out)));
+            all += tried;
+        }
+        for (number, user) in (0..).zip(users) {
+            let tried = i64::from((at + number) % 3 == 0);
+            minute.cells.push((Dimension::User, Arc::from(user), cell(tried, tried * is_out)));
+        }
+        minute.cells.push((Dimension::SenderDomain, Arc::from("example.com"), cell(all, all * is_out)));
+        minute.cells.push((Dimension::All, Arc::from(""), cell(all, all * is_out)));
+        let step = engine.step(&minute, time(at + 1));
+        told.extend(step.notices.into_iter().map(|notice| (at - outage.start, notice.kind, notice.title)));
+    }
+    let kinds: Vec<NoticeKind> = told.iter().map(|notice| notice.1).collect();
+    assert_eq!(kinds, [NoticeKind::Fired, NoticeKind::Resolved], "{told:#?}");
 }
