@@ -1,42 +1,78 @@
-//! What changed shortly before an incident: findings that turned, senders and accounts that were never seen before.
+//! What changed shortly before an incident: records and certificates, senders and accounts that were never seen before, volume.
 
+use mailvane_metric::Figure;
 use mailvane_model::Time;
 
+use crate::condition::Group;
 use crate::contrast::Excess;
-use crate::fact::Facts;
+use crate::fact::{Facts, FindingFact};
 use crate::input::{Dimension, FindingState};
+use crate::measure::Measure;
 use crate::series::{Book, outbound};
 
 /// How long before an incident a change may be its cause.
 const BEFORE: i64 = Time::DAY;
 /// Changes that are told, at most.
 const MOST: usize = 6;
+/// How long before an incident more mail than usual may be its cause.
+const VOLUME: i64 = Time::HOUR;
+/// So many times the usual, and so many recipients, are more mail than usual.
+const MUCH: (f64, f64) = (3.0, 30.0);
 
-/// What changed in the day before `began`, or since.
-pub(crate) fn before(facts: &Facts, book: &Book, contrast: &[Excess], began: Time) -> Vec<String> {
+/// What changed in the day before `began`, or since: whom it is about first, then records, the latest first.
+pub(crate) fn before(facts: &Facts, book: &Book, contrast: &[Excess], group: &Group, began: Time, now: Time) -> Vec<String> {
     let since = began.0 - BEFORE;
-    let turned = facts.findings.values().filter(|fact| fact.since >= since && fact.finding.state != FindingState::Unknown).map(|fact| {
-        let how = match fact.finding.state {
-            FindingState::Ok => "fine",
-            FindingState::Warning => "not as it should be",
-            FindingState::Problem | FindingState::Unknown => "broken",
-        };
-        let finding = &fact.finding;
-        format!(
-            "{} of {} is {how} since {}: {}",
-            finding.check,
-            finding.subject,
-            Time(fact.since).floor(Time::SECOND).rfc3339(0),
-            finding.text
-        )
-    });
     let whole = book.get(outbound(), Dimension::All, "").map(|series| series.first().0);
-    let fresh = contrast.iter().filter_map(|excess| {
-        let dimension = Dimension::ALL.into_iter().find(|known| known.word() == excess.label)?;
-        let first = book.get(outbound(), dimension, &excess.key)?.first();
+    let own = [(group.label.as_str(), group.key.as_str())];
+    let groups = own.into_iter().chain(contrast.iter().map(|excess| (excess.label.as_str(), excess.key.as_str())));
+    let mut told = Vec::new();
+    for (label, key) in groups.filter(|(label, _)| matches!(*label, "user" | "sender_domain" | "client" | "provider")) {
+        let Some(dimension) = Dimension::ALL.into_iter().find(|known| known.word() == label) else { continue };
+        let Some(first) = book.get(outbound(), dimension, key).map(|series| series.first()) else { continue };
         // Where everything is new, nothing is.
-        let is_new = first.0 >= since && whole.is_some_and(|whole| whole < since);
-        is_new.then(|| format!("mail of {} {} was first seen at {}", excess.label, excess.key, first.rfc3339(0)))
-    });
-    turned.chain(fresh).take(MOST).collect()
+        if first.0 >= since && whole.is_some_and(|whole| whole < since) {
+            told.push(format!("mail of {} {key} was first seen at {}", label.replace('_', " "), first.rfc3339(0)));
+        } else {
+            told.extend(volume(book, dimension, key, began, now).map(|text| format!("{} {key} {text}", label.replace('_', " "))));
+        }
+    }
+    told.extend(volume(book, Dimension::All, "", began, now).map(|text| format!("this server {text}")));
+    let mut turned: Vec<&FindingFact> = facts.findings.values().filter(|fact| fact.changed.is_some_and(|at| at >= since)).collect();
+    turned.sort_by_key(|fact| std::cmp::Reverse(fact.changed));
+    told.extend(turned.into_iter().map(finding));
+    told.truncate(MOST);
+    told
+}
+
+/// Far more mail than usual around the beginning.
+fn volume(book: &Book, dimension: Dimension, key: &str, began: Time, now: Time) -> Option<String> {
+    let series = book.get(outbound(), dimension, key)?;
+    let measure = Measure::Figure(Figure::RecipientsFirstTried);
+    // Up to an hour is known to the minute.
+    let from = began.plus(-VOLUME).max(now.plus(-VOLUME));
+    let count = measure.of(&series.window(now, now.0 - from.0)).count as f64;
+    let (usual, _) = series.expected(measure, from, now);
+    let is_much = count >= MUCH.1 && count >= usual.max(1.0) * MUCH.0;
+    is_much.then(|| format!("sent to {count} recipients since {}; usual {usual:.0}", from.rfc3339(0)))
+}
+
+/// A finding that turned, or a record that became another one.
+fn finding(fact: &FindingFact) -> String {
+    let finding = &fact.finding;
+    let at = Time(fact.changed.unwrap_or(fact.since)).floor(Time::SECOND).rfc3339(0);
+    let without = |all: &[String], others: &[String]| {
+        let left: Vec<&str> = all.iter().filter(|part| !others.contains(part)).map(String::as_str).collect();
+        left.join(" ")
+    };
+    let (gone, come) = (without(&fact.was, &finding.value), without(&finding.value, &fact.was));
+    let parts = [("gone", gone), ("new", come)].into_iter().filter(|(_, parts)| !parts.is_empty());
+    let parts: Vec<String> = parts.map(|(word, parts)| format!("{word}: {parts}")).collect();
+    let how = match finding.state {
+        FindingState::Ok => "fine",
+        FindingState::Warning => "not as it should be",
+        FindingState::Problem => "broken",
+        FindingState::Unknown => "not known",
+    };
+    let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) };
+    format!("{} of {} changed at {at} and is {how}: {}{parts}", finding.check, finding.subject, finding.text)
 }

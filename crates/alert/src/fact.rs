@@ -6,7 +6,7 @@ use mailvane_metric::{Cell, Figure, Traffic, network};
 use mailvane_model::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::input::{Dimension, Disk, Finding, Minute, QueueSample, Sample};
+use crate::input::{Dimension, Disk, Finding, FindingState, Minute, QueueSample, Sample};
 
 /// Entries of each kind at most; the oldest leave first, see [`Facts::dropped`].
 const LOGINS: usize = 20_000;
@@ -69,6 +69,12 @@ pub struct FindingFact {
     pub since: i64,
     /// How many times in a row.
     pub times: u32,
+    /// When it turned, or when what it looks at became another one; `None` when it is as it was first seen.
+    #[serde(default)]
+    pub changed: Option<i64>,
+    /// What it looked at before that, in parts.
+    #[serde(default)]
+    pub was: Vec<String>,
 }
 
 /// Everything that is remembered beside numbers.
@@ -210,14 +216,28 @@ impl Facts {
 
     fn finding(&mut self, time: i64, finding: &Finding) {
         let key = format!("{} {}", finding.check, finding.subject);
-        match self.findings.get_mut(&key) {
-            Some(known) if known.finding.state == finding.state => {
-                known.times += 1;
-                known.finding = finding.clone();
-            }
-            _ => {
-                self.findings.insert(key, FindingFact { finding: finding.clone(), since: time, times: 1 });
-            }
+        let Some(known) = self.findings.get_mut(&key) else {
+            let fact = FindingFact { finding: finding.clone(), since: time, times: 1, changed: None, was: Vec::new() };
+            self.findings.insert(key, fact);
+            return;
+        };
+        let has_turned = known.finding.state != finding.state;
+        let is_other = !known.finding.value.is_empty() && !finding.value.is_empty() && known.finding.value != finding.value;
+        // Silence of a server, and its end, change nothing over there.
+        let is_heard = known.finding.state != FindingState::Unknown && finding.state != FindingState::Unknown;
+        if is_heard && (has_turned || is_other) {
+            known.changed = Some(time);
+            known.was = known.finding.value.clone();
+        }
+        if has_turned {
+            (known.since, known.times) = (time, 1);
+        } else {
+            known.times += 1;
+        }
+        let last_value = std::mem::take(&mut known.finding.value);
+        known.finding = finding.clone();
+        if known.finding.value.is_empty() && finding.state == FindingState::Unknown {
+            known.finding.value = last_value;
         }
     }
 

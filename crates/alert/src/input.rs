@@ -202,6 +202,9 @@ pub struct QueueSample {
 /// The result of one check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
+    /// What was found, in parts that can be compared: records, names, addresses; empty where there is nothing to compare.
+    #[serde(default)]
+    pub value: Vec<String>,
     /// What was checked: `dns.spf`, `tls.expiry`.
     pub check: String,
     /// Of what: a domain, a host.

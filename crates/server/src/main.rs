@@ -30,6 +30,8 @@ mod schedule;
 #[cfg(feature = "daemon")]
 mod socket;
 mod suppression;
+#[cfg(feature = "daemon")]
+mod voice;
 
 use std::io::Write;
 use std::process::ExitCode;

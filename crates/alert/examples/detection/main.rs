@@ -27,7 +27,7 @@ use score::Score;
 const HOSTS: [(u32, u64); 6] = [(20, 40), (200, 48), (2_000, 56), (20_000, 40), (200_000, 12), (1_000_000, 4)];
 
 /// Seeds begin here for every size; those below were looked at while the rules were made.
-const FIRST_SEED: u64 = 3_000;
+const FIRST_SEED: u64 = 4_000;
 
 struct Wanted {
     half: u64,

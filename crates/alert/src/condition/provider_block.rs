@@ -105,15 +105,18 @@ impl ProviderBlock {
         if of_our_mail < self.considerable {
             reading.severity = Some(Severity::Ticket);
         }
+        let (before, before_of) = series.usual(Measure::Ratio(Ratio::FirstRefusal), window);
+        reading.usual = (before_of >= self.min_of).then(|| before / before_of);
         let is_bad = |sums: &Sums| Measure::Ratio(Ratio::FirstRefusal).of(sums).count > 0;
         reading.since = series.history.first(scene.now, window, is_bad).map(|time| time.0);
         let what = if self.blocks_only { "refused because of us" } else { "refused or deferred" };
         reading.text = format!(
-            "{} of {} recipients {what} ({}) in {}; {} of our mail goes there",
+            "{} of {} recipients {what} ({}) in {}; usual {}; {} of our mail goes there",
             refused,
             of,
             percent(reading.value),
             span_words(window),
+            reading.usual.map_or_else(|| "not known".to_owned(), percent),
             percent(of_our_mail)
         );
     }

@@ -173,7 +173,7 @@ impl Engine {
             began: incident.began,
             receivers: Vec::new(),
             lines,
-            changes: changes::before(&self.facts, &self.book, &contrast, Time(incident.began)),
+            changes: changes::before(&self.facts, &self.book, &contrast, &incident.group, Time(incident.began), now),
             contrast,
             samples: contrast::samples(&self.facts, &incident.group, since),
             young: self.first.is_some_and(|first| now.0 - first.0 < LEARNING),
@@ -189,7 +189,10 @@ impl Engine {
         let row = self.row(&incident.key, Some(ended));
         self.incidents.remove(&incident.key);
         let text = row.as_ref().map(|row| row.text.clone()).unwrap_or_default();
-        let lines: Vec<Line> = incident.alerts.iter().filter_map(|key| self.alerts.get(key)).filter_map(|alert| self.line(alert)).collect();
+        let mut lines: Vec<Line> =
+            incident.alerts.iter().filter_map(|key| self.alerts.get(key)).filter_map(|alert| self.line(alert)).collect();
+        // As in the alarm: the gravest first, which gives the title.
+        lines.sort_by_key(|line| std::cmp::Reverse(line.severity));
         let alerts: Vec<&Alert> = incident.alerts.iter().filter_map(|key| self.alerts.get(key)).collect();
         let is_silenced = |alert: &&Alert| self.silences.iter().any(|silence| silence.covers(alert, wall.0));
         if let Some(severity) = incident.told {

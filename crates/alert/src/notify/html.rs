@@ -28,12 +28,11 @@ pub fn write(words: &Words, picture: bool) -> String {
     out.push_str("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     out.push_str(&format!("<title>{}</title></head>\n<body style=\"{BODY}\">\n<div style=\"max-width:640px\">\n", escape(&words.subject)));
     out.push_str(&format!(
-        "<h1 style=\"font-size:20px;margin:0 0 4px;padding:0 0 0 10px;border-left:5px solid {}\">{} {}</h1>\n",
+        "<h1 style=\"font-size:20px;margin:0 0 4px;padding:0 0 0 10px;border-left:5px solid {}\">{}</h1>\n",
         colour(words),
-        escape(&words.title),
-        escape(&words.status)
+        escape(&words.title)
     ));
-    out.push_str(&format!("<p style=\"{DIM}\">{}</p>\n", escape(&words.since)));
+    out.push_str(&format!("<p style=\"{DIM}\">{}, {}</p>\n", escape(&words.status), escape(&words.since)));
     for part in &words.parts {
         out.push_str(&format!("<p style=\"margin:8px 0\"><b>{}</b><br>{}</p>\n", escape(&part.title), escape(&part.text)));
     }

@@ -106,6 +106,9 @@ pub struct Delivery {
     pub follows: Vec<Follow>,
     /// What was tried, and what came of it.
     pub tries: Vec<Tried>,
+    /// Recipients of mail that have it: they do not get it again when another of them was refused.
+    #[serde(default)]
+    pub reached: Vec<String>,
 }
 
 /// All of them.
@@ -161,6 +164,7 @@ impl Outbox {
                 expects_log: false,
                 follows: Vec::new(),
                 tries: Vec::new(),
+                reached: Vec::new(),
             };
             self.changed.insert(id.clone());
             self.all.insert(id, delivery);
@@ -192,15 +196,17 @@ impl Outbox {
         true
     }
 
-    /// News of an incident that wait for older news of it to the same receiver: nobody hears of an end before its beginning.
+    /// Ends that wait for older news of their incident to the same receiver: nobody hears of an end before its beginning. An alarm waits for
+    /// nothing: what it follows may be stuck on a route of its own.
     fn held(&self) -> BTreeSet<String> {
-        let mut open: BTreeMap<(&str, &str), (i64, bool)> = BTreeMap::new();
-        for delivery in self.all.values().filter(|delivery| !delivery.is_done()) {
-            let first = open.entry(delivery.about()).or_insert_with(|| delivery.turn());
-            *first = delivery.turn().min(*first);
+        let open = || self.all.values().filter(|delivery| !delivery.is_done() && !delivery.notice.incident.is_empty());
+        let mut alarms: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+        for delivery in open().filter(|delivery| delivery.notice.kind != NoticeKind::Resolved) {
+            let first = alarms.entry(delivery.about()).or_insert(delivery.made);
+            *first = delivery.made.min(*first);
         }
-        let waits = |delivery: &&Delivery| open.get(&delivery.about()).is_some_and(|first| *first < delivery.turn());
-        self.all.values().filter(|delivery| !delivery.is_done()).filter(waits).map(|delivery| delivery.id.clone()).collect()
+        let waits = |delivery: &&Delivery| alarms.get(&delivery.about()).is_some_and(|first| *first <= delivery.made);
+        open().filter(|delivery| delivery.notice.kind == NoticeKind::Resolved).filter(waits).map(|delivery| delivery.id.clone()).collect()
     }
 
     /// What is to be sent now. Each is noted as being sent: keep that, then send.
@@ -226,6 +232,11 @@ impl Outbox {
         let Some(delivery) = self.all.get_mut(id) else { return };
         self.changed.insert(id.to_owned());
         let said = tried.said;
+        for address in &tried.reached {
+            if !delivery.reached.contains(address) {
+                delivery.reached.push(address.clone());
+            }
+        }
         delivery.follows = tried.queue_ids.iter().map(|queue_id| Follow { queue_id: queue_id.clone(), delivered: false }).collect();
         delivery.note(tried, wall);
         match said {
@@ -233,6 +244,10 @@ impl Outbox {
                 let route = delivery.order.get(delivery.place).and_then(|place| receiver?.routes.get(*place));
                 delivery.expects_log =
                     route.is_some_and(|route| matches!(route.way, Way::Smtp { .. }) && depends(&route.way, own).is_some());
+                delivery.standing = Standing::Accepted { at: wall };
+            }
+            // Who will never take it does not keep it from being done for the others.
+            Said::Refused if !delivery.reached.is_empty() && delivery.place + 1 >= delivery.order.len() => {
                 delivery.standing = Standing::Accepted { at: wall };
             }
             Said::Refused | Said::Deferred => delivery.next(wall),
@@ -259,6 +274,7 @@ impl Outbox {
                 }
                 Logged::Failed => {
                     delivery.note(Tried::unknown(&format!("our log says of {queue_id}: {text}")), wall);
+                    delivery.reached.clear();
                     delivery.next(wall);
                 }
             }
@@ -275,8 +291,14 @@ impl Outbox {
             let is_late =
                 delivery.expects_log && matches!(delivery.standing, Standing::Accepted { .. }) && wall - at >= receiver.accept_within;
             if is_late && wall - delivery.made < GIVE_UP {
-                delivery.note(Tried::unknown("accepted by the server that is watched, but its log tells of no delivery"), wall);
-                delivery.next(wall);
+                delivery.note(Tried::unknown("accepted, but the log of the server that is watched tells of no delivery"), wall);
+                if delivery.place + 1 < delivery.order.len() {
+                    delivery.reached.clear();
+                    delivery.next(wall);
+                } else {
+                    // There is no other way; once more by this one would say the same again, perhaps to somebody who has it.
+                    delivery.expects_log = false;
+                }
                 self.changed.insert(delivery.id.clone());
             } else if wall - at >= receiver.again_after
                 && wall - delivery.made < GIVE_UP
@@ -334,11 +356,6 @@ impl Delivery {
         (&self.notice.incident, &self.receiver)
     }
 
-    /// Its place among the news of an incident: the end comes last, also of those made at once.
-    fn turn(&self) -> (i64, bool) {
-        (self.made, self.notice.kind == NoticeKind::Resolved)
-    }
-
     fn note(&mut self, tried: Tried, wall: i64) {
         if self.tries.len() >= TRIES {
             self.tries.remove(0);
@@ -374,6 +391,7 @@ impl Delivery {
         let other = |place: &usize| kind(place).is_some_and(|kind| kind != used && !(is_mail(kind) && is_mail(used)));
         let Some(found) = self.order.iter().position(other) else { return false };
         self.again = true;
+        self.reached.clear();
         self.place = found;
         self.standing = Standing::Waiting { due: wall };
         true

@@ -51,12 +51,23 @@ pub struct Tried {
     pub queue_ids: Vec<String>,
     /// How long it took, milliseconds.
     pub took_ms: u64,
+    /// The recipients of a mail that were accepted.
+    #[serde(default)]
+    pub reached: Vec<String>,
 }
 
 impl Tried {
     /// Nothing was tried, or nothing is known of it.
     pub fn unknown(text: &str) -> Self {
-        Tried { at: 0, route: String::new(), said: Said::Deferred, reply: one_line(text, REPLY), queue_ids: Vec::new(), took_ms: 0 }
+        Tried {
+            at: 0,
+            route: String::new(),
+            said: Said::Deferred,
+            reply: one_line(text, REPLY),
+            queue_ids: Vec::new(),
+            took_ms: 0,
+            reached: Vec::new(),
+        }
     }
 
     /// Nothing was tried, and nothing will be.
@@ -145,11 +156,11 @@ impl Sender {
         })
     }
 
-    /// Sends a notice by a route. It never fails: what went wrong is in the answer.
-    pub async fn send(&self, notice: &Notice, receiver: &Receiver, route: &Route) -> Tried {
+    /// Sends a notice by a route, of a mail to those who were not `reached` before. It never fails: what went wrong is in the answer.
+    pub async fn send(&self, notice: &Notice, receiver: &Receiver, route: &Route, reached: &[String]) -> Tried {
         let begun = Instant::now();
         let late = || Tried::said(Said::Deferred, &format!("no answer within {} s", PATIENCE.as_secs()));
-        let tried = tokio::time::timeout(PATIENCE, self.by(notice, receiver, route)).await.unwrap_or_else(|_| late());
+        let tried = tokio::time::timeout(PATIENCE, self.by(notice, receiver, route, reached)).await.unwrap_or_else(|_| late());
         Tried { route: route.name.clone(), took_ms: begun.elapsed().as_millis() as u64, ..tried }
     }
 
@@ -201,19 +212,20 @@ impl Sender {
         Words::of(notice, &speech)
     }
 
-    async fn by(&self, notice: &Notice, receiver: &Receiver, route: &Route) -> Tried {
+    async fn by(&self, notice: &Notice, receiver: &Receiver, route: &Route, reached: &[String]) -> Tried {
         let words = self.words(notice, route);
         let refused = |text: String| Tried::said(Said::Refused, &text);
+        let left = |to: &[String]| to.iter().filter(|address| !reached.contains(address)).cloned().collect::<Vec<_>>();
         let request = match &route.way {
             Way::Smtp { relay, to, from } => {
                 return match self.mail(notice, receiver, &words, from, to) {
-                    Ok(bytes) => smtp::by_relay(relay, &self.host, from, to, &bytes).await,
+                    Ok(bytes) => smtp::by_relay(relay, &self.host, from, &left(to), &bytes).await,
                     Err(error) => refused(error.to_string()),
                 };
             }
             Way::Direct { to, from } => {
                 return match self.mail(notice, receiver, &words, from, to) {
-                    Ok(bytes) => smtp::direct(self.exchanges.as_ref(), &self.host, from, to, &bytes).await,
+                    Ok(bytes) => smtp::direct(self.exchanges.as_ref(), &self.host, from, &left(to), &bytes).await,
                     Err(error) => refused(error.to_string()),
                 };
             }

@@ -8,8 +8,8 @@ const WIDTH: usize = 76;
 /// The text of a notice.
 pub fn write(words: &Words) -> String {
     let mut out = String::new();
-    paragraph(&mut out, "", &format!("{} {}", words.title, words.status));
-    paragraph(&mut out, "", &words.since);
+    paragraph(&mut out, "", &words.title);
+    paragraph(&mut out, "", &format!("{}, {}", words.status, words.since));
     for part in &words.parts {
         out.push('\n');
         paragraph(&mut out, "", &part.title);

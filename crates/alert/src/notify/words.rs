@@ -77,7 +77,7 @@ pub struct Words {
     pub subject: String,
     /// In one line.
     pub title: String,
-    /// What this notice says: `began`, `over` and so on.
+    /// What this notice says: `New`, `Over` and so on.
     pub status: String,
     /// `page`, `ticket`, `info`.
     pub severity: String,
@@ -112,17 +112,18 @@ impl Words {
         let title = masker.text(&notice.title);
         let status = status(notice.kind);
         let first = notice.lines.first();
-        let tag = if notice.kind == NoticeKind::Resolved { "resolved" } else { notice.severity.word() };
+        let is_over = notice.kind == NoticeKind::Resolved;
+        let tag = if is_over { "resolved" } else { notice.severity.word() };
         Words {
             subject: clean::subject(&format!("[{tag}] {title} ({})", speech.host)),
             status: status.to_owned(),
             severity: notice.severity.word().to_owned(),
             since: since(notice, speech),
             parts: notice.lines.iter().map(|line| masker.part(line)).collect(),
-            why: first.map(|line| one_line(&line.why, FIELD)).unwrap_or_default(),
+            why: first.filter(|_| !is_over).map(|line| one_line(&line.why, FIELD)).unwrap_or_default(),
             groups: notice.contrast.iter().take(GROUPS).map(|excess| masker.group(excess)).collect(),
-            replies: notice.samples.iter().map(|sample| masker.reply(sample, speech)).collect(),
-            changes: notice.changes.iter().map(|change| masker.text(change)).collect(),
+            replies: if is_over { Vec::new() } else { notice.samples.iter().map(|sample| masker.reply(sample, speech)).collect() },
+            changes: if is_over { Vec::new() } else { notice.changes.iter().map(|change| masker.text(change)).collect() },
             next: next(notice),
             summary: notice.summary.iter().map(|line| masker.text(line)).collect(),
             remarks: remarks(notice, speech.content),
@@ -135,13 +136,13 @@ impl Words {
 
 const fn status(kind: NoticeKind) -> &'static str {
     match kind {
-        NoticeKind::Fired => "began",
-        NoticeKind::Worse => "became graver",
-        NoticeKind::Repeat => "goes on, and nobody has acknowledged it",
-        NoticeKind::Escalated => "goes on, nobody has acknowledged it: you are the next to be told",
-        NoticeKind::Resolved => "is over",
-        NoticeKind::Summary => "came and went while nobody was told",
-        NoticeKind::Report => "is what there is to report",
+        NoticeKind::Fired => "New",
+        NoticeKind::Worse => "Graver than before",
+        NoticeKind::Repeat => "Goes on, and nobody has acknowledged it",
+        NoticeKind::Escalated => "Goes on, nobody has acknowledged it, and you are the next to be told",
+        NoticeKind::Resolved => "Over",
+        NoticeKind::Summary => "While nobody was told",
+        NoticeKind::Report => "Report",
     }
 }
 

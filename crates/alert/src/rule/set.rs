@@ -83,7 +83,11 @@ impl RuleSet {
             }
         }
         let set = RuleSet { rules: rules.into_values().collect() };
-        problems.extend(set.dangling());
+        let place = |problem: Problem| match files.iter().find(|(file, _)| file.rsplit('/').next() == Some(problem.file.as_str())) {
+            Some((file, _)) => Problem { file: file.clone(), ..problem },
+            None => problem,
+        };
+        problems.extend(set.dangling().into_iter().map(place));
         (set, problems)
     }
 
@@ -100,6 +104,22 @@ impl RuleSet {
     /// One rule.
     pub fn get(&self, name: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.name == name)
+    }
+
+    /// Takes the names of receivers out that are not `known`, and says where they stood.
+    pub fn keep_receivers(&mut self, known: &[&str]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for rule in &mut self.rules {
+            let strange: Vec<String> = rule.notify.iter().filter(|name| !known.contains(&name.as_str())).cloned().collect();
+            rule.notify.retain(|name| known.contains(&name.as_str()));
+            let line = rule.text.lines().position(|line| line.trim_start().starts_with("notify")).map_or(1, |line| line + 1);
+            let file = format!("{}.toml", rule.name);
+            problems.extend(strange.iter().map(|name| {
+                let text = format!("{}; name it in [notify.{name}]", unknown("receiver", name, known.iter().copied()));
+                Problem { file: file.clone(), line, text }
+            }));
+        }
+        problems
     }
 
     /// Names in `muted_by` that no rule has (one that was turned off may be named).

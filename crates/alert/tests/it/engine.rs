@@ -172,6 +172,7 @@ fn history_that_comes_to_light_later_is_learned_from_and_findings_stay_told() {
         state: FindingState::Problem,
         text: "no record".to_owned(),
         lost: false,
+        value: Vec::new(),
     };
     let mut engine = engine(true);
     let mut step = Step::default();

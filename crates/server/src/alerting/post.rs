@@ -51,7 +51,7 @@ impl Post {
                 (Some(receiver), Some(route)) => {
                     // It is never closed.
                     let _place = places.acquire().await;
-                    sender.send(&delivery.notice, receiver, route).await
+                    sender.send(&delivery.notice, receiver, route, &delivery.reached).await
                 }
                 _ => Tried::unknown("the receiver or its route is not configured any more"),
             };

@@ -131,15 +131,16 @@ impl Plan {
         for (name, section) in notify {
             receivers.push(Receiver::read(name, section, &own)?);
         }
-        let (rules, problems) = super::rules::load(section.rules.as_deref())?;
-        let escalated = section.escalation.iter().flatten().find(|name| !notify.contains_key(*name)).cloned();
-        if let Some(name) = escalated.or_else(|| unknown_receiver(&rules, &receivers)) {
-            bail!("there is no receiver `{name}`: name it in [notify.{name}]");
+        let (mut rules, mut problems) = super::rules::load(section.rules.as_deref())?;
+        problems.extend(super::rules::without_strangers(&mut rules, &receivers, section.rules.as_deref()));
+        if let Some(name) = section.escalation.iter().flatten().find(|name| !notify.contains_key(*name)) {
+            bail!("alerts: escalation: there is no receiver `{name}`: name it in [notify.{name}]");
         }
         let usual = Settings::default();
         let settings = Settings {
             repeat_page: time("repeat_page", section.repeat_page.as_deref(), usual.repeat_page)?,
             repeat_ticket: time("repeat_ticket", section.repeat_ticket.as_deref(), usual.repeat_ticket)?,
+            everybody: everybody(section, &receivers),
             escalation: section.escalation.clone(),
             escalate_after: time("escalate_after", section.escalate_after.as_deref(), usual.escalate_after)?,
             quiet: section.quiet.iter().map(|quiet| hours(quiet, zone)).collect::<Result<_>>()?,
@@ -155,10 +156,8 @@ impl Plan {
 
     /// Puts the rules that a folder has now in force, for the plan; the former ones stay when it cannot be read.
     pub(crate) fn reload(&mut self, folder: &Path) -> Result<()> {
-        let (rules, problems) = super::rules::load(Some(folder))?;
-        if let Some(name) = unknown_receiver(&rules, &self.receivers) {
-            bail!("there is no receiver `{name}`: name it in [notify.{name}], and start again");
-        }
+        let (mut rules, mut problems) = super::rules::load(Some(folder))?;
+        problems.extend(super::rules::without_strangers(&mut rules, &self.receivers, Some(folder)));
         (self.rules, self.problems) = (rules, problems);
         Ok(())
     }
@@ -179,10 +178,11 @@ impl Plan {
     }
 }
 
-/// A receiver that a rule names and that is none.
-fn unknown_receiver(rules: &RuleSet, receivers: &[Receiver]) -> Option<String> {
-    let mut named = rules.rules().iter().flat_map(|rule| &rule.notify);
-    named.find(|name| !receivers.iter().any(|receiver| receiver.name == **name)).cloned()
+/// Whom rules tell that name nobody: all, but for those whom the chain tells later.
+fn everybody(section: &Section, receivers: &[Receiver]) -> Vec<String> {
+    let is_later = |name: &String| section.escalation.iter().flatten().any(|later| later == name);
+    let first: Vec<String> = receivers.iter().map(|receiver| receiver.name.clone()).filter(|name| !is_later(name)).collect();
+    if first.len() == receivers.len() { Vec::new() } else { first }
 }
 
 fn time(key: &str, text: Option<&str>, usual: i64) -> Result<i64> {

@@ -2,7 +2,7 @@
 
 use std::io::{BufReader, Write};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use mailvane_model::Time;
 use mailvane_parse::listing::Queue;
 use serde_json::{Value, json};
@@ -23,6 +23,12 @@ pub(crate) fn run(arguments: &cli::Queue, now: Time) -> Result<Ending> {
             list::of_text(BufReader::new(file), Lifetimes::default(), seconds)?
         }
     };
+    if look.depths.strange > 0 && look.depths.messages.is_empty() {
+        bail!(
+            "no line of the listing was understood ({} were read): it takes the output of `postqueue -j` or `exim -bp`",
+            look.depths.strange
+        );
+    }
     let out = if arguments.json { format!("{}\n", json(&look)) } else { text(&look, arguments.top) };
     std::io::stdout().write_all(out.as_bytes()).context("cannot write the queue")?;
     Ok(Ending::Fine)

@@ -62,10 +62,16 @@ pub(crate) fn run(arguments: &cli::Serve, now: Time) -> Result<Ending> {
     let probes = probing::settings::Plan::read(&config.probe, &config.domains.ours, plan.zone, known)?;
     plan.assembly.own_senders.extend(probes.senders());
     if arguments.check {
+        let warnings = alerts.warnings();
+        for warning in &warnings {
+            // When stderr is gone there is nobody left to tell.
+            let _ = writeln!(std::io::stderr(), "mailvane: {warning}");
+        }
         let own = if rules.files > 0 { format!(", {} rules of your own in {} files", rules.rules, rules.files) } else { String::new() };
-        let fine = if rules.doubts.is_empty() { "the configuration is fine" } else { "the configuration can be used" };
+        let is_fine = rules.doubts.is_empty() && warnings.is_empty();
+        let fine = if is_fine { "the configuration is fine" } else { "the configuration can be used" };
         writeln!(std::io::stdout(), "{fine}: {} sources, data in {}{own}", plan.specs.len() + plan.intakes.len(), plan.folder.display())?;
-        return Ok(if rules.doubts.is_empty() { Ending::Fine } else { Ending::Problems });
+        return Ok(if is_fine { Ending::Fine } else { Ending::Problems });
     }
     let about = About {
         started: now,
@@ -98,6 +104,7 @@ pub(crate) fn follow(
     mut probes: probing::settings::Plan,
     beside: Option<Beside>,
 ) -> Result<Ending> {
+    crate::voice::begin();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
     // Before anything is said: whoever saw us start may tell us to stop.
     let terminate = {

@@ -324,5 +324,12 @@ fn for_alerts(standing: &Standing) -> input::Finding {
     let lost = standing.lost();
     let was = lost.filter(|parts| !parts.is_empty() && last.value.is_empty()).map(|parts| format!(". It was: {}", parts.join(" ")));
     let text = format!("{}{}", last.title, was.unwrap_or_default());
-    input::Finding { check: last.check.clone(), subject: last.subject.clone(), state, text, lost: lost.is_some() }
+    input::Finding {
+        check: last.check.clone(),
+        subject: last.subject.clone(),
+        state,
+        text,
+        lost: lost.is_some(),
+        value: last.value.clone(),
+    }
 }

@@ -32,7 +32,7 @@ pub(crate) fn request(url: &Secret, token: Option<&Secret>, notice: &Notice, wor
     let message: String = lines.join("\n").chars().take(TEXT).collect();
     let mut body = json!({
         "topic": topic,
-        "title": format!("{} {}", words.title, words.status),
+        "title": format!("{}: {}", words.status, words.title),
         "message": message,
         "priority": priority,
         "tags": [tag],

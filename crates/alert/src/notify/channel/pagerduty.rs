@@ -22,7 +22,7 @@ pub(crate) fn request(url: &Secret, key: &Secret, notice: &Notice, words: &Words
         "dedup_key": format!("mailvane-{}", if notice.incident.is_empty() { &notice.id } else { &notice.incident }),
         "client": "Mailvane",
         "payload": {
-            "summary": format!("{} {}", words.title, words.status),
+            "summary": format!("{} ({})", words.title, words.status),
             "source": words.host,
             "severity": severity,
             "timestamp": Time(notice.began).rfc3339(0),

@@ -24,7 +24,7 @@ fn text(notice: &Notice, words: &Words) -> String {
         (_, Severity::Ticket) => ":warning:",
         (_, Severity::Info) => ":information_source:",
     };
-    let mut text = format!("{sign} *{}* {}\n{}", escape(&words.title), escape(&words.status), escape(&words.since));
+    let mut text = format!("{sign} *{}*\n{}, {}", escape(&words.title), escape(&words.status), escape(&words.since));
     let mut add = |line: &str| {
         text.push('\n');
         text.push_str(line);

@@ -27,7 +27,7 @@ pub(crate) async fn by_relay(relay: &Relay, host: &str, from: &str, to: &[String
     };
     let mut all = Vec::new();
     for to in to {
-        all.push(one(&transport, from, to, mail).await);
+        all.push((to.clone(), one(&transport, from, to, mail).await));
     }
     together(all)
 }
@@ -44,7 +44,7 @@ async fn direct_at(port: u16, exchanges: &dyn FindExchanges, host: &str, from: &
         let servers = match exchanges.of(domain).await {
             Ok(servers) => servers,
             Err(text) => {
-                all.push(Tried::said(Said::Deferred, &format!("the mail servers of {domain} cannot be found: {text}")));
+                all.push((to.clone(), Tried::said(Said::Deferred, &format!("the mail servers of {domain} cannot be found: {text}"))));
                 continue;
             }
         };
@@ -59,21 +59,21 @@ async fn direct_at(port: u16, exchanges: &dyn FindExchanges, host: &str, from: &
                 break;
             }
         }
-        all.push(last);
+        all.push((to.clone(), last));
     }
     together(all)
 }
 
-/// One answer out of those for each recipient: it is accepted when it is for all.
-fn together(all: Vec<Tried>) -> Tried {
-    let said = all.iter().map(|tried| tried.said).fold(Said::Accepted, |worst, said| match (worst, said) {
-        (Said::Deferred, _) | (_, Said::Deferred) => Said::Deferred,
-        (Said::Refused, _) | (_, Said::Refused) => Said::Refused,
-        _ => Said::Accepted,
-    });
-    let reply = all.iter().map(|tried| tried.reply.as_str()).collect::<Vec<_>>().join("; ");
-    let queue_ids = all.into_iter().flat_map(|tried| tried.queue_ids).collect();
-    Tried { queue_ids, ..Tried::said(said, &reply) }
+/// One answer out of those for each recipient: it is accepted when it is for all, and names those that it is for.
+fn together(all: Vec<(String, Tried)>) -> Tried {
+    let has = |said| all.iter().any(|(_, tried)| tried.said == said);
+    let said = [Said::Deferred, Said::Refused].into_iter().find(|said| has(*said)).unwrap_or(Said::Accepted);
+    let several = all.len() > 1;
+    let answer = |(to, tried): &(String, Tried)| if several { format!("{to}: {}", tried.reply) } else { tried.reply.clone() };
+    let reply = all.iter().map(answer).collect::<Vec<_>>().join("; ");
+    let reached = all.iter().filter(|(_, tried)| tried.said == Said::Accepted).map(|(to, _)| to.clone()).collect();
+    let queue_ids = all.into_iter().flat_map(|(_, tried)| tried.queue_ids).collect();
+    Tried { queue_ids, reached, ..Tried::said(said, &reply) }
 }
 
 fn transport(relay: &Relay, host: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn one_recipient_that_is_not_reached_is_enough_for_the_next_route() {
-        let said = |all: &[Said]| together(all.iter().map(|said| Tried::said(*said, "x")).collect()).said;
+        let said = |all: &[Said]| together(all.iter().map(|said| (String::new(), Tried::said(*said, "x"))).collect()).said;
         assert_eq!(said(&[Said::Accepted, Said::Accepted]), Said::Accepted);
         assert_eq!(said(&[Said::Accepted, Said::Refused]), Said::Refused);
         assert_eq!(said(&[Said::Refused, Said::Deferred]), Said::Deferred);

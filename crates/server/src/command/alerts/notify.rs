@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &cli::AlertsTest, now: Time) -> Result<Ending> {
             if let Some(reason) = depends(&route.way, &plan.own) {
                 writeln!(out, "  note: {reason}: it does not arrive when this server is down")?;
             }
-            let tried = runtime.block_on(sender.send(&trial(&receiver.name, &route.name), receiver, route));
+            let tried = runtime.block_on(sender.send(&trial(&receiver.name, &route.name), receiver, route, &[]));
             let said = match tried.said {
                 Said::Accepted => "accepted",
                 Said::Refused => "refused",
