@@ -159,6 +159,20 @@ export interface AlertIncident {
   acknowledged: Acknowledgement | null;
   silenced_until: string | null;
   alerts: Alert[];
+  /** Who and where: the groups that hold more of the failures than of the mail. */
+  groups: string[];
+  replies: AlertReply[];
+  /** What changed shortly before. */
+  changes: string[];
+}
+
+export interface AlertReply {
+  /** How many say the same. */
+  count: number;
+  reply: string;
+  meaning: string;
+  /** The first thing to do; empty when there is none. */
+  fix: string;
 }
 
 export interface Acknowledgement {

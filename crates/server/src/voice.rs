@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// What is said when nobody asked for more or less.
-const USUAL: &str = "warn,mailvane=info";
+const USUAL: &str = "error,mailvane=info";
 
 /// Begins to speak. A second call changes nothing.
 pub(crate) fn begin() {

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { AlertRule, AlertRules as Answer, Backtest } from '../api';
 import { address, send } from '../client';
-import { count, dateTime, duration } from '../format';
+import { count, dateTime, duration, percent } from '../format';
 import { refresh } from '../live';
 import { Form, words } from '../part/form';
 import { Card, Copy, Failure } from '../part/pieces';
@@ -45,7 +45,7 @@ function Rule({ rule }: { rule: AlertRule }) {
       {rule.muted_by.length > 0 && <p class="muted">Not told while one of these fires: {rule.muted_by.join(', ')}.</p>}
       <details><summary>What to do when it fires</summary><pre class="runbook">{rule.runbook}</pre></details>
       {mayOperate.value && (
-        <Form label="Try it" send={run}>
+        <Form label="Try it" send={run} keep>
           <div class="form-field">
             <label for={`rule-${rule.name}`}>The rule, to be edited and tried. Save it as <code>{rule.name}.toml</code> in the folder of rules to put it in force.</label>
             <textarea id={`rule-${rule.name}`} class="field mono" rows={14} spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
@@ -62,6 +62,20 @@ function Rule({ rule }: { rule: AlertRule }) {
   );
 }
 
+/** The threshold beside the value. */
+function limit(alert: { limit: number | null; of: number | null }): string {
+  if (alert.limit === null || alert.limit <= 0) return '';
+  return `; limit ${alert.of !== null && alert.of > 0 ? percent(alert.limit) : count(Math.round(alert.limit))}`;
+}
+
+/** What a rule sees: the groups of which it fires, or what is nearest to firing. */
+function Sees({ rule }: { rule: AlertRule }) {
+  const [worst, ...others] = rule.alerts;
+  if (worst) return <>{groupText(worst.group)}: {measured(worst.text)}{limit(worst)}{others.length > 0 && ` (and ${others.length} more)`}</>;
+  if (!rule.nearest) return <span class="muted">nothing of this kind</span>;
+  return <span class="muted">{rule.nearest.group && <>{groupText(rule.nearest.group)}: </>}{measured(rule.nearest.text)}</span>;
+}
+
 export function Rules() {
   const { data, error, again } = useAsk<Answer>(address('/alerts/rules'), refresh.value);
   const [open, setOpen] = useState<string | null>(null);
@@ -74,13 +88,12 @@ export function Rules() {
           <tbody>
             {data?.rules.map((rule) => {
               const look = STATE[rule.state];
-              const worst = rule.alerts[0];
               return [
                 <tr key={rule.name}>
-                  <th scope="row"><button type="button" class="as-link" aria-expanded={open === rule.name} onClick={() => setOpen(open === rule.name ? null : rule.name)}>{rule.title}</button><div class="muted small">{rule.name} ({rule.kind.replaceAll('_', ' ')})</div></th>
+                  <th scope="row"><button type="button" class="as-link" aria-expanded={open === rule.name} onClick={() => setOpen(open === rule.name ? null : rule.name)}>{rule.title}</button><div class="muted small">{rule.name} ({rule.kind.replaceAll('_', ' ')})</div><div class="narrow small"><Sees rule={rule} /></div></th>
                   <td><Severity word={rule.severity} /></td>
                   <td><span class={`badge ${look.tone}`}><span class="glyph" aria-hidden="true">{look.glyph}</span>{look.label}</span></td>
-                  <td class="wide">{worst ? <>{groupText(worst.group)}: {measured(worst.text)}</> : <span class="muted">{rule.nearest ? <>{rule.nearest.group && <>{groupText(rule.nearest.group)}: </>}{measured(rule.nearest.text)}</> : 'nothing of this kind'}</span>}</td>
+                  <td class="wide"><Sees rule={rule} /></td>
                 </tr>,
                 open === rule.name && <tr key={`${rule.name}-more`}><td colSpan={4}><Rule rule={rule} /></td></tr>,
               ];

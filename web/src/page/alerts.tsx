@@ -13,6 +13,7 @@ import { PageHead } from '../part/shell';
 import { useAsk } from '../query';
 import { mayOperate } from '../session';
 import { measured, plain } from '../words';
+import { IncidentChart } from './alerts-chart';
 import { Notices } from './alerts-notices';
 import { Rules } from './alerts-rules';
 import { Silences } from './alerts-silences';
@@ -50,11 +51,32 @@ function groupLink(group: AlertGroup | null, began: string, ended: string | null
   return shown.includes(group.label) ? link('/deliveries', { since, until, [group.label]: group.key }) : null;
 }
 
+/** Who and where, what the other side says, and what changed: as the notice has it. */
+function Explained({ incident }: { incident: AlertIncident }) {
+  return (
+    <>
+      {incident.groups.length > 0 && <><h3>Who and where</h3><ul class="points">{incident.groups.map((text) => <li key={text} class="break">{text}</li>)}</ul></>}
+      {incident.changes.length > 0 && <><h3>What changed shortly before</h3><ul class="points">{incident.changes.map((text) => <li key={text} class="break">{text}</li>)}</ul></>}
+      {incident.replies.length > 0 && (
+        <>
+          <h3>What the other side says</h3>
+          <ul class="points">
+            {incident.replies.map((each) => <li key={each.reply} class="break">{each.count}× <q>{each.reply}</q><div class="muted small">{each.meaning}{each.fix && <> <strong>To do:</strong> {each.fix}</>}</div></li>)}
+          </ul>
+        </>
+      )}
+    </>
+  );
+}
+
 function Incident({ incident, again }: { incident: AlertIncident; again: () => void }) {
   const read = groupLink(incident.group, incident.began);
   const chosen = query.value.get('incident') === incident.id;
   const silence = async () => {
-    await send('POST', '/alerts/silences', { rule: incident.alerts[0]?.rule ?? '', key: incident.group?.key ?? '', comment: `from the page: ${incident.title}`, minutes: 120 });
+    // Every rule of the card: one alone would leave the others to tell of it.
+    for (const rule of new Set(incident.alerts.map((alert) => alert.rule))) {
+      await send('POST', '/alerts/silences', { rule, key: incident.group?.key ?? '', comment: `from the page: ${incident.title}`, minutes: 120 });
+    }
     again();
   };
   return (
@@ -66,13 +88,15 @@ function Incident({ incident, again }: { incident: AlertIncident; again: () => v
       <p class="muted">
         Since {dateTime(incident.began)} ({duration((now.value - Date.parse(incident.began)) / 1000)})
         {incident.told ? <>, told {ago(incident.told, now.value)}</> : ', not told to anybody'}
-        {incident.acknowledged && <>, acknowledged by <strong>{incident.acknowledged.author}</strong></>}
+        {incident.acknowledged && <>, acknowledged{incident.acknowledged.author && <> by <strong>{incident.acknowledged.author}</strong></>}</>}
         {incident.silenced_until && <>, silent until {dateTime(incident.silenced_until)}</>}
       </p>
       <ul class="points">
         {incident.alerts.map((alert) => <li key={alert.rule + (alert.group?.key ?? '')}><strong>{plain(alert.rule)}</strong> {measured(alert.text)}{alert.state === 'resolved' && ' (over)'}</li>)}
       </ul>
       <p>{incident.why}</p>
+      <IncidentChart incident={incident} now={now.value} turn={refresh.value} />
+      <Explained incident={incident} />
       <details>
         <summary>What to do</summary>
         <pre class="runbook">{incident.runbook}</pre>

@@ -1,5 +1,5 @@
 // Pieces of forms: a labelled field, what went wrong, a form that sends once, a button that asks twice.
-import type { ComponentChildren, InputHTMLAttributes } from 'preact';
+import { type ComponentChildren, Fragment, type InputHTMLAttributes } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { Refusal } from '../client';
 
@@ -25,19 +25,22 @@ export function Wrong({ error }: { error: Refusal | null }) {
   );
 }
 
-/** A form that sends what its fields hold, one time at a time. */
-export function Form({ label, send, children, plain }: { label: string; send: (values: FormData) => Promise<void>; children?: ComponentChildren; plain?: boolean }) {
+/** A form that sends what its fields hold, one time at a time; then it is empty again, unless it is to `keep` what it holds. */
+export function Form({ label, send, children, plain, keep }: { label: string; send: (values: FormData) => Promise<void>; children?: ComponentChildren; plain?: boolean; keep?: boolean }) {
   const [error, setError] = useState<Refusal | null>(null);
   const [busy, setBusy] = useState(false);
+  const [round, setRound] = useState(0);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     if (busy) return;
     const form = event.currentTarget as HTMLFormElement;
+    const values = new FormData(form);
     setBusy(true);
     setError(null);
     try {
-      await send(new FormData(form));
-      form.reset();
+      await send(values);
+      // Made anew rather than reset: a list falls back to what was chosen at first, and not to its first line.
+      if (!keep) setRound((last) => last + 1);
     } catch (cause) {
       setError(cause as Refusal);
     }
@@ -46,7 +49,7 @@ export function Form({ label, send, children, plain }: { label: string; send: (v
   return (
     <form class={plain ? 'form plain' : 'form'} onSubmit={submit}>
       <Wrong error={error} />
-      {children}
+      <Fragment key={round}>{children}</Fragment>
       <button type="submit" class="button primary" disabled={busy}>{label}</button>
     </form>
   );

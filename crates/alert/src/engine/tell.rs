@@ -182,6 +182,17 @@ impl Engine {
         }
     }
 
+    /// What a notice would say now of each incident that goes on.
+    pub fn explained(&self) -> Vec<Notice> {
+        let of = |incident: &Incident| {
+            let alerts = incident.alerts.iter().filter_map(|key| self.alerts.get(key));
+            let mut lines: Vec<Line> = alerts.filter_map(|alert| self.line(alert)).collect();
+            lines.sort_by_key(|line| std::cmp::Reverse(line.severity));
+            self.notice(&mut incident.clone(), NoticeKind::Fired, incident.severity, lines)
+        };
+        self.incidents.values().map(of).collect()
+    }
+
     /// An incident none of whose alerts fires any more.
     fn end(&mut self, mut incident: Incident, behind: bool, wall: Time, step: &mut Step) {
         let resolved = incident.alerts.iter().filter_map(|key| self.alerts.get(key)).filter_map(|alert| alert.resolved).max();

@@ -5,9 +5,10 @@ use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use mailvane_alert::condition::Reading;
+use mailvane_alert::condition::{Group, Reading};
 use mailvane_alert::input::{Dimension, QueueSample};
 use mailvane_alert::notify::Delivery;
+use mailvane_alert::notify::words::Words;
 use mailvane_alert::series::Series;
 use mailvane_alert::state::{Alert, Incident, Silence};
 use mailvane_alert::{Engine, RuleSet};
@@ -50,6 +51,8 @@ pub(crate) struct State {
     pub(crate) dropped: u64,
     /// The live queue, where this host can be asked for it.
     pub(crate) queue: Arc<LiveQueue>,
+    /// What a notice would say of each incident, by its id.
+    pub(crate) details: Arc<BTreeMap<String, Words>>,
     /// How near every rule is to firing, as of the last survey.
     pub(crate) nearest: Arc<BTreeMap<String, Reading>>,
     /// What was learned of outbound mail, as a whole and by provider.
@@ -61,6 +64,8 @@ pub(crate) struct State {
 pub(crate) struct Usual {
     /// The hour, counted from the epoch.
     hour: i64,
+    /// The groups of the incidents that go on.
+    groups: Vec<Group>,
     /// Series remember sums that they were asked for, so one reader asks at a time.
     series: Mutex<Vec<Series>>,
 }
@@ -69,22 +74,26 @@ pub(crate) struct Usual {
 const USUAL_PROVIDERS: usize = 64;
 
 impl Usual {
-    /// As the engine knows it now: worked out once an hour of log time.
+    /// As the engine knows it now: worked out once an hour of log time, and when other incidents go on.
     pub(crate) fn of(engine: &Engine, last: &Arc<Usual>) -> Arc<Self> {
         let hour = engine.through().map_or(0, |through| through.0.div_euclid(Time::HOUR));
-        if hour == last.hour {
+        let groups: Vec<Group> = engine.incidents().map(|incident| incident.group.clone()).collect();
+        if hour == last.hour && groups == last.groups {
             return Arc::clone(last);
         }
         let book = engine.book();
         let class = Traffic::DEFAULT.code();
         let whole = book.get(class, Dimension::All, "").into_iter();
-        let series = whole.chain(book.all(class, Dimension::Provider).take(USUAL_PROVIDERS)).cloned().collect();
-        Arc::new(Usual { hour, series: Mutex::new(series) })
+        let of_incidents = groups.iter().filter_map(|group| {
+            let dimension = Dimension::ALL.into_iter().find(|known| known.word() == group.label && *known != Dimension::Provider)?;
+            book.get(class, dimension, &group.key)
+        });
+        let series = whole.chain(of_incidents).chain(book.all(class, Dimension::Provider).take(USUAL_PROVIDERS)).cloned().collect();
+        Arc::new(Usual { hour, groups, series: Mutex::new(series) })
     }
 
-    /// Asks the series of a provider, or of everything.
-    pub(crate) fn ask<T>(&self, provider: Option<&str>, question: impl FnOnce(&Series) -> T) -> Option<T> {
-        let (dimension, key) = provider.map_or((Dimension::All, ""), |key| (Dimension::Provider, key));
+    /// Asks one series.
+    pub(crate) fn ask<T>(&self, dimension: Dimension, key: &str, question: impl FnOnce(&Series) -> T) -> Option<T> {
         let known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().find(|series| series.name.dimension == dimension && &*series.name.key == key).map(question)
     }

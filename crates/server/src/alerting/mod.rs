@@ -6,13 +6,15 @@
 //! * `look`: rows through the fold into the engine.
 //! * [`watch`]: the thread that judges, keeps and tells. It looks at the store as readers do, so that ingest never waits for it, and what was
 //!   judged when is the same after a crash.
-//! * [`order`], [`board`]: what people ask of it, and what it shows them.
+//! * [`order`], [`board`]: what people ask of it, and what it shows them; [`details`]: the words of what goes on.
 //! * [`post`]: tasks that send. [`report`]: reports on a schedule among them.
 //! * [`lister`]: asks for the live queue now and then.
 //! * [`exchanges`]: the mail servers of a domain, for notices that go straight there.
 
 #[cfg(feature = "daemon")]
 pub(crate) mod board;
+#[cfg(feature = "daemon")]
+pub(crate) mod details;
 #[cfg(feature = "daemon")]
 pub(crate) mod exchanges;
 #[cfg(feature = "daemon")]

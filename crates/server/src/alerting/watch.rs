@@ -20,6 +20,7 @@ use mailvane_store::CommitNumber;
 use mailvane_store::alerts::{AlertChanges, Alerts, KeptIncident};
 
 use super::board::{Board, State, Survey, Usual};
+use super::details::Details;
 use super::lister::Lister;
 use super::order::{Message, Order};
 use super::post::Post;
@@ -64,6 +65,7 @@ pub(crate) struct Watch {
     ticked: Instant,
     beaten: Option<Instant>,
     nearest: Survey,
+    details: Details,
     reload: Option<Reload>,
     /// What the last reading of the rules folder failed of, and whether rules are others than those shown.
     rules_news: (Option<String>, bool),
@@ -115,6 +117,7 @@ impl Watch {
             ticked: instant,
             beaten: None,
             nearest: Survey::default(),
+            details: Details::default(),
             reload,
             rules_news: (None, true),
             dropped: 0,
@@ -352,6 +355,7 @@ impl Watch {
 
     fn show(&mut self) {
         self.nearest.renew(&self.engine);
+        self.details.renew(&self.engine, &self.plan);
         let mut deliveries: Vec<Delivery> = self.outbox.all().cloned().collect();
         deliveries.sort_by_key(|delivery| std::cmp::Reverse(delivery.made));
         deliveries.truncate(SHOWN);
@@ -375,6 +379,7 @@ impl Watch {
             routes: if is_first { Arc::new(routes(&self.plan)) } else { Arc::clone(&last.routes) },
             dropped: self.dropped + self.engine.dropped() + self.outbox.dropped,
             queue: Arc::clone(&self.lister.shown),
+            details: Arc::clone(&self.details.shown),
             nearest: Arc::clone(&self.nearest.shown),
             usual: Usual::of(&self.engine, &last.usual),
         });

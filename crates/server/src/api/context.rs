@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mailvane_alert::event::IncidentRow;
+use mailvane_alert::input::Dimension as Learned;
 use mailvane_alert::measure::Measure;
 use mailvane_alert::series::Series;
 use mailvane_analytics::{Dimension, Scope};
@@ -126,20 +127,22 @@ impl Context {
     }
 }
 
-/// What the rules expect of outbound mail, as a whole or of one provider. Of other mail, and of other filters, nothing was learned.
+/// What the rules expect of outbound mail, as a whole, of one provider, or of a sender or account with an incident. Of other mail, and of other filters, nothing was learned.
 fn usual(api: &Api, scope: &Scope, borders: &[Time], metric: &'static str, figure: Figure) -> Option<Usual> {
     mailvane_alert::measure::slot(figure)?;
     let is_learned = scope.population == Some(Population::Ordinary) && scope.direction == Some(Direction::Outbound) && !scope.by_arrival;
-    let provider = match scope.filters.wanted.as_slice() {
-        [] => None,
-        [(Dimension::Provider, key)] => Some(key.as_str()),
+    let (dimension, key) = match scope.filters.wanted.as_slice() {
+        [] => (Learned::All, ""),
+        [(Dimension::Provider, key)] => (Learned::Provider, key.as_str()),
+        [(Dimension::SenderDomain, key)] => (Learned::SenderDomain, key.as_str()),
+        [(Dimension::User, key)] => (Learned::User, key.as_str()),
         _ => return None,
     };
     if !is_learned {
         return None;
     }
     let usual = Arc::clone(&api.board.state().usual);
-    usual.ask(provider, |series| band(series, borders, metric, Measure::Figure(figure))).flatten()
+    usual.ask(dimension, key, |series| band(series, borders, metric, Measure::Figure(figure))).flatten()
 }
 
 /// The band of one series.

@@ -10,6 +10,7 @@ use mailvane_alert::condition::{Group, Reading};
 use mailvane_alert::event::IncidentRow;
 use mailvane_alert::notify::Delivery;
 use mailvane_alert::notify::outbox::Standing;
+use mailvane_alert::notify::words::Reply;
 use mailvane_alert::state::{Alert, Incident, Silence, State as AlertState};
 use mailvane_model::Time;
 use serde_json::{Value, json};
@@ -72,6 +73,8 @@ fn incident(incident: &Incident, board: &Board) -> Value {
     alerts.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), alert.fired));
     let rule = alerts.first().and_then(|alert| board.rules.get(&alert.rule));
     let wall = now().0;
+    let words = board.details.get(&incident.id);
+    let reply = |reply: &Reply| json!({"count": reply.count, "reply": reply.reply, "meaning": reply.meaning, "fix": reply.fix});
     let silence = alerts.first().and_then(|alert| board.silences.iter().find(|silence| silence.covers(alert, wall)));
     json!({
         "id": incident.id,
@@ -86,6 +89,9 @@ fn incident(incident: &Incident, board: &Board) -> Value {
         "acknowledged": incident.acknowledged.as_ref().map(|seen| json!({"author": seen.author, "at": moment(Time(seen.at))})),
         "silenced_until": optional_moment(silence.map(|silence| Time(silence.until))),
         "alerts": alerts.into_iter().map(alert).collect::<Vec<_>>(),
+        "groups": words.map_or(&[][..], |words| &words.groups),
+        "replies": words.map_or(&[][..], |words| &words.replies).iter().map(reply).collect::<Vec<_>>(),
+        "changes": words.map_or(&[][..], |words| &words.changes),
     })
 }
 
