@@ -39,7 +39,8 @@ pub fn write(words: &Words, picture: bool) -> String {
     if picture {
         out.push_str(&format!(
             "<p style=\"margin:8px 0\"><img src=\"cid:{PICTURE}\" width=\"600\" style=\"max-width:100%;height:auto\" \
-             alt=\"Attempts over time: accepted green, refused or deferred red\"></p>\n"
+             alt=\"Attempts over time: accepted green, refused or deferred red\">\
+             <br><span style=\"{DIM}\">Attempts over time: green accepted, red refused or deferred.</span></p>\n"
         ));
     }
     if !words.why.is_empty() {

@@ -19,6 +19,7 @@ pub mod template;
 pub mod text;
 pub mod words;
 
+pub use channel::smtp::queue_id;
 pub use outbox::{Delivery, Outbox};
 pub use route::{Receiver, Route};
 pub use send::{Picture, Said, Sender, Sheet, Tried};

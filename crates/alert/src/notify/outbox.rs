@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mailvane_model::Time;
 use serde::{Deserialize, Serialize};
 
-use super::route::{Own, Receiver, Way, depends};
+use super::route::{Own, Receiver, Way, is_watched};
 use super::send::{Said, Tried};
 use crate::event::{Notice, NoticeKind};
 use crate::rule::Severity;
@@ -242,8 +242,7 @@ impl Outbox {
         match said {
             Said::Accepted => {
                 let route = delivery.order.get(delivery.place).and_then(|place| receiver?.routes.get(*place));
-                delivery.expects_log =
-                    route.is_some_and(|route| matches!(route.way, Way::Smtp { .. }) && depends(&route.way, own).is_some());
+                delivery.expects_log = route.is_some_and(|route| matches!(&route.way, Way::Smtp { relay, .. } if is_watched(relay, own)));
                 delivery.standing = Standing::Accepted { at: wall };
             }
             // Who will never take it does not keep it from being done for the others.
@@ -258,6 +257,16 @@ impl Outbox {
     pub fn followed(&self) -> BTreeSet<String> {
         let open = self.all.values().filter(|delivery| matches!(delivery.standing, Standing::Accepted { .. }));
         open.flat_map(|delivery| delivery.follows.iter().filter(|follow| !follow.delivered).map(|follow| follow.queue_id.clone())).collect()
+    }
+
+    /// Our log tells that a mail of ours went on here under another queue id, to be followed from now on.
+    pub fn handed_on(&mut self, queue_id: &str, next: &str) {
+        for delivery in self.all.values_mut().filter(|delivery| matches!(delivery.standing, Standing::Accepted { .. })) {
+            if let Some(follow) = delivery.follows.iter_mut().find(|follow| follow.queue_id == queue_id) {
+                next.clone_into(&mut follow.queue_id);
+                self.changed.insert(delivery.id.clone());
+            }
+        }
     }
 
     /// Our log tells of a mail of ours.

@@ -337,6 +337,14 @@ impl Receiver {
     }
 }
 
+/// Whether mail by a relay goes by the very server that is watched: then its log tells what becomes of it.
+pub fn is_watched(relay: &Relay, own: &Own) -> bool {
+    let host = relay.host.trim_end_matches('.');
+    host.eq_ignore_ascii_case("localhost")
+        || host.eq_ignore_ascii_case(&own.host)
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Why a way does not work when this host does not.
 pub fn depends(way: &Way, own: &Own) -> Option<String> {
     let of_domains = |to: &[String]| {
@@ -346,11 +354,8 @@ pub fn depends(way: &Way, own: &Own) -> Option<String> {
     match way {
         Way::Smtp { relay, to, .. } => {
             let host = relay.host.trim_end_matches('.');
-            let is_here = host.eq_ignore_ascii_case("localhost")
-                || host.eq_ignore_ascii_case(&own.host)
-                || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
             let is_smarthost = own.smarthost.as_deref().is_some_and(|smarthost| smarthost.eq_ignore_ascii_case(host));
-            if is_here {
+            if is_watched(relay, own) {
                 return Some("mail goes by the server that is watched".into());
             }
             if is_smarthost {
@@ -359,7 +364,18 @@ pub fn depends(way: &Way, own: &Own) -> Option<String> {
             of_domains(to)
         }
         Way::Direct { to, .. } => of_domains(to),
-        _ => None,
+        Way::Webhook { url, .. }
+        | Way::Slack { url }
+        | Way::Ntfy { url, .. }
+        | Way::Alertmanager { url, .. }
+        | Way::PagerDuty { url, .. } => {
+            let url = reqwest::Url::parse(url.reveal()).ok()?;
+            let host = url.host_str()?.trim_matches(['[', ']']);
+            let is_address = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+            let is_loopback = is_address || host.eq_ignore_ascii_case("localhost") || host.eq_ignore_ascii_case(&own.host);
+            is_loopback.then(|| "it goes to a program on this host".to_owned())
+        }
+        Way::Command { .. } => None,
     }
 }
 

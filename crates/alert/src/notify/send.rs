@@ -159,8 +159,10 @@ impl Sender {
     /// Sends a notice by a route, of a mail to those who were not `reached` before. It never fails: what went wrong is in the answer.
     pub async fn send(&self, notice: &Notice, receiver: &Receiver, route: &Route, reached: &[String]) -> Tried {
         let begun = Instant::now();
-        let late = || Tried::said(Said::Deferred, &format!("no answer within {} s", PATIENCE.as_secs()));
-        let tried = tokio::time::timeout(PATIENCE, self.by(notice, receiver, route, reached)).await.unwrap_or_else(|_| late());
+        // Who wants it accepted sooner does not wait so long for one that hangs.
+        let patience = PATIENCE.min(Duration::from_micros(receiver.accept_within.unsigned_abs().max(1_000_000)));
+        let late = || Tried::said(Said::Deferred, &format!("no answer within {} s", patience.as_secs()));
+        let tried = tokio::time::timeout(patience, self.by(notice, receiver, route, reached)).await.unwrap_or_else(|_| late());
         Tried { route: route.name.clone(), took_ms: begun.elapsed().as_millis() as u64, ..tried }
     }
 

@@ -13,6 +13,7 @@ macro_rules! embedded {
 }
 
 embedded!(
+    "account_guessed",
     "account_hijacked",
     "backlog_expiring",
     "backlog_growing",

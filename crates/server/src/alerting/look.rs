@@ -7,6 +7,7 @@ use anyhow::Result;
 use mailvane_alert::Step;
 use mailvane_alert::fold::Fold;
 use mailvane_alert::notify::outbox::{Logged, Outbox};
+use mailvane_alert::notify::queue_id;
 use mailvane_model::row::{AttemptRow, AuthRow, MessageRow, NoticeRow, OutcomeRow, RejectionRow, SessionRow};
 use mailvane_model::word::Status;
 use mailvane_model::{Sink, Time};
@@ -155,6 +156,13 @@ impl Sink for Looked<'_> {
                 Status::Delivered => self.outbox.logged(row.queue_id, Logged::Delivered, row.reply_text, self.wall.0),
                 Status::Deferred | Status::Bounced | Status::Expired => {
                     self.outbox.logged(row.queue_id, Logged::Failed, row.reply_text, self.wall.0);
+                }
+                // A filter or instance of ours has it, under the id that it gave.
+                Status::InternalHop => {
+                    if let Some(next) = queue_id(row.reply_text) {
+                        self.outbox.handed_on(row.queue_id, &next);
+                        self.followed.insert(next);
+                    }
                 }
                 _ => {}
             }

@@ -56,7 +56,9 @@ fn text(look: &Look, top: usize) -> String {
     if messages == 0 {
         return "the queue is empty\n".to_owned();
     }
-    let mut out = format!("{messages} messages, {} recipients still to deliver, {:.1} MB\n", depths.waiting(), depths.bytes as f64 / 1e6);
+    let held: u64 = depths.messages.iter().filter(|(queue, _)| queue.is_held()).map(|(_, count)| count).sum();
+    let held = if held > 0 { format!(" ({held} of them held)") } else { String::new() };
+    let mut out = format!("{messages} messages{held}, {} recipients wait, {:.1} MB\n", depths.waiting(), depths.bytes as f64 / 1e6);
     for queue in Queue::ALL {
         if let Some(count) = depths.messages.get(&queue) {
             let recipients = depths.recipients.get(&queue).copied().unwrap_or_default();

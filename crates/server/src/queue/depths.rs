@@ -157,7 +157,7 @@ impl Depths {
             if !seen.contains(&name) {
                 seen.push(name);
                 destination.messages += 1;
-                destination.expiring += u64::from(listed.queue == Queue::Deferred && left <= 86_400);
+                destination.expiring += u64::from(listed.queue == Queue::Deferred && !listed.sender.is_empty() && left <= 86_400);
             }
             if recipient.reason.is_empty() {
                 continue;

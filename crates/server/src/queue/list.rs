@@ -97,7 +97,7 @@ pub(crate) fn of_this_host(now: i64) -> Result<Look> {
     if !status.is_some_and(|status| status.success()) && look.complete {
         let text = complaints.join().unwrap_or_default();
         let hint = if kind == Kind::Postfix {
-            "may we? run it as root, or add the user of mailvane to the group `postdrop`"
+            "is it running, and may we? `postfix status`; without root the user of mailvane belongs into the group `postdrop`"
         } else {
             "may we? Exim shows its queue to administrators only: add the user of mailvane to the group of Exim"
         };

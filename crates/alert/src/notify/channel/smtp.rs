@@ -125,7 +125,7 @@ fn accepted(response: &Response) -> Tried {
 }
 
 /// The queue id in the reply to a message: `queued as 4XYZ` (Postfix), `OK id=1abc-...` (Exim), `4XYZ Message accepted` (Sendmail, OpenSMTPD).
-fn queue_id(reply: &str) -> Option<String> {
+pub fn queue_id(reply: &str) -> Option<String> {
     let fit = |word: &str| {
         let word = word.trim_matches(|character: char| !character.is_ascii_alphanumeric());
         let fits = (4..=40).contains(&word.len()) && word.chars().all(|character| character.is_ascii_alphanumeric() || character == '-');

@@ -27,6 +27,9 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(45);
 const INCIDENTS: usize = 500;
 
 /// What is asked.
+/// So much before the span that is asked for is learned from.
+const LEARN: i64 = 14 * Time::DAY;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
@@ -62,8 +65,9 @@ pub(crate) async fn backtest(State(api): State<Arc<Api>>, _: Reader, Said(asked)
 
 fn replay(snapshot: &mailvane_store::Snapshot, rule: Rule, wanted: Time, until: Time) -> Result<Value, Problem> {
     let begun = std::time::Instant::now();
-    let mut replay = Replay::new(RuleSet::of(vec![rule]), snapshot, wanted, until);
-    let since = replay.through;
+    // What comes before the span teaches what is usual, as it did the rules in force.
+    let mut replay = Replay::new(RuleSet::of(vec![rule]), snapshot, wanted.plus(-LEARN), until);
+    let since = replay.through.max(wanted);
     let mut incidents: Vec<IncidentRow> = Vec::new();
     while begun.elapsed() < PATIENCE
         && let Some(step) = replay.next(snapshot)?
@@ -75,6 +79,7 @@ fn replay(snapshot: &mailvane_store::Snapshot, rule: Rule, wanted: Time, until: 
             }
         }
     }
+    incidents.retain(|row| row.ended.is_none_or(|ended| ended >= since.0));
     incidents.sort_by_key(|row| std::cmp::Reverse(row.began));
     let total = incidents.len();
     incidents.truncate(INCIDENTS);
