@@ -76,3 +76,41 @@ fn finding(fact: &FindingFact) -> String {
     let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) };
     format!("{} of {} changed at {at} and is {how}: {}{parts}", finding.check, finding.subject, finding.text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{Finding, Minute};
+
+    fn looked(facts: &mut Facts, hour: i64, check: &str, value: &[&str], state: FindingState) {
+        let value = value.iter().map(|part| (*part).to_owned()).collect();
+        let finding = Finding { check: check.into(), subject: "example.com".into(), state, text: "One record".into(), lost: false, value };
+        let time = Time(hour * Time::HOUR);
+        facts.add(&Minute { start: time, end: time.plus(Time::MINUTE), findings: vec![finding], ..Minute::default() });
+    }
+
+    #[test]
+    fn what_is_seen_first_is_no_change_and_another_record_is_one() {
+        let mut facts = Facts::default();
+        for hour in [1, 2] {
+            looked(&mut facts, hour, "bimi.record", &[], FindingState::Ok);
+            looked(&mut facts, hour, "spf.record", &["ip4:192.0.2.1", "ip4:192.0.2.2"], FindingState::Ok);
+        }
+        let told = |facts: &Facts| before(facts, &Book::default(), &[], &Group::default(), Time(4 * Time::HOUR), Time(4 * Time::HOUR));
+        assert_eq!(told(&facts), Vec::<String>::new());
+        looked(&mut facts, 3, "spf.record", &["ip4:192.0.2.1"], FindingState::Ok);
+        assert_eq!(
+            told(&facts),
+            ["spf.record of example.com changed at 1970-01-01T03:01:00Z and is fine: One record (gone: ip4:192.0.2.2)"]
+        );
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_for_once_changes_nothing() {
+        let mut facts = Facts::default();
+        looked(&mut facts, 1, "spf.record", &["a"], FindingState::Ok);
+        looked(&mut facts, 2, "spf.record", &[], FindingState::Unknown);
+        looked(&mut facts, 3, "spf.record", &["a"], FindingState::Ok);
+        assert!(facts.findings.values().all(|fact| fact.changed.is_none()), "{:?}", facts.findings);
+    }
+}

@@ -537,6 +537,56 @@ mod tests {
     }
 
     #[test]
+    fn a_page_waits_for_no_ticket_that_is_stuck() {
+        let mut test = Test::new(false);
+        let stuck = test.outbox.due(0);
+        test.outbox.answered(&stuck[0].id, tried(Said::Deferred, None), Some(&test.receivers[0]), &own(), 0);
+        let graver = Notice { id: "1".into(), kind: NoticeKind::Worse, ..notice() };
+        test.outbox.add(&graver, &test.receivers, &own(), false, 1);
+        let due = test.outbox.due(1);
+        assert!(due.iter().any(|delivery| delivery.notice.kind == NoticeKind::Worse), "{due:?}");
+    }
+
+    #[test]
+    fn who_has_it_does_not_get_it_again_because_another_refuses() {
+        let mut test = Test::new(false);
+        let mut sent = 0;
+        for wall in 0..6 * 60 {
+            for due in test.outbox.due(wall * Time::MINUTE) {
+                sent += 1;
+                assert!(sent == 1 || due.reached == ["ops@example.org"], "{:?}", due.reached);
+                let half = Tried { reached: vec!["ops@example.org".into()], ..tried(Said::Refused, None) };
+                test.outbox.answered(&due.id, half, Some(&test.receivers[0]), &own(), wall * Time::MINUTE);
+            }
+        }
+        assert_eq!(sent, 3, "by each route once");
+        assert!(matches!(test.standing(), Standing::Accepted { .. }));
+    }
+
+    #[test]
+    fn a_mail_that_a_filter_gives_back_is_followed_under_its_next_id() {
+        let mut test = Test::new(false);
+        test.send(0, Said::Accepted, Some("4ABC"));
+        test.outbox.handed_on("4ABC", "4DEF");
+        assert_eq!(test.outbox.followed().into_iter().collect::<Vec<_>>(), ["4DEF"]);
+        test.outbox.logged("4DEF", Logged::Delivered, "", 5);
+        assert_eq!(test.standing(), Standing::Delivered { at: 5 });
+    }
+
+    #[test]
+    fn where_there_is_no_other_way_silence_of_the_log_repeats_nothing() {
+        let section: ReceiverSection = toml::from_str("email = [\"ops@example.org\"]\nsmtp = \"smtp://127.0.0.1\"\n").unwrap();
+        let mut test = Test { outbox: Outbox::default(), receivers: vec![Receiver::read("ops", &section, &own()).unwrap()] };
+        test.outbox.add(&notice(), &test.receivers, &own(), false, 0);
+        let mut sent = 0;
+        for wall in 0..24 * 60 {
+            test.tick(wall * Time::MINUTE);
+            sent += usize::from(test.send(wall * Time::MINUTE, Said::Accepted, Some("4ABC")).is_some());
+        }
+        assert_eq!(sent, 1);
+    }
+
+    #[test]
     fn many_notices_wait_and_none_is_lost() {
         let mut outbox = Outbox::default();
         let receivers = [receiver()];

@@ -259,6 +259,34 @@ mod tests {
     }
 
     #[test]
+    fn the_chain_is_told_later_and_everybody_else_at_once() {
+        let notify = "[ops]\nemail = [\"ops@example.org\"]\n[boss]\nemail = [\"boss@example.org\"]\n";
+        assert_eq!(read("", notify).expect("fine").settings.everybody, Vec::<String>::new());
+        assert_eq!(read("escalation = [[\"boss\"]]", notify).expect("fine").settings.everybody, ["ops"]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_rule_or_names_a_stranger_stops_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let good = mailvane_alert::RuleSet::embedded().get("log_gap").expect("it ships").text.clone();
+        std::fs::write(folder.path().join("mine.toml"), &good).expect("written");
+        std::fs::write(folder.path().join("latin.toml"), b"title = \"caf\xe9\"").expect("written");
+        std::fs::create_dir(folder.path().join("folder.toml")).expect("made");
+        std::fs::write(folder.path().join("stranger.toml"), good.replacen("title", "notify = [\"opz\"]\ntitle", 1)).expect("written");
+        let plan = read(&format!("rules = {:?}", folder.path()), "[ops]\nemail = [\"ops@example.org\"]\n").expect("the others go on");
+        assert!(plan.rules.get("mine").is_some() && plan.rules.get("latin").is_none());
+        assert!(plan.rules.get("stranger").is_some_and(|rule| rule.notify.is_empty()), "everybody hears of it");
+        let told: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
+        for words in [
+            "latin.toml, line 1: is no text in UTF-8 from byte 12 on",
+            "folder.toml, line 1: is no file",
+            "stranger.toml, line 1: unknown receiver `opz`: did you mean `ops`?",
+        ] {
+            assert!(told.iter().any(|told| told.contains(words)), "{words}: {told:#?}");
+        }
+    }
+
+    #[test]
     fn routes_that_all_end_here_are_warned_of() {
         let plan = read("", "[ops]\nemail = [\"ops@example.org\"]\n").expect("fine");
         assert!(plan.warnings()[0].contains("if this server is down nobody will hear of it"));

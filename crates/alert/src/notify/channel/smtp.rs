@@ -241,5 +241,8 @@ mod tests {
         assert_eq!(said(&[Said::Accepted, Said::Accepted]), Said::Accepted);
         assert_eq!(said(&[Said::Accepted, Said::Refused]), Said::Refused);
         assert_eq!(said(&[Said::Refused, Said::Deferred]), Said::Deferred);
+        let all = [("a@example.org", Said::Accepted), ("b@example.org", Said::Refused)];
+        let tried = together(all.iter().map(|(to, said)| ((*to).to_owned(), Tried::said(*said, "x"))).collect());
+        assert_eq!((tried.reached, tried.reply.as_str()), (vec!["a@example.org".to_owned()], "a@example.org: x; b@example.org: x"));
     }
 }
