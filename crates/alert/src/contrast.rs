@@ -66,7 +66,7 @@ fn belongs(sample: &Sample, group: &Group) -> bool {
 pub fn explain(facts: &Facts, book: &Book, group: &Group, since: Time, now: Time) -> Vec<Excess> {
     let mut excesses = Vec::new();
     for (label, attribute, dimension) in ATTRIBUTES {
-        if label == group.label {
+        if label == group.label || label == "sending_ip" && !has_several_addresses(facts) {
             continue;
         }
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
@@ -84,6 +84,13 @@ pub fn explain(facts: &Facts, book: &Book, group: &Group, since: Time, now: Time
     }
     excesses.sort_by(|left, right| right.share.total_cmp(&left.share).then_with(|| left.label.cmp(&right.label)));
     excesses
+}
+
+/// Whether mail leaves by more than one address of ours: by a single one everything does.
+fn has_several_addresses(facts: &Facts) -> bool {
+    let mut named = facts.samples.iter().map(|sample| sample.sending_ip.as_str()).filter(|address| !address.is_empty());
+    let first = named.next();
+    named.any(|address| Some(address) != first)
 }
 
 /// The provider at which nearly all failures of a group happened, when there are enough to say so.
@@ -168,6 +175,21 @@ mod tests {
         assert_eq!(main(&facts).as_deref(), Some("google"));
         facts.samples.extend((0..4).map(|_| sample("yahoo", "alice", "550 no")));
         assert_eq!(main(&facts), None);
+    }
+
+    #[test]
+    fn the_address_that_is_blocked_is_named_where_there_are_several() {
+        let from = |address: &str| Sample { sending_ip: address.to_owned(), ..sample("google", "alice", "550 no") };
+        let mut facts = Facts::default();
+        facts.samples.extend((0..9).map(|_| from("192.0.2.1")));
+        let group = Group::of("provider", "google");
+        let names = |facts: &Facts| {
+            let found = explain(facts, &Book::default(), &group, Time(0), Time(Time::HOUR));
+            found.into_iter().filter(|excess| excess.label == "sending_ip").map(|excess| excess.key).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&facts), Vec::<String>::new(), "there is no other");
+        facts.samples.push_back(Sample { provider: "yahoo".into(), ..from("192.0.2.2") });
+        assert_eq!(names(&facts), ["192.0.2.1"]);
     }
 
     #[test]

@@ -218,11 +218,24 @@ impl Fold {
             sender: sender::normalised(row.sender),
             user: row.sasl_user.to_owned(),
             client: row.client_ip.to_owned(),
-            sending_ip: String::new(),
+            sending_ip: own_address(row.reply_text, row.relay_ip).unwrap_or_default(),
             reply,
             permanent: row.status == Status::Bounced,
         });
     }
+}
+
+/// The address of ours that a refusal names, as many do (`[192.0.2.1] Our system has detected`, `your IP 192.0.2.1 is listed`): the first one
+/// that is not the far side's.
+fn own_address(reply: &str, far: &str) -> Option<String> {
+    let is_part = |character: char| character.is_ascii_hexdigit() || matches!(character, '.' | ':');
+    let addresses = reply.split(|character: char| !is_part(character)).filter_map(|word| {
+        // Two dots or colons at least: no code and no time of day.
+        let word = word.trim_matches(['.', ':']);
+        (word.len() >= 7).then(|| word.parse::<std::net::IpAddr>().ok()).flatten()
+    });
+    let far = far.parse::<std::net::IpAddr>().ok();
+    addresses.filter(|address| Some(*address) != far && !address.is_loopback()).map(|address| address.to_string()).next()
 }
 
 impl Sink for Fold {
@@ -331,6 +344,18 @@ mod tests {
     use mailvane_model::Address;
 
     use super::*;
+
+    #[test]
+    fn the_address_of_ours_is_taken_from_what_the_far_side_says() {
+        for (reply, address) in [
+            ("host mx.example.net[198.51.100.7] said: 550-5.7.1 [192.0.2.1] Our system has detected", Some("192.0.2.1")),
+            ("550 5.7.1 Your IP 2001:db8::1, is listed; 12:30:01", Some("2001:db8::1")),
+            ("host mx.example.net[198.51.100.7] said: 550 5.1.1 unknown (in reply to RCPT TO command)", None),
+            ("451 4.7.650 The mail server [192.0.2.9] has been temporarily rate limited", Some("192.0.2.9")),
+        ] {
+            assert_eq!(own_address(reply, "198.51.100.7").as_deref(), address, "{reply}");
+        }
+    }
 
     fn attempt(id: u64, second: i64, status: Status) -> AttemptRow<'static> {
         AttemptRow {
