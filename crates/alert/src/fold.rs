@@ -218,7 +218,7 @@ impl Fold {
             sender: sender::normalised(row.sender),
             user: row.sasl_user.to_owned(),
             client: row.client_ip.to_owned(),
-            sending_ip: own_address(row.reply_text, row.relay_ip).unwrap_or_default(),
+            sending_ip: own_address(row.reply_text).unwrap_or_default(),
             reply,
             permanent: row.status == Status::Bounced,
         });
@@ -226,16 +226,17 @@ impl Fold {
 }
 
 /// The address of ours that a refusal names, as many do (`[192.0.2.1] Our system has detected`, `your IP 192.0.2.1 is listed`): the first one
-/// that is not the far side's.
-fn own_address(reply: &str, far: &str) -> Option<String> {
+/// in what the far side says, so after its own.
+fn own_address(reply: &str) -> Option<String> {
+    let said = ["said: ", "]: "].iter().find_map(|end| reply.split_once(end)).map_or(reply, |(_, said)| said);
+
     let is_part = |character: char| character.is_ascii_hexdigit() || matches!(character, '.' | ':');
-    let addresses = reply.split(|character: char| !is_part(character)).filter_map(|word| {
+    let mut addresses = said.split(|character: char| !is_part(character)).filter_map(|word| {
         // Two dots or colons at least: no code and no time of day.
         let word = word.trim_matches(['.', ':']);
         (word.len() >= 7).then(|| word.parse::<std::net::IpAddr>().ok()).flatten()
     });
-    let far = far.parse::<std::net::IpAddr>().ok();
-    addresses.filter(|address| Some(*address) != far && !address.is_loopback()).map(|address| address.to_string()).next()
+    addresses.find(|address| !address.is_loopback()).map(|address| address.to_string())
 }
 
 impl Sink for Fold {
@@ -351,9 +352,10 @@ mod tests {
             ("host mx.example.net[198.51.100.7] said: 550-5.7.1 [192.0.2.1] Our system has detected", Some("192.0.2.1")),
             ("550 5.7.1 Your IP 2001:db8::1, is listed; 12:30:01", Some("2001:db8::1")),
             ("host mx.example.net[198.51.100.7] said: 550 5.1.1 unknown (in reply to RCPT TO command)", None),
+            ("SMTP error from remote mail server after RCPT TO:<a@b.example>: host mx.b.example [198.51.100.7]: 554 no", None),
             ("451 4.7.650 The mail server [192.0.2.9] has been temporarily rate limited", Some("192.0.2.9")),
         ] {
-            assert_eq!(own_address(reply, "198.51.100.7").as_deref(), address, "{reply}");
+            assert_eq!(own_address(reply).as_deref(), address, "{reply}");
         }
     }
 

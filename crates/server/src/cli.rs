@@ -272,6 +272,9 @@ pub(crate) struct Queue {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[cfg(feature = "daemon")]
+    #[command(flatten)]
+    pub(crate) store: Stored,
 }
 
 /// Which probe.

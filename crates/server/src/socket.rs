@@ -43,6 +43,8 @@ pub(crate) enum Question {
         /// How their times are understood.
         clock: cli::Clock,
     },
+    /// How the live queue drains, and what will come back.
+    Queue,
     /// The lives of some messages, as text.
     Trace(Box<crate::command::trace::stored::Asked>),
 }
@@ -177,7 +179,7 @@ mod tests {
     impl Answer for Echo {
         fn answer(&self, question: Question, progress: &mut dyn FnMut(&str) -> Result<()>) -> Result<Value> {
             match question {
-                Question::Status | Question::Trace(_) => Ok(serde_json::json!({ "fine": true })),
+                Question::Status | Question::Queue | Question::Trace(_) => Ok(serde_json::json!({ "fine": true })),
                 Question::Import { files, .. } => {
                     for file in &files {
                         progress(&file.display().to_string())?;

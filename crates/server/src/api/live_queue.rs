@@ -48,21 +48,27 @@ pub(crate) async fn get(State(api): State<Arc<Api>>, _: Reader, uri: Uri) -> Res
 }
 
 fn answer(view: &View, live: &LiveQueue) -> Result<Value, Problem> {
+    let every = live.history.len().div_ceil(POINTS).max(1);
+    let point = |(time, sample): &(Time, QueueSample)| json!({"time": moment(*time), "deferred": sample.deferred, "active": sample.active, "held": sample.held, "recipients": sample.recipients});
+    let mut answer = outlook(view, live)?;
+    for (name, part) in [
+        ("as_of", optional_moment(live.look.as_ref().map(|look| look.0))),
+        ("problem", json!(live.problem)),
+        ("listed", json!(live.look.as_ref().map(|(_, look)| listed(look)))),
+        ("history", json!(live.history.iter().rev().step_by(every).map(point).rev().collect::<Vec<_>>())),
+    ] {
+        answer[name] = part;
+    }
+    Ok(answer)
+}
+
+/// How the queue drains, and what will come back.
+pub(crate) fn outlook(view: &View, live: &LiveQueue) -> Result<Value, Problem> {
     let rate = rate(&live.history);
     let now = live.history.last().map_or(0, |look| look.1.recipients);
     let empty_in = rate.and_then(|rate| drain::seconds_left(now as i64, rate)).map(f64::round);
-    let every = live.history.len().div_ceil(POINTS).max(1);
-    let point = |(time, sample): &(Time, QueueSample)| json!({"time": moment(*time), "deferred": sample.deferred, "active": sample.active, "held": sample.held, "recipients": sample.recipients});
     let forecast = live.look.as_ref().map_or_else(|| Ok(Vec::new()), |(time, look)| forecast(view, *time, &look.depths))?;
-    Ok(json!({
-        "as_of": optional_moment(live.look.as_ref().map(|look| look.0)),
-        "problem": live.problem,
-        "listed": live.look.as_ref().map(|(_, look)| listed(look)),
-        "drain_per_s": rate,
-        "empty_in_s": empty_in,
-        "history": live.history.iter().rev().step_by(every).map(point).rev().collect::<Vec<_>>(),
-        "forecast": forecast,
-    }))
+    Ok(json!({"drain_per_s": rate, "empty_in_s": empty_in, "forecast": forecast}))
 }
 
 /// Where most messages expire within a day: how many, what share of recipients is accepted there now, and how many come back if that stays.

@@ -31,7 +31,7 @@ mod life;
 pub(crate) mod lines;
 mod listen;
 mod live;
-mod live_queue;
+pub(crate) mod live_queue;
 mod logins;
 mod messages;
 mod metrics;

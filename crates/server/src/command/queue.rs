@@ -29,9 +29,57 @@ pub(crate) fn run(arguments: &cli::Queue, now: Time) -> Result<Ending> {
             look.depths.strange
         );
     }
-    let out = if arguments.json { format!("{}\n", json(&look)) } else { text(&look, arguments.top) };
+    let outlook = outlook(arguments);
+    let out = if arguments.json {
+        let mut all = json(&look);
+        all["outlook"] = outlook.unwrap_or_default();
+        format!("{all}\n")
+    } else {
+        text(&look, outlook.as_ref(), arguments.top)
+    };
     std::io::stdout().write_all(out.as_bytes()).context("cannot write the queue")?;
     Ok(Ending::Fine)
+}
+
+/// How the queue of this host drains and what will come back, as a running `serve` has watched it; `None` where there is none to ask.
+#[cfg(feature = "daemon")]
+fn outlook(arguments: &cli::Queue) -> Option<Value> {
+    if arguments.from.is_some() {
+        return None;
+    }
+    let config = super::serve::configuration(arguments.store.config.as_deref()).ok()?;
+    let folder = super::serve::data_folder(arguments.store.data_dir.as_deref(), &config);
+    // Without one that answers, the listing alone says enough.
+    crate::socket::ask(&folder, &crate::socket::Question::Queue, |_| {}).ok()
+}
+
+#[cfg(not(feature = "daemon"))]
+fn outlook(_arguments: &cli::Queue) -> Option<Value> {
+    None
+}
+
+/// The same for people.
+fn outlook_text(outlook: &Value) -> String {
+    let mut out = String::new();
+    if let Some(rate) = outlook["drain_per_s"].as_f64() {
+        let (verb, an_hour) = (if rate >= 0.0 { "drains" } else { "grows" }, (rate.abs() * 3_600.0).round());
+        let empty =
+            outlook["empty_in_s"].as_f64().map(|seconds| format!(", empty in about {}", length(seconds as i64))).unwrap_or_default();
+        out.push_str(&format!("{verb} by {an_hour} recipients an hour{empty}\n"));
+    }
+    let forecast = outlook["forecast"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !forecast.is_empty() {
+        out.push_str("\nwill come back within a day, if what is accepted now stays as it is\n");
+    }
+    for row in forecast {
+        let (domain, expected, expiring) = (row["domain"].as_str().unwrap_or_default(), &row["expected"], &row["expiring"]);
+        let accepted = row["acceptance"]["value"].as_f64().map_or_else(
+            || "nothing was tried there in the last hour".to_owned(),
+            |share| format!("{:.0} % of {} accepted in the last hour", share * 100.0, row["acceptance"]["n"]),
+        );
+        out.push_str(&format!("  {domain:<32} {expected:>8} of {expiring} messages ({accepted})\n"));
+    }
+    out
 }
 
 /// A length in its largest unit.
@@ -50,7 +98,7 @@ fn ages() -> Vec<String> {
     names
 }
 
-fn text(look: &Look, top: usize) -> String {
+fn text(look: &Look, outlook: Option<&Value>, top: usize) -> String {
     let depths = &look.depths;
     let messages: u64 = depths.messages.values().sum();
     if messages == 0 {
@@ -68,6 +116,7 @@ fn text(look: &Look, top: usize) -> String {
     if depths.notices > 0 {
         out.push_str(&format!("  of them   {:>8} notices to senders\n", depths.notices));
     }
+    out.push_str(&outlook.map(outlook_text).unwrap_or_default());
     out.push_str(&format!("oldest that waits (held mail and notices left out): {}\n", length(depths.oldest)));
     if depths.waiting() > 0 {
         out.push_str("\nage\n");
@@ -184,4 +233,22 @@ pub(crate) fn json(look: &Look) -> Value {
         "frozen_lifetime_s": look.lifetimes.frozen, "complete": look.complete, "took_s": look.took.as_secs_f64(),
         "not_understood": depths.strange,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_it_drains_and_what_comes_back_is_said_as_far_as_it_is_known() {
+        assert_eq!(outlook_text(&json!({"drain_per_s": null, "empty_in_s": null, "forecast": []})), "");
+        let draining = outlook_text(&json!({"drain_per_s": 0.5, "empty_in_s": 7_200.0, "forecast": [
+            {"domain": "example.net", "expiring": 8, "expected": 6, "acceptance": {"value": 0.25, "numerator": 5, "n": 20}},
+            {"domain": "example.org", "expiring": 2, "expected": 2, "acceptance": {"value": null, "numerator": 0, "n": 0}},
+        ]}));
+        assert!(draining.starts_with("drains by 1800 recipients an hour, empty in about 2 h\n"), "{draining}");
+        assert!(draining.contains("6 of 8 messages (25 % of 20 accepted in the last hour)"), "{draining}");
+        assert!(draining.contains("2 of 2 messages (nothing was tried there in the last hour)"), "{draining}");
+        assert_eq!(outlook_text(&json!({"drain_per_s": -0.01, "empty_in_s": null})), "grows by 36 recipients an hour\n");
+    }
 }

@@ -21,7 +21,9 @@ use serde_json::{Value, json};
 
 use super::door::Door;
 use super::trace::stored::{self, Place};
+use crate::alerting::board::Board;
 use crate::alerting::settings::{Plan, host_name};
+use crate::api::live_queue;
 use crate::config::Config;
 use crate::live::committer::Handle;
 use crate::live::engine::{Engine, Settings};
@@ -138,7 +140,8 @@ pub(crate) fn follow(
         watch.run(stop);
         Ok(())
     })?;
-    let following = spawn("ingest", &stop, move |stop| ingest(settings, seen, stop))?;
+    let of_ingest = Arc::clone(&board);
+    let following = spawn("ingest", &stop, move |stop| ingest(settings, seen, of_ingest, stop))?;
     let beside = beside.map(|task| spawn("simulate", &stop, move |stop| task(stop))).transpose()?;
     let stopped = Arc::clone(&stop);
     runtime.block_on(entrance.serve(shared, board, async move { told_to_stop(&stopped, terminate).await }));
@@ -160,10 +163,10 @@ fn clock() -> Time {
 }
 
 /// Follows the logs, and answers commands that find the store in use.
-fn ingest(settings: Settings, shared: Arc<Shared>, stop: &Arc<AtomicBool>) -> Result<()> {
+fn ingest(settings: Settings, shared: Arc<Shared>, board: Arc<Board>, stop: &Arc<AtomicBool>) -> Result<()> {
     let (folder, assembly) = (settings.folder.clone(), settings.assembly.clone());
     let engine = Engine::open(settings, Arc::clone(&shared), stop)?;
-    let answers = Answers { handle: engine.handle(&shared), shared, assembly };
+    let answers = Answers { handle: engine.handle(&shared), shared, board, assembly };
     // Without it everything goes on; only commands beside cannot ask.
     let listening = socket::listen(&folder, Arc::new(answers)).inspect_err(|error| tracing::warn!("{error:#}"));
     let result = engine.run(stop);
@@ -175,6 +178,7 @@ fn ingest(settings: Settings, shared: Arc<Shared>, stop: &Arc<AtomicBool>) -> Re
 struct Answers {
     handle: Option<Handle>,
     shared: Arc<Shared>,
+    board: Arc<Board>,
     assembly: Assembly,
 }
 
@@ -186,6 +190,10 @@ impl socket::Answer for Answers {
                 let lines: u64 = view.sources.iter().map(|source| source.lines).sum();
                 let behind: u64 = view.sources.iter().map(|source| source.bytes_behind).sum();
                 Ok(json!({ "lines": lines, "bytes_behind": behind, "commit": view.snapshot.number().0, "stopped": view.stopped }))
+            }
+            Question::Queue => {
+                let view = self.shared.view().context("just starting")?;
+                live_queue::outlook(&view, &self.board.state().queue).map_err(|problem| anyhow::anyhow!("{problem:?}"))
             }
             Question::Trace(asked) => {
                 let view = self.shared.view().context("just starting")?;
