@@ -23,6 +23,8 @@ use crate::state::{Acknowledgement, Alert, Incident, Settings, Silence, State};
 pub const LEARNING: i64 = 7 * Time::DAY;
 /// What has lasted for this long is learned as usual.
 const BECOMES_USUAL: i64 = 2 * Time::DAY;
+/// What fired so much sooner than what it follows from began with it.
+const SOONER: i64 = 15 * Time::MINUTE;
 /// Alerts at most; more groups than this at once are one incident in truth, see [`Engine::dropped`].
 const ALERTS: usize = 5_000;
 /// Silences at most, those that are over included; see [`Engine::dropped`].
@@ -325,7 +327,8 @@ impl Engine {
             return;
         }
         let common = if key.1.is_whole() { format!("topic:{}", rule.topic) } else { format!("{}:{}", key.1.label, key.1.key) };
-        let history = !self.trained;
+        let (history, severity) = (!self.trained, alert.severity);
+        self.absorb(&common, key, began, step);
         let incident = self
             .incidents
             .entry(common.clone())
@@ -334,7 +337,7 @@ impl Engine {
             incident.alerts.push(key.clone());
         }
         incident.began = incident.began.min(began.0);
-        incident.severity = incident.severity.max(alert.severity);
+        incident.severity = incident.severity.max(severity);
         step.incidents.extend(self.row(&common, None));
     }
 
@@ -344,6 +347,36 @@ impl Engine {
             let cause = (cause.rule.clone(), cause.group.clone());
             self.incidents.iter().find(|(_, incident)| incident.alerts.contains(&cause)).map(|(known, _)| known.clone())
         })
+    }
+
+    /// What fired a little sooner and follows from this is a part of it: its incident goes on as this one, in the same thread, so that an
+    /// outage is one incident though a sender was seen first.
+    fn absorb(&mut self, common: &str, key: &(String, Group), began: Time, step: &mut Step) {
+        if !key.1.is_whole() || self.incidents.contains_key(common) {
+            return;
+        }
+        let is_part = |incident: &Incident| {
+            let mut alerts =
+                incident.alerts.iter().filter_map(|key| self.alerts.get(key)).filter(|alert| alert.state == State::Firing).peekable();
+            let follows = |alert: &Alert| self.muting(alert).any(|cause| cause.rule == key.0 && cause.group == key.1);
+            incident.began >= began.0 - SOONER && incident.acknowledged.is_none() && alerts.peek().is_some() && alerts.all(follows)
+        };
+        let mut parts: Vec<String> =
+            self.incidents.iter().filter(|(_, incident)| is_part(incident)).map(|(known, _)| known.clone()).collect();
+        // The one that was told first goes on; the rows of the others end here.
+        parts.sort_by_key(|known| self.incidents.get(known).map(|incident| (incident.told.is_none(), incident.fired)));
+        let mut parts = parts.into_iter();
+        let Some(mut first) = parts.next().and_then(|known| self.incidents.remove(&known)) else { return };
+        first.followers.append(&mut first.alerts);
+        for known in parts {
+            step.incidents.extend(self.row(&known, self.through.map(|through| through.0)));
+            if let Some(mut other) = self.incidents.remove(&known) {
+                first.followers.append(&mut other.alerts);
+                first.followers.append(&mut other.followers);
+            }
+        }
+        (first.key, first.group) = (common.to_owned(), key.1.clone());
+        self.incidents.insert(common.to_owned(), first);
     }
 
     /// The incident of the provider at which nearly all failures of a sender or an account happen: they are no news beside it.

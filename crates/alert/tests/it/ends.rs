@@ -127,3 +127,28 @@ fn an_outage_is_one_notice_and_one_end_whatever_its_consequences_remember() {
     let kinds: Vec<NoticeKind> = told.iter().map(|notice| notice.1).collect();
     assert_eq!(kinds, [NoticeKind::Fired, NoticeKind::Resolved], "{told:#?}");
 }
+
+#[test]
+fn what_was_told_of_an_outage_first_goes_on_as_the_outage() {
+    // A server with one busy sender to one provider: that is seen before several destinations are.
+    let outage = 9 * DAY + 600..9 * DAY + 720;
+    let mut engine = Engine::new(RuleSet::embedded(), Settings { trains: false, ..Settings::default() });
+    let (mut told, mut rows) = (Vec::new(), std::collections::BTreeMap::new());
+    for at in 0..10 * DAY {
+        let mut minute = Minute { start: time(at), end: time(at + 1), ..Minute::default() };
+        let is_out = i64::from(outage.contains(&at));
+        let others = i64::from(at % 9 == 0);
+        minute.cells.push((Dimension::Provider, Arc::from("google"), cell(2, 2 * is_out)));
+        for provider in ["yahoo", "gmx", "apple"] {
+            minute.cells.push((Dimension::Provider, Arc::from(provider), cell(others, others * is_out)));
+        }
+        minute.cells.push((Dimension::All, Arc::from(""), cell(2 + 3 * others, (2 + 3 * others) * is_out)));
+        let step = engine.step(&minute, time(at + 1));
+        told.extend(step.notices.into_iter().map(|notice| (notice.incident, notice.kind, notice.title)));
+        rows.extend(step.incidents.into_iter().map(|row| (row.id, row.title)));
+    }
+    let kinds: Vec<NoticeKind> = told.iter().map(|notice| notice.1).collect();
+    assert_eq!(kinds, [NoticeKind::Fired, NoticeKind::Worse, NoticeKind::Resolved], "{told:#?}");
+    assert!(told.iter().all(|notice| notice.0 == told[0].0), "one incident: {told:#?}");
+    assert_eq!(rows.into_values().collect::<Vec<_>>(), ["Outgoing mail does not move"]);
+}
