@@ -82,6 +82,9 @@ pub struct IncidentRow {
     pub rules: Vec<String>,
     /// The numbers of the gravest rule, at their worst.
     pub text: String,
+    /// The incident of which it turned out to be a part: that one's row is shown, and this one is not.
+    #[serde(default)]
+    pub part_of: Option<String>,
 }
 
 /// What a notice says.

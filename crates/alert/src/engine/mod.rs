@@ -363,13 +363,14 @@ impl Engine {
         };
         let mut parts: Vec<String> =
             self.incidents.iter().filter(|(_, incident)| is_part(incident)).map(|(known, _)| known.clone()).collect();
-        // The one that was told first goes on; the rows of the others end here.
+        // The one that was told first goes on; the others were parts of it.
         parts.sort_by_key(|known| self.incidents.get(known).map(|incident| (incident.told.is_none(), incident.fired)));
         let mut parts = parts.into_iter();
         let Some(mut first) = parts.next().and_then(|known| self.incidents.remove(&known)) else { return };
         first.followers.append(&mut first.alerts);
         for known in parts {
-            step.incidents.extend(self.row(&known, self.through.map(|through| through.0)));
+            let row = self.row(&known, self.through.map(|through| through.0));
+            step.incidents.extend(row.map(|row| IncidentRow { part_of: Some(first.id.clone()), ..row }));
             if let Some(mut other) = self.incidents.remove(&known) {
                 first.followers.append(&mut other.alerts);
                 first.followers.append(&mut other.followers);
@@ -493,6 +494,7 @@ impl Engine {
             history: incident.history && incident.told.is_none(),
             rules: incident.alerts.iter().chain(&incident.followers).map(|alert| alert.0.clone()).collect(),
             text: gravest.map(|alert| alert.worst.text.clone()).unwrap_or_default(),
+            part_of: None,
         })
     }
 

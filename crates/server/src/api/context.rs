@@ -83,6 +83,9 @@ impl Context {
         let kept = api.board.kept.incidents(scope.since, scope.until, MARKERS).map_err(|error| Problem::internal(&error))?;
         for incident in kept {
             let row: IncidentRow = serde_json::from_slice(&incident.value).map_err(|error| Problem::internal(&error))?;
+            if row.part_of.is_some() {
+                continue;
+            }
             self.markers.push(Marker {
                 kind: "incident",
                 from: incident.began,

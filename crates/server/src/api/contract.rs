@@ -162,6 +162,7 @@ fn board(shared: &Arc<Shared>, folder: &std::path::Path, last: Time) -> Arc<crat
         history: true,
         rules: vec!["provider_block".into()],
         text: "48 of 50".into(),
+        part_of: None,
     };
     let incident = mailvane_store::alerts::KeptIncident {
         id: row.id.clone(),

@@ -79,7 +79,7 @@ fn replay(snapshot: &mailvane_store::Snapshot, rule: Rule, wanted: Time, until: 
             }
         }
     }
-    incidents.retain(|row| row.ended.is_none_or(|ended| ended >= since.0));
+    incidents.retain(|row| row.part_of.is_none() && row.ended.is_none_or(|ended| ended >= since.0));
     incidents.sort_by_key(|row| std::cmp::Reverse(row.began));
     let total = incidents.len();
     incidents.truncate(INCIDENTS);

@@ -165,7 +165,7 @@ pub(crate) async fn history(State(api): State<Arc<Api>>, _: Reader, uri: Uri) ->
     let mut rows = Vec::new();
     for kept in found {
         let read: IncidentRow = serde_json::from_slice(&kept.value).map_err(|error| Problem::internal(&error))?;
-        rows.push(row(&read));
+        rows.extend(read.part_of.is_none().then(|| row(&read)));
     }
     Ok(Json(json!({"since": moment(since), "until": moment(until), "incidents": rows})))
 }

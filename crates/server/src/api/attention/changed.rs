@@ -90,6 +90,9 @@ impl Changed {
         let kept = api.board.kept.incidents(scope.since, scope.until, LINES).map_err(|error| Problem::internal(&error))?;
         for incident in kept.iter().filter(|incident| incident.ended.is_some_and(|ended| ended < scope.until)) {
             let row: IncidentRow = serde_json::from_slice(&incident.value).map_err(|error| Problem::internal(&error))?;
+            if row.part_of.is_some() {
+                continue;
+            }
             self.lines.push(Line {
                 kind: "ended",
                 severity: "info",

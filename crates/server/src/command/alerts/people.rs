@@ -71,6 +71,7 @@ pub(super) fn list(arguments: &cli::AlertsList, now: Time) -> Result<Ending> {
     for kept in alerts.incidents(now.plus(-OVER), now.plus(Time::DAY), LISTED)? {
         rows.push(serde_json::from_slice(&kept.value).context("the history of alerts holds what this version cannot read")?);
     }
+    rows.retain(|row| row.part_of.is_none());
     let silences: Vec<Silence> =
         engine.iter().flat_map(|engine| engine.silences()).filter(|silence| silence.until > now.0).cloned().collect();
     let seen = |id: &str| {

@@ -36,7 +36,9 @@ impl Told<'_> {
                 None => last.push(row),
             }
         }
-        last.retain(|row| row.fired < self.span.until.0 && row.ended.is_none_or(|ended| ended >= self.span.since.0));
+        last.retain(|row| {
+            row.part_of.is_none() && row.fired < self.span.until.0 && row.ended.is_none_or(|ended| ended >= self.span.since.0)
+        });
         last.sort_by(|left, right| (left.began, &left.id).cmp(&(right.began, &right.id)));
         last
     }
