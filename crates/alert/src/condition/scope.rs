@@ -46,8 +46,7 @@ impl Scene<'_> {
 
     /// Up to when what happened to a group is explained: by what this rule's alerts would follow from, and that is over.
     pub(crate) fn explained(&self, label: &str, key: &str) -> i64 {
-        let is_cause = |cause: &Group| cause.label != label || cause.key == key;
-        self.over.iter().filter(|(cause, _)| is_cause(cause)).map(|(_, until)| *until).max().unwrap_or(i64::MIN)
+        self.over.iter().filter(|(cause, _)| can_follow(cause, label, key)).map(|(_, until)| *until).max().unwrap_or(i64::MIN)
     }
 
     /// How much of a window is not explained. In whole quarters beyond an hour, as those are kept.
@@ -90,8 +89,8 @@ impl Scene<'_> {
 
 /// Whether something about one group can follow from something about another: what happens at one provider is no cause of what happens at
 /// another, but can be one of what a sender meets.
-pub(crate) fn can_follow(cause: &Group, group: &Group) -> bool {
-    cause == group || cause.label != group.label
+pub(crate) fn can_follow(cause: &Group, label: &str, key: &str) -> bool {
+    cause.label != label || cause.key == key
 }
 
 const TRAFFICS: [(&str, Traffic); 6] = [

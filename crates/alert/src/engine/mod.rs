@@ -401,7 +401,8 @@ impl Engine {
         // What was about to be told of it, too.
         let was_about_to = |alert: &Alert| {
             let causes = self.rules.get(&alert.rule).map_or(&[][..], |rule| &rule.muted_by);
-            let is_cause = |change: &Transition| causes.contains(&change.rule) && can_follow(&change.group, &alert.group);
+            let is_cause =
+                |change: &Transition| causes.contains(&change.rule) && can_follow(&change.group, &alert.group.label, &alert.group.key);
             alert.state == State::Pending && ended().any(is_cause)
         };
         over.extend(self.alerts.iter().filter(|(key, alert)| was_about_to(alert) && is_free(key)).map(|(key, _)| key.clone()));

@@ -16,7 +16,7 @@ const BEFORE: i64 = 5 * Time::MINUTE;
 
 /// Whether one alert can be what another follows from.
 fn is_possible_cause(cause: &Alert, alert: &Alert) -> bool {
-    cause.rule != alert.rule && can_follow(&cause.group, &alert.group)
+    cause.rule != alert.rule && can_follow(&cause.group, &alert.group.label, &alert.group.key)
 }
 
 impl Engine {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use mailvane_model::word::{Reason, Stage};
 use mailvane_parse::listing::{Listed, Queue};
-use mailvane_reply::judge::{Failure, Judge};
+use mailvane_reply::judge::Failure;
 use mailvane_reply::peer;
-use mailvane_reply::provider::Providers;
 
 use super::lifetimes::Lifetimes;
+use crate::rules::Rules;
 
 /// Destinations that are told apart; the rest is one.
 const DESTINATIONS: usize = 20_000;
@@ -63,15 +63,6 @@ impl Group {
     }
 }
 
-/// Who reads what a listing says of failures: whose host it names, and what it means.
-#[derive(Clone, Debug)]
-pub(crate) struct Readers {
-    /// The providers.
-    pub(crate) providers: Providers,
-    /// The verdicts.
-    pub(crate) judge: Judge,
-}
-
 /// What is in the queue.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Depths {
@@ -103,7 +94,7 @@ pub(crate) struct Depths {
 
 impl Depths {
     /// Adds a message.
-    pub(crate) fn add(&mut self, listed: &Listed, lifetimes: Lifetimes, readers: &Readers) {
+    pub(crate) fn add(&mut self, listed: &Listed, lifetimes: Lifetimes, rules: &Rules) {
         *self.messages.entry(listed.queue).or_default() += 1;
         *self.recipients.entry(listed.queue).or_default() += listed.waiting();
         self.bytes = self.bytes.saturating_add(listed.size);
@@ -132,7 +123,7 @@ impl Depths {
         if !is_notice {
             self.oldest = self.oldest.max(listed.age);
         }
-        self.add_recipients(listed, left, readers);
+        self.add_recipients(listed, left, rules);
     }
 
     fn add_frozen(&mut self, listed: &Listed, lifetimes: Lifetimes) {
@@ -144,7 +135,7 @@ impl Depths {
         }
     }
 
-    fn add_recipients(&mut self, listed: &Listed, left: u64, readers: &Readers) {
+    fn add_recipients(&mut self, listed: &Listed, left: u64, rules: &Rules) {
         let mut seen: Vec<String> = Vec::new();
         for recipient in &listed.recipients {
             let domain = recipient.address.rsplit_once('@').map_or("(local)", |(_, domain)| domain.trim_end_matches('>'));
@@ -162,12 +153,12 @@ impl Depths {
             if recipient.reason.is_empty() {
                 continue;
             }
-            let provider = peer::of(&recipient.reason).map_or("", |peer| readers.providers.of_host(peer.name));
+            let provider = peer::of(&recipient.reason).map_or("", |peer| rules.providers.of_host(peer.name));
             if !provider.is_empty() {
                 count(&mut destination.providers, provider);
             }
             let failure = Failure { provider, text: &recipient.reason, enhanced_code: "", stage: Stage::default(), deferred: true };
-            let reason = readers.judge.judge(&failure).reason.unwrap_or_default();
+            let reason = rules.judge.judge(&failure).reason.unwrap_or_default();
             let known = destination.reasons.entry(reason).or_insert_with(|| (0, recipient.reason.chars().take(300).collect()));
             known.0 += 1;
         }
@@ -249,6 +240,7 @@ mod tests {
     use mailvane_parse::listing::Recipient;
 
     use super::*;
+    use crate::rules;
 
     fn listed(queue: Queue, age: i64, to: &[&str]) -> Listed {
         let recipient = |address: &&str| Recipient {
@@ -260,12 +252,12 @@ mod tests {
 
     #[test]
     fn messages_and_recipients_are_counted_apart_and_held_ones_are_left_out() {
-        let (readers, lifetimes) = (Readers { providers: Providers::embedded(), judge: Judge::embedded() }, Lifetimes::default());
+        let (rules, lifetimes) = (rules::current(), Lifetimes::default());
         let mut depths = Depths::default();
-        depths.add(&listed(Queue::Deferred, 7_200, &["a@example.net", "b@EXAMPLE.net", "c@example.org"]), lifetimes, &readers);
-        depths.add(&listed(Queue::Deferred, 5 * 86_400 - 1_800, &["a@example.net"]), lifetimes, &readers);
-        depths.add(&listed(Queue::Active, 10, &["a@example.net"]), lifetimes, &readers);
-        depths.add(&listed(Queue::Hold, 9 * 86_400, &["a@example.net"]), lifetimes, &readers);
+        depths.add(&listed(Queue::Deferred, 7_200, &["a@example.net", "b@EXAMPLE.net", "c@example.org"]), lifetimes, rules);
+        depths.add(&listed(Queue::Deferred, 5 * 86_400 - 1_800, &["a@example.net"]), lifetimes, rules);
+        depths.add(&listed(Queue::Active, 10, &["a@example.net"]), lifetimes, rules);
+        depths.add(&listed(Queue::Hold, 9 * 86_400, &["a@example.net"]), lifetimes, rules);
         assert_eq!((depths.count(&[Queue::Deferred]), depths.waiting()), (2, 5));
         let net = &depths.destinations["example.net"];
         assert_eq!((net.messages, net.recipients, net.expiring), (3, 4, 1));
@@ -277,19 +269,19 @@ mod tests {
     }
     #[test]
     fn who_waits_for_whom_and_why() {
-        let (readers, lifetimes) = (Readers { providers: Providers::embedded(), judge: Judge::embedded() }, Lifetimes::default());
+        let (rules, lifetimes) = (rules::current(), Lifetimes::default());
         let mut depths = Depths::default();
         let google = "host gmail-smtp-in.l.google.com[192.0.2.7] said: 421 4.7.28 rate limited (in reply to end of DATA command)";
         let said = |address: &str, reason: &str| Recipient { address: address.to_owned(), reason: reason.to_owned() };
         let of = |recipients| Listed { queue: Queue::Deferred, age: 60, sender: "ann@example.com".into(), recipients, ..Listed::default() };
-        depths.add(&of(vec![said("a@example.net", google), said("b@example.net", ""), said("c@example.edu", google)]), lifetimes, &readers);
+        depths.add(&of(vec![said("a@example.net", google), said("b@example.net", ""), said("c@example.edu", google)]), lifetimes, rules);
         depths.add(
             &of(vec![said(
                 "d@example.org",
                 "Host or domain name not found. Name service error for name=example.org type=MX: Host not found, try again",
             )]),
             lifetimes,
-            &readers,
+            rules,
         );
         let providers = depths.providers();
         assert_eq!(

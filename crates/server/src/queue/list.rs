@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use mailvane_parse::listing::{Listed, exim, postfix};
 
-use super::depths::{Depths, Readers};
+use super::depths::Depths;
 use super::lifetimes::Lifetimes;
 use crate::rules;
 
@@ -126,12 +126,11 @@ pub(crate) fn of_text(mut text: impl BufRead, lifetimes: Lifetimes, now: i64) ->
 
 fn read(mut text: impl BufRead, kind: Kind, lifetimes: Lifetimes, now: i64) -> Result<Look> {
     let rules = rules::current();
-    let readers = Readers { providers: rules.providers.clone(), judge: rules.judge.clone() };
     let mut depths = Depths::default();
     let (mut messages, mut complete) = (0_u64, true);
     let mut exim = exim::Reader::default();
     let mut line = Vec::new();
-    let mut add = |listed: &Listed| depths.add(listed, lifetimes, &readers);
+    let mut add = |listed: &Listed| depths.add(listed, lifetimes, rules);
     let mut strange = 0;
     loop {
         line.clear();
